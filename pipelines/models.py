@@ -1,0 +1,253 @@
+"""What runs, and what was asked to run."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from catalog.models import Entity
+
+STATES = ["queued", "running", "waiting", "passed", "failed", "cancelled", "skipped", "unknown"]
+FINAL_STATES = ["passed", "failed", "cancelled", "skipped"]
+STATE_CHOICES = [(state, state) for state in STATES]
+
+
+class Server(models.Model):
+    """One configured installation of a provider."""
+
+    slug = models.SlugField(
+        unique=True, help_text="Also the instance name in Jenkins annotations (`slug:folder/job`)."
+    )
+    name = models.CharField(max_length=100)
+    provider = models.CharField(max_length=20, help_text="A key of pipelines.providers.PROVIDERS.")
+    base_url = models.URLField("base URL")
+    credential_ref = models.CharField(
+        max_length=200, help_text='For example "env:BUILDKITE_TOKEN"; never the secret itself.'
+    )
+    options = models.JSONField(default=dict, blank=True, help_text="What the provider documents.")
+    claims = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Which catalog sources or namespaces may link which pipelines for triggering: "
+        '[{"source": "slug", "namespace": "default", "pipelines": "payments/*"}].',
+    )
+    enabled = models.BooleanField(default=True)
+    # What the newest connection test or refresh learnt.
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    check_result = models.JSONField(default=dict, blank=True, editable=False)
+    unreachable_since = models.DateTimeField(null=True, blank=True, editable=False)
+    last_error = models.TextField(blank=True, editable=False)
+    not_before = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Reads wait until then (rate limit, outage)."
+    )
+    failures = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Pipeline(models.Model):
+    """What a server can run: a Jenkins job, a Buildkite pipeline, a repository."""
+
+    server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="pipelines")
+    external_id = models.CharField(
+        max_length=500, help_text="The provider's own full name, e.g. folder/job or org/pipeline."
+    )
+    name = models.CharField(max_length=300)
+    web_url = models.URLField(max_length=1000, blank=True)
+    repository = models.CharField(max_length=500, blank=True)
+    default_branch = models.CharField(max_length=255, blank=True)
+    # [{"name", "type": string|text|choice|boolean|password, "default", "choices", "description"}]
+    parameters = models.JSONField(default=list, blank=True)
+    listed_at = models.DateTimeField(null=True, blank=True, help_text="Last seen on the server.")
+    gone_at = models.DateTimeField(null=True, blank=True)
+    # Reading its builds, single-flight: one claim serves every viewer.
+    builds_read_at = models.DateTimeField(null=True, blank=True)
+    builds_error = models.TextField(blank=True)
+    refresh_wanted_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    refresh_claimed_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["server", "external_id"], name="pipeline_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PipelineLink(models.Model):
+    """Ties a pipeline to an entity. A descriptor alone gives reading, never triggering."""
+
+    class Status(models.TextChoices):
+        READ = "read", "read only"
+        CONFIRMED = "confirmed", "confirmed"
+        CONFLICT = "conflict", "claimed by several entities"
+
+    pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="links")
+    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="pipeline_links")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.READ)
+    annotation = models.CharField(max_length=255)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason = models.CharField(max_length=300, blank=True, help_text="Why it has this status.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["pipeline", "entity"], name="pipeline_link_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entity.ref} to {self.pipeline}"
+
+
+class LinkProblem(models.Model):
+    """An annotation that names no pipeline, shown on its entity until it does."""
+
+    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="link_problems")
+    annotation = models.CharField(max_length=255)
+    value = models.CharField(max_length=500)
+    location = models.CharField(max_length=500)
+    line = models.PositiveIntegerField(null=True, blank=True)
+    message = models.TextField()
+    nearest = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Environment(models.Model):
+    """Where a run takes effect; carries the rules."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=60)
+    rank = models.PositiveSmallIntegerField(default=50, help_text="Higher is stricter.")
+
+    class Meta:
+        ordering = ["rank"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EnvironmentRule(models.Model):
+    """The first rule that matches decides the environment; no match means the strictest one."""
+
+    order = models.PositiveIntegerField(default=100)
+    server = models.CharField(max_length=200, default="*", help_text="Glob over server slugs.")
+    pipeline = models.CharField(max_length=500, default="*", help_text="Glob over pipeline ids.")
+    branch = models.CharField(max_length=255, default="*", help_text="Glob over branch names.")
+    parameter = models.CharField(
+        max_length=200, blank=True, help_text='"NAME=glob"; empty matches any parameters.'
+    )
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="rules")
+
+    class Meta:
+        ordering = ["order", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.order}: {self.server} {self.pipeline} {self.branch} is {self.environment}"
+
+
+class Trigger(models.Model):
+    """A write that was asked of a vendor; the row is the outbox."""
+
+    class Action(models.TextChoices):
+        START = "start", "start"
+        RETRY = "retry", "retry"
+        CANCEL = "cancel", "cancel"
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "queued"
+        DISPATCHING = "dispatching", "being sent"
+        DISPATCHED = "dispatched", "sent, build not seen yet"
+        LINKED = "linked", "build known"
+        DENIED = "denied", "denied when it was sent"
+        FAILED = "failed", "failed"
+        UNCERTAIN = "uncertain", "outcome unknown"
+
+    request_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    action = models.CharField(max_length=10, choices=Action.choices)
+    pipeline = models.ForeignKey(Pipeline, on_delete=models.PROTECT, related_name="triggers")
+    entity = models.ForeignKey(
+        Entity, null=True, on_delete=models.SET_NULL, related_name="triggers"
+    )
+    environment = models.ForeignKey(Environment, null=True, on_delete=models.PROTECT)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="triggers"
+    )
+    actor_name = models.CharField(max_length=200)
+    team = models.CharField(max_length=255, blank=True)
+    branch = models.CharField(max_length=255, blank=True)
+    commit = models.CharField(max_length=64, blank=True)
+    parameters = models.JSONField(default=dict, blank=True)
+    # The build that a cancel or retry acts on.
+    build = models.ForeignKey(
+        "Build", null=True, blank=True, on_delete=models.PROTECT, related_name="writes"
+    )
+    state = models.CharField(
+        max_length=12, choices=State.choices, default=State.QUEUED, db_index=True
+    )
+    attempt = models.PositiveSmallIntegerField(default=0)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(default=timezone.now)
+    receipt = models.JSONField(default=dict, blank=True, help_text="What the vendor answered.")
+    message = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["state", "not_before"], name="trigger_due")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.pipeline} ({self.request_id})"
+
+
+class Build(models.Model):
+    """One run, as last seen. What the vendor says is a RemoteBuild; this is our row."""
+
+    pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="builds")
+    external_id = models.CharField(max_length=200)
+    number = models.PositiveIntegerField(null=True, blank=True)
+    state = models.CharField(max_length=10, choices=STATE_CHOICES, default="unknown")
+    raw_state = models.CharField(max_length=60, blank=True, help_text="The vendor's own word.")
+    message = models.CharField(max_length=500, blank=True)
+    branch = models.CharField(max_length=255, blank=True)
+    commit = models.CharField(max_length=64, blank=True)
+    who = models.CharField(max_length=200, blank=True, help_text="As the vendor names them.")
+    web_url = models.URLField(max_length=1000, blank=True)
+    # At most one build answers a start or retry.
+    trigger = models.OneToOneField(
+        Trigger, null=True, blank=True, on_delete=models.SET_NULL, related_name="started_build"
+    )
+    queued_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    observed_at = models.DateTimeField(help_text="When the vendor was asked.")
+
+    class Meta:
+        ordering = ["-queued_at", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["pipeline", "external_id"], name="build_once"),
+            models.CheckConstraint(condition=Q(state__in=STATES), name="build_state_known"),
+        ]
+        indexes = [
+            models.Index(F("pipeline"), F("number").desc(nulls_last=True), name="build_newest")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pipeline} #{self.number or self.external_id}"
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing more is expected; a vendor may still reopen it."""
+        return self.state in FINAL_STATES

@@ -1,0 +1,41 @@
+"""Turns DATABASE_URL into Django's database settings."""
+
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+# IMMEDIATE takes the write lock at BEGIN, so a read-then-write transaction waits for its turn
+# instead of failing with "database is locked" half way.
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+}
+
+
+def database_from_url(url: str) -> dict[str, Any]:
+    """`sqlite:///relative`, `sqlite:////absolute` or `postgresql://user:password@host:port/name`.
+
+    A PostgreSQL query string goes to libpq (`?host=/run/postgresql&sslmode=verify-full`).
+    Raises ImproperlyConfigured without repeating the URL, which may hold a password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": unquote(parts.path[1:]),
+            "OPTIONS": dict(SQLITE_OPTIONS),
+        }
+    if parts.scheme in {"postgres", "postgresql"}:
+        options = dict(parse_qsl(parts.query))
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path.lstrip("/")),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": options.pop("host", "") or (parts.hostname or ""),
+            "PORT": str(parts.port or ""),
+            "OPTIONS": {**options, "pool": True},
+        }
+    raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgresql://.")

@@ -1,0 +1,47 @@
+"""Named hooks: how a lower room causes something above it without importing it.
+
+A room above registers a function in its `AppConfig.ready()`; the room below calls the hook.
+Nothing about safety hangs on a hook: what matters for safety is read again where it is used.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+class Hook:
+    """A list of functions with one signature, called in the order of registration."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._functions: list[Callable[..., Any]] = []
+
+    def register(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Adds a function once; usable as a decorator."""
+        if function not in self._functions:
+            self._functions.append(function)
+        return function
+
+    def call(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """Every function's answer. One that fails is logged and left out, the others still run."""
+        answers = []
+        for function in self._functions:
+            try:
+                answers.append(function(*args, **kwargs))
+            except Exception:
+                logger.exception("hook %s: %s failed", self.name, function.__qualname__)
+        return answers
+
+
+# (user) -> None: the person lost access; end what runs in their name.
+access_ended = Hook("access_ended")
+# (entity_ids: set[int]) -> None: these entities were added, changed or removed by a sync.
+catalog_changed = Hook("catalog_changed")
+# (place: str, request, objects: list) -> dict[pk, SafeString]: see templatetags/ui.py `panel`.
+page_panels = Hook("page_panels")
+# () -> list[portal.health.Check]: what /healthz reports.
+health_checks = Hook("health_checks")
+# (kind: str) -> list[tuple[value, label]]: what a role mapping's scope may name.
+scope_choices = Hook("scope_choices")

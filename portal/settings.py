@@ -1,0 +1,253 @@
+"""All settings, from the environment (12-factor); `.env.example` lists the variables.
+
+Without any variable the portal runs in demo mode on loopback: SQLite, a file-system broker and
+development keys. `STAGEDOOR_ENV=production` refuses to start on any of those insecure defaults.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from csp.constants import NONCE, NONE, SELF  # noqa: F401
+from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv
+
+from portal.database import database_from_url
+from portal.env import env_bool, env_int, env_list, env_secret, env_str
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+load_dotenv(BASE_DIR / ".env")
+
+ENVIRONMENT = env_str("STAGEDOOR_ENV", "demo")
+if ENVIRONMENT not in {"demo", "test", "production"}:
+    raise ImproperlyConfigured("STAGEDOOR_ENV must be demo, test or production.")
+PRODUCTION = ENVIRONMENT == "production"
+DEBUG = env_bool("DEBUG", False)
+
+# Everything the portal writes outside its database lives here.
+DATA_DIR = Path(env_str("STAGEDOOR_DATA_DIR") or BASE_DIR / "var")
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+PORTAL_URL = env_str("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")
+SECRET_KEY = env_secret("SECRET_KEY", "" if PRODUCTION else "demo-only-key-" + "0" * 40)
+if not SECRET_KEY:
+    raise ImproperlyConfigured("Set SECRET_KEY (or SECRET_KEY_FILE) to 50 or more random characters.")
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", urlsplit(PORTAL_URL).hostname or "127.0.0.1")
+CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+
+INSTALLED_APPS = [
+    "portal.apps.PortalConfig",
+    "catalog.apps.CatalogConfig",
+    "pipelines.apps.PipelinesConfig",
+    "portal.apps.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "mozilla_django_oidc",
+    "django_htmx",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.middleware.RequestIdMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "portal.middleware.HtmxSessionRefresh",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+ASGI_APPLICATION = "portal.asgi.application"
+WSGI_APPLICATION = "portal.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context.portal",
+            ],
+            "builtins": ["portal.templatetags.ui"],
+        },
+    }
+]
+
+# No ATOMIC_REQUESTS: it would roll an audit row back together with the error it reports.
+DATABASES = {
+    "default": database_from_url(env_secret("DATABASE_URL", f"sqlite:///{DATA_DIR}/db.sqlite3"))
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- Sign-in ---------------------------------------------------------------------------------
+# mozilla-django-oidc is the company sign-in; allauth serves local administrators and MFA.
+AUTHENTICATION_BACKENDS = [
+    "portal.signin.OIDCBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+LOGIN_URL = "portal:signin"
+LOGIN_REDIRECT_URL = "portal:home"
+LOGIN_REDIRECT_URL_FAILURE = "/signin/failed/"
+LOGOUT_REDIRECT_URL = "portal:signin"
+
+ACCOUNT_ADAPTER = "portal.signin.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/signin/"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
+
+# The issuer URL; its discovery document is fetched, checked and cached by portal/signin.py.
+OIDC_OP_ISSUER = env_str("OIDC_ISSUER", "" if PRODUCTION else "http://127.0.0.1:9700")
+# Prefix of the Django groups that mirror this provider's groups ("<slug>:<group>").
+OIDC_ISSUER_SLUG = env_str("OIDC_ISSUER_SLUG", "idp")
+OIDC_ISSUER_NAME = env_str("OIDC_ISSUER_NAME", "Your company account")
+OIDC_GROUPS_CLAIM = env_str("OIDC_GROUPS_CLAIM", "groups")
+OIDC_RP_CLIENT_ID = env_str("OIDC_CLIENT_ID", "" if PRODUCTION else "stagedoor")
+OIDC_RP_CLIENT_SECRET = env_secret("OIDC_CLIENT_SECRET", "" if PRODUCTION else "demo-client-secret")
+OIDC_RP_SCOPES = env_str("OIDC_SCOPES", "openid email profile groups")
+OIDC_RP_SIGN_ALGO = env_str("OIDC_SIGN_ALGO", "RS256")
+OIDC_USE_PKCE = True
+OIDC_PKCE_CODE_CHALLENGE_METHOD = "S256"
+OIDC_TIMEOUT = 5  # seconds; the library's default waits for ever
+OIDC_STORE_ID_TOKEN = True  # sent as id_token_hint at sign-out
+OIDC_OP_LOGOUT_URL_METHOD = "portal.signin.provider_logout_url"
+OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS = env_int("OIDC_RENEW_SECONDS", 3600)
+OIDC_CALLBACK_CLASS = "portal.signin.CallbackView"
+OIDC_AUTHENTICATE_CLASS = "portal.signin.RequestView"
+
+SESSION_COOKIE_NAME = "stagedoor_session"
+CSRF_COOKIE_NAME = "stagedoor_csrf"
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_URL.startswith("https://")
+
+# --- Transport -------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = PRODUCTION and env_bool("SECURE_SSL_REDIRECT", True)
+SECURE_HSTS_SECONDS = env_int("SECURE_HSTS_SECONDS", 31_536_000) if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
+SECURE_HSTS_PRELOAD = PRODUCTION
+if env_bool("BEHIND_TLS_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+
+# --- Background work -------------------------------------------------------------------------
+# Every job is a row in the database that a sweep offers again, so a broker may lose messages.
+CELERY_BROKER_URL = env_secret("CELERY_BROKER_URL", "filesystem://")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+if CELERY_BROKER_URL.startswith("filesystem://"):
+    _folder = DATA_DIR / "broker"
+    for _name in ("queue", "control"):
+        (_folder / _name).mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_folder / "queue"),
+        "data_folder_out": str(_folder / "queue"),
+        "control_folder": str(_folder / "control"),
+        "polling_interval": 0.1,
+    }
+elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 120,
+        "unacked_restore_interval": 2,
+        "unacked_restore_throttle": 1,
+    }
+# Beat only ticks; what is due is decided by rows, so that schedules are edited without a restart.
+TICK_SECONDS = env_int("TICK_SECONDS", 5)
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "portal-tick": {
+        "task": "portal.tasks.tick",
+        "schedule": TICK_SECONDS,
+        "options": {"expires": 60},
+    },
+    "catalog-tick": {
+        "task": "catalog.tasks.tick",
+        "schedule": TICK_SECONDS,
+        "options": {"expires": 60},
+    },
+    "pipelines-tick": {
+        "task": "pipelines.tasks.tick",
+        "schedule": TICK_SECONDS,
+        "options": {"expires": 60},
+    },
+}
+
+# --- Outgoing HTTP ---------------------------------------------------------------------------
+# Networks and hosts that admins may point the portal at although they are private or loopback.
+OUTGOING_ALLOW = env_list("OUTGOING_ALLOW", "" if PRODUCTION else "127.0.0.1,localhost")
+# `file:` credential references must stay below this folder; empty refuses them all.
+CREDENTIALS_DIR = env_str("CREDENTIALS_DIR")
+# Folders that path sources may read; empty allows the demo organisation only.
+CATALOG_PATHS = [Path(p) for p in env_list("CATALOG_PATHS")] or [BASE_DIR / "catalog" / "demo_org"]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "portal.middleware.RequestIdFilter"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        }
+    },
+    "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
+}
