@@ -1,0 +1,1 @@
+"""Entity refs: `[kind:][namespace/]name`, as Backstage reads them."""
