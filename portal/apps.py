@@ -2,11 +2,18 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
 
 
 class PortalConfig(AppConfig):
     name = "portal"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from portal.roles import seed_roles
+
+        # After a migration rather than in one: a role that a release adds reaches everybody.
+        post_migrate.connect(seed_roles, sender=self)
 
 
 class PortalAdminConfig(AdminConfig):

@@ -4,24 +4,19 @@ Page, request, dispatch, API and dry run all ask it. Default deny; it never rais
 has a rule id and a sentence that a person can act on. Standard library only.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 # permission -> what a person reads
 PERMISSIONS = {
-    "catalog.view": "see the catalog",
-    "build.view": "see builds",
     "log.view": "read build logs",
     "build.start": "start builds",
     "build.cancel": "cancel builds",
     "build.retry": "retry builds",
-    "build.unblock": "unblock waiting steps",
-    "build.approve": "approve triggers",
-    "source.sync": "sync a catalog source",
-    "source.manage": "change catalog sources",
     "link.confirm": "confirm a pipeline link",
+    "source.sync": "sync a catalog source",
 }
 # scope kind -> how an admin reads it
 SCOPE_KINDS = {
@@ -44,13 +39,27 @@ class Effect(StrEnum):
 class Grant:
     """One role that an actor holds: by which mapping, where, and in which environment."""
 
-    role: str
+    role: str  # the role's name, as a person reads it
     permissions: frozenset[str]
     scope_kind: str
     scope_ref: str
     environment: str  # slug; "" is any
-    mapping_id: int | None = None
+    mapping_id: int | None = None  # None: the role that everybody signed in holds
     group: str = ""
+
+    def covers(self, target: "Target") -> bool:
+        """Whether the target lies in this grant's scope, whatever the environment."""
+        if self.scope_kind == "everything":
+            return True
+        return (self.scope_kind, self.scope_ref) in target.scopes
+
+    def in_environment(self, environment: str) -> bool:
+        return self.environment in ("", environment)
+
+    def where(self) -> str:
+        """The scope in words: "everything", or "system:default/payments in staging"."""
+        scope = self.scope_ref or "everything"
+        return f"{scope} in {self.environment}" if self.environment else scope
 
 
 @dataclass(frozen=True)
@@ -93,8 +102,6 @@ class Decision:
     reason: str
     helpers: tuple[str, ...] = ()
     grant: Grant | None = None
-    missing: str = ""
-    data: dict[str, str] = field(default_factory=dict)
 
     @property
     def allowed(self) -> bool:
@@ -109,5 +116,70 @@ def decide(
     now: datetime,
     approvals: Sequence[int] = (),
 ) -> Decision:
-    """May `actor` do `action` (a key of PERMISSIONS) to `target`? `approvals` are user ids."""
-    raise NotImplementedError
+    """May `actor` do `action` (a key of PERMISSIONS) to `target`?
+
+    `approvals` are the ids of the users who approved exactly this; the actor's own never counts.
+    `now` is for rules that depend on time.
+    """
+    if not actor.active or actor.user_id is None:
+        return _deny("signed-out", "Sign in to do this.", target)
+    if action not in PERMISSIONS:
+        return _deny("unknown-action", f"Nothing is known of the action {action!r}.", target)
+    if target.blocked:
+        return _deny("blocked", target.blocked, target)
+    grant = next(
+        (
+            grant
+            for grant in actor.grants
+            if action in grant.permissions
+            and grant.covers(target)
+            and grant.in_environment(target.environment)
+        ),
+        None,
+    )
+    if grant is None:
+        return _explain_missing_grant(actor, action, target)
+    given = len(set(approvals) - {actor.user_id})
+    if given < target.approvals_needed:
+        lacking = target.approvals_needed - given
+        return Decision(
+            Effect.NEEDS_APPROVAL,
+            "approvals",
+            f"{target.label} needs {lacking} more approval{'s' if lacking > 1 else ''}.",
+            target.helpers,
+            grant,
+        )
+    return Decision(
+        Effect.ALLOW, "grant", f"Your role {grant.role} covers {grant.where()}.", (), grant
+    )
+
+
+def _deny(rule: str, reason: str, target: Target) -> Decision:
+    return Decision(Effect.DENY, rule, reason, target.helpers)
+
+
+def _explain_missing_grant(actor: Actor, action: str, target: Target) -> Decision:
+    """The nearest miss, in words: environment, then permission, then scope, then no role."""
+    words = PERMISSIONS[action]
+    having = [grant for grant in actor.grants if action in grant.permissions]
+    here = [grant for grant in actor.grants if grant.covers(target)]
+    elsewhere_environment = [grant for grant in having if grant.covers(target)]
+    if elsewhere_environment:
+        environments = _listed(grant.environment for grant in elsewhere_environment)
+        effect = target.environment or "no environment"
+        return _deny(
+            "environment",
+            f"You may {words} here in {environments}; this takes effect in {effect}.",
+            target,
+        )
+    if having:
+        scopes = _listed(grant.where() for grant in having)
+        return _deny("scope", f"You may {words} in {scopes}, not for {target.label}.", target)
+    if here:
+        roles = _listed(grant.role for grant in here)
+        return _deny("permission", f"Your role here is {roles}, which may not {words}.", target)
+    return _deny("no-role", f"No role lets you {words} for {target.label}.", target)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(sorted(set(words)))

@@ -30,7 +30,9 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 PORTAL_URL = env_str("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")
 SECRET_KEY = env_secret("SECRET_KEY", "" if PRODUCTION else "demo-only-key-" + "0" * 40)
 if not SECRET_KEY:
-    raise ImproperlyConfigured("Set SECRET_KEY (or SECRET_KEY_FILE) to 50 or more random characters.")
+    raise ImproperlyConfigured(
+        "Set SECRET_KEY (or SECRET_KEY_FILE) to 50 or more random characters."
+    )
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", urlsplit(PORTAL_URL).hostname or "127.0.0.1")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 
@@ -208,6 +210,7 @@ elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
     }
 # Beat only ticks; what is due is decided by rows, so that schedules are edited without a restart.
 TICK_SECONDS = env_int("TICK_SECONDS", 5)
+CELERY_BEAT_SCHEDULER = "portal.beat:HeartbeatScheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "portal-tick": {
@@ -226,6 +229,10 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
 }
+
+# --- Access -----------------------------------------------------------------------------------
+# The role that everybody signed in holds everywhere; empty means that nobody may read logs unasked.
+DEFAULT_ROLE = env_str("DEFAULT_ROLE", "viewer")
 
 # --- Outgoing HTTP ---------------------------------------------------------------------------
 # Networks and hosts that admins may point the portal at although they are private or loopback.

@@ -1,0 +1,30 @@
+"""The roles that every installation begins with; admins edit them afterwards."""
+
+from portal.models import Role
+
+_VIEW = ["log.view"]
+_DEVELOP = [*_VIEW, "build.cancel", "build.retry"]
+_DEPLOY = [*_DEVELOP, "build.start"]
+_ADMIN = [*_DEPLOY, "link.confirm", "source.sync"]
+
+# (slug, name, permissions, what it is for)
+SEEDED = [
+    ("viewer", "Viewer", _VIEW, "Reads everything, changes nothing."),
+    ("developer", "Developer", _DEVELOP, "Retries and cancels builds."),
+    ("deployer", "Deployer", _DEPLOY, "Starts builds, and all that a developer may."),
+    ("admin", "Admin", _ADMIN, "Also syncs the catalog and confirms pipeline links."),
+]
+
+
+def seed_roles(**kwargs: object) -> None:
+    """Adds the seeded roles that are missing and leaves those that an admin has edited."""
+    for position, (slug, name, permissions, description) in enumerate(SEEDED):
+        Role.objects.get_or_create(
+            slug=slug,
+            defaults={
+                "name": name,
+                "permissions": permissions,
+                "description": description,
+                "rank": 10 * (position + 1),
+            },
+        )

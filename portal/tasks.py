@@ -1,0 +1,34 @@
+"""Background work of the ground floor: showing that worker, beat and broker live."""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+
+from portal.health import touch
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def tick() -> None:
+    """Beat, broker and worker together: the whole way has been gone."""
+    touch("tick")
+
+
+@worker_ready.connect
+def show_life(sender: Any, **kwargs: object) -> None:
+    """The worker's own heartbeat: a full queue must not look like a dead worker."""
+    sender.timer.call_repeatedly(settings.TICK_SECONDS, _touch_worker)
+    _touch_worker()
+
+
+def _touch_worker() -> None:
+    try:
+        close_old_connections()
+        touch("worker")
+    except DatabaseError as error:
+        logger.warning("heartbeat not written: %s", type(error).__name__)

@@ -1,0 +1,100 @@
+"""decide(): default deny, and the nearest miss in words."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from portal.policy import ANONYMOUS, Actor, Effect, Grant, Target, decide
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SERVICE = "component:default/payments-api"
+TARGET = Target(
+    label="payments-api",
+    scopes=frozenset(
+        {
+            ("service", SERVICE),
+            ("system", "system:default/payments"),
+            ("team", "group:default/payments"),
+        }
+    ),
+    environment="production",
+    helpers=("Payments team",),
+)
+
+
+def grant(
+    *permissions: str,
+    kind: str = "everything",
+    ref: str = "",
+    environment: str = "",
+    role: str = "Deployer",
+) -> Grant:
+    return Grant(role, frozenset(permissions), kind, ref, environment)
+
+
+def actor(*grants: Grant) -> Actor:
+    return Actor(user_id=1, name="Ana", grants=grants)
+
+
+def test_nobody_may_do_anything_without_a_grant():
+    decision = decide(actor(), "build.start", TARGET, now=NOW)
+    assert (decision.effect, decision.rule) == (Effect.DENY, "no-role")
+    assert decision.helpers == ("Payments team",)
+
+
+@pytest.mark.parametrize("who", [ANONYMOUS, replace(actor(grant("build.start")), active=False)])
+def test_only_an_active_person_may_act(who):
+    assert decide(who, "build.start", TARGET, now=NOW).rule == "signed-out"
+
+
+@pytest.mark.parametrize(
+    ("kind", "ref"),
+    [
+        ("everything", ""),
+        ("service", SERVICE),
+        ("system", "system:default/payments"),
+        ("team", "group:default/payments"),
+    ],
+)
+def test_a_grant_allows_in_its_scope(kind, ref):
+    decision = decide(
+        actor(grant("build.start", kind=kind, ref=ref)), "build.start", TARGET, now=NOW
+    )
+    assert decision.allowed
+    assert decision.grant is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        (grant("build.start", environment="staging"), "environment"),
+        (grant("build.start", kind="team", ref="group:default/search"), "scope"),
+        (grant("log.view", role="Viewer"), "permission"),
+        (grant("log.view", kind="team", ref="group:default/search"), "no-role"),
+    ],
+)
+def test_a_denial_names_the_nearest_miss(given, rule):
+    decision = decide(actor(given), "build.start", TARGET, now=NOW)
+    assert (decision.effect, decision.rule) == (Effect.DENY, rule)
+
+
+def test_an_unknown_action_is_denied():
+    assert decide(actor(grant("build.start")), "build.explode", TARGET, now=NOW).rule == (
+        "unknown-action"
+    )
+
+
+def test_a_blocked_target_refuses_whoever_holds_a_grant():
+    target = replace(TARGET, blocked="Two entities claim this pipeline.")
+    decision = decide(actor(grant("build.start")), "build.start", target, now=NOW)
+    assert (decision.rule, decision.reason) == ("blocked", "Two entities claim this pipeline.")
+
+
+def test_ones_own_approval_never_counts():
+    target = replace(TARGET, approvals_needed=1)
+    asked = actor(grant("build.start"))
+    assert decide(asked, "build.start", target, now=NOW, approvals=[1]).effect is (
+        Effect.NEEDS_APPROVAL
+    )
+    assert decide(asked, "build.start", target, now=NOW, approvals=[1, 2]).allowed
