@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from catalog.models import Entity
@@ -229,20 +229,19 @@ class Build(models.Model):
     trigger = models.OneToOneField(
         Trigger, null=True, blank=True, on_delete=models.SET_NULL, related_name="started_build"
     )
-    queued_at = models.DateTimeField(null=True, blank=True)
+    # Never null, so that both databases sort alike: when the vendor is silent, when first seen.
+    queued_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     observed_at = models.DateTimeField(help_text="When the vendor was asked.")
 
     class Meta:
-        ordering = ["-queued_at", "-number"]
+        ordering = ["-queued_at", "-pk"]
         constraints = [
             models.UniqueConstraint(fields=["pipeline", "external_id"], name="build_once"),
             models.CheckConstraint(condition=Q(state__in=STATES), name="build_state_known"),
         ]
-        indexes = [
-            models.Index(F("pipeline"), F("number").desc(nulls_last=True), name="build_newest")
-        ]
+        indexes = [models.Index(fields=["pipeline", "-queued_at"], name="build_newest")]
 
     def __str__(self) -> str:
         return f"{self.pipeline} #{self.number or self.external_id}"
