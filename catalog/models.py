@@ -20,7 +20,9 @@ class Source(models.Model):
         max_length=500, help_text="A path below CATALOG_PATHS, or the URL of a descriptor."
     )
     credential_ref = models.CharField(
-        max_length=200, blank=True, help_text='For example "env:NAME" or "file:name"; never the secret.'
+        max_length=200,
+        blank=True,
+        help_text='For example "env:NAME" or "file:name"; never the secret.',
     )
     trusted_for_org = models.BooleanField(
         default=False, help_text="Its groups and members count for who may do what."
@@ -111,7 +113,9 @@ class Entity(models.Model):
     document = models.JSONField(help_text="The whole document: apiVersion, kind, metadata, spec.")
     digest = models.CharField(max_length=64, editable=False, help_text="Of document and place.")
 
-    source = models.ForeignKey(Source, null=True, on_delete=models.SET_NULL, related_name="entities")
+    source = models.ForeignKey(
+        Source, null=True, on_delete=models.SET_NULL, related_name="entities"
+    )
     location = models.CharField(max_length=500, help_text="The file or URL it was read from.")
     document_index = models.PositiveIntegerField(default=0)
     line = models.PositiveIntegerField(default=1, help_text="1-based line where it begins.")

@@ -40,7 +40,10 @@ class Server(models.Model):
     unreachable_since = models.DateTimeField(null=True, blank=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)
     not_before = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Reads wait until then (rate limit, outage)."
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Reads wait until then (rate limit, outage).",
     )
     failures = models.PositiveIntegerField(default=0, editable=False)
 

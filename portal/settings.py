@@ -237,8 +237,12 @@ DEFAULT_ROLE = env_str("DEFAULT_ROLE", "viewer")
 # --- Outgoing HTTP ---------------------------------------------------------------------------
 # Networks and hosts that admins may point the portal at although they are private or loopback.
 OUTGOING_ALLOW = env_list("OUTGOING_ALLOW", "" if PRODUCTION else "127.0.0.1,localhost")
+# Certificate authorities (a PEM file) to trust in place of the public ones.
+OUTGOING_CA_BUNDLE = env_str("OUTGOING_CA_BUNDLE")
 # `file:` credential references must stay below this folder; empty refuses them all.
 CREDENTIALS_DIR = env_str("CREDENTIALS_DIR")
+# Variables that `env:` references may name beside STAGEDOOR_CREDENTIAL_*; patterns are allowed.
+CREDENTIAL_ENV = env_list("CREDENTIAL_ENV")
 # Folders that path sources may read; empty allows the demo organisation only.
 CATALOG_PATHS = [Path(p) for p in env_list("CATALOG_PATHS")] or [BASE_DIR / "catalog" / "demo_org"]
 
