@@ -1,0 +1,1 @@
+"""What has to happen before pytest reads Django's settings, and the servers that tests need."""
