@@ -1,0 +1,176 @@
+"""The words of every page: state badges, times, entity links and panels from the rooms above.
+
+A template built-in (see settings.TEMPLATES), so that no template has to load it.
+`static/css/README.md` shows each tag in use.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.db.models import Model
+from django.template import Context
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.dateformat import format as format_date
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from portal import hooks
+
+register = template.Library()
+
+STATES = ("queued", "running", "waiting", "passed", "failed", "cancelled", "skipped", "unknown")
+MINUTE, HOUR, DAY = 60, 3600, 86400
+# Older than this, a date says more than a number of days.
+DATE_AFTER_DAYS = 30
+
+
+# --- States and icons ------------------------------------------------------------------------
+@register.simple_tag
+def state_badge(state: str, raw: str = "", extra: str = "") -> SafeString:
+    """Word, shape and colour of a build state; a word we do not list is `unknown`, never green.
+
+    `raw` is the vendor's own word, shown on hover; `extra` is one more class, as `state--large`.
+    """
+    known = state if state in STATES else "unknown"
+    title = f"The server says “{raw}”" if raw and raw != known else ""
+    return format_html(
+        '<span class="state state--{0}{1}"{2}>'
+        '<svg width="16" height="16" aria-hidden="true" focusable="false">'
+        '<use href="#state-{0}"/></svg>{0}</span>',
+        known,
+        f" {extra}" if extra else "",
+        format_html(' title="{}"', title) if title else "",
+    )
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A shape of templates/portal/_sprite.html; it is decoration, the words stand beside it."""
+    return format_html(
+        '<svg width="16" height="16" aria-hidden="true" focusable="false">'
+        '<use href="#icon-{}"/></svg>',
+        name,
+    )
+
+
+# --- Times -----------------------------------------------------------------------------------
+def span(seconds: float) -> str:
+    """A length of time in its one or two largest units, as "34 min" or "3 h 5 min"."""
+    total = max(0, round(seconds))
+    if total < MINUTE:
+        return f"{total} s"
+    if total < HOUR:
+        return f"{total // MINUTE} min"
+    if total < DAY:
+        minutes = total % HOUR // MINUTE
+        return f"{total // HOUR} h" + (f" {minutes} min" if minutes and total < 10 * HOUR else "")
+    days = total // DAY
+    return f"{days} day" + ("" if days == 1 else "s")
+
+
+def _moment(value: datetime, words: str) -> SafeString:
+    exact = format_date(timezone.localtime(value), "j M Y, H:i:s T")
+    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), exact, words)
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """`<time>` relative to now, "3 min ago" or "in 2 h"; a date beyond 30 days; None is "never"."""
+    if value is None:
+        return "never"
+    seconds = (timezone.now() - value).total_seconds()
+    if abs(seconds) > DATE_AFTER_DAYS * DAY:
+        return _moment(value, format_date(timezone.localtime(value), "j M Y"))
+    return _moment(value, f"in {span(-seconds)}" if seconds <= -1 else f"{span(seconds)} ago")
+
+
+@register.filter
+def age(value: datetime | None) -> SafeString | str:
+    """`<time>` with the time passed since, "34 min", for sentences like "Broken for 34 min"."""
+    if value is None:
+        return "an unknown time"
+    return _moment(value, span((timezone.now() - value).total_seconds()))
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """How long something took, to the second below an hour: "4 min 12 s"; None is empty."""
+    if seconds is None:
+        return ""
+    total = max(0, round(seconds))
+    if MINUTE <= total < HOUR and total % MINUTE:
+        return f"{total // MINUTE} min {total % MINUTE} s"
+    return span(total)
+
+
+# --- Entities --------------------------------------------------------------------------------
+def entity_url(ref: str) -> str:
+    """The page of the entity "kind:namespace/name"; empty where no page can have that name."""
+    kind, _, rest = ref.partition(":")
+    namespace, _, name = rest.partition("/")
+    try:
+        return reverse("catalog:entity_detail", args=[namespace, kind, name])
+    except NoReverseMatch:
+        return ""
+
+
+def short_ref(ref: str) -> str:
+    """The ref as people say it: without its kind, and without the default namespace."""
+    return ref.partition(":")[2].removeprefix("default/") or ref
+
+
+@register.simple_tag
+def ref_link(ref: str, title: str = "") -> SafeString:
+    """A link to the entity's page, its text the title or else the short ref."""
+    words = title or short_ref(ref)
+    url = entity_url(ref)
+    if not url:
+        return conditional_escape(words)
+    return format_html('<a href="{}" title="{}">{}</a>', url, ref, words)
+
+
+@register.simple_tag
+def entity_link(entity: Any) -> SafeString:
+    """A link to an entity that is at hand: anything with `ref` and a name as its text."""
+    return ref_link(entity.ref, str(entity))
+
+
+@register.filter
+def entity_href(ref: str) -> str:
+    """The address of an entity's page, for a link that holds more than its name."""
+    return entity_url(ref)
+
+
+# --- Panels ----------------------------------------------------------------------------------
+def collect_panels(place: str, request: Any, objects: Iterable[Model]) -> dict[Any, SafeString]:
+    """What the rooms above add to `place`: {pk: html}, one call of each room for all objects."""
+    items = list(objects)
+    merged: dict[Any, SafeString] = {}
+    if not items:
+        return merged
+    for answer in hooks.page_panels.call(place, request, items):
+        for pk, html in (answer or {}).items():
+            merged[pk] = merged.get(pk, SafeString()) + conditional_escape(html)
+    return merged
+
+
+@register.simple_tag(takes_context=True)
+def panel(context: Context, place: str, item: Model) -> SafeString:
+    """The html that the rooms above add to `place` for one object; empty when none does."""
+    found = collect_panels(place, context.get("request"), [item])
+    return found.get(item.pk, mark_safe(""))
+
+
+@register.simple_tag(takes_context=True)
+def panels(context: Context, place: str, items: Iterable[Model]) -> dict[Any, SafeString]:
+    """As `panel`, for a list in one call; read one with `{{ found|get:object.pk }}`."""
+    return collect_panels(place, context.get("request"), items)
+
+
+@register.filter
+def get(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
+    """`mapping[key]`, or empty."""
+    return (mapping or {}).get(key, "")
