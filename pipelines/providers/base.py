@@ -170,7 +170,10 @@ class RemoteBuild:
 
 @dataclass(frozen=True)
 class Step:
-    """A stage, step or job of a build. `log_id` is what log() takes, empty when it has no log."""
+    """A stage, step or job of a build. `log_id` is what log() takes, empty when it has no log.
+
+    A vendor with one log per build (Jenkins) gives it to a first step that stands for the build.
+    """
 
     id: str
     name: str
@@ -198,7 +201,10 @@ class LogChunk:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a start gave: a build, or a queue reference that becomes one (see resolve())."""
+    """What a start gave: a build, or a queue reference that becomes one (see resolve()).
+
+    A queue reference also stands for the build in get_build() and cancel() until there is one.
+    """
 
     build: RemoteBuild | None = None
     queue_ref: str = ""
@@ -238,7 +244,7 @@ class Provider(Protocol):
         """Who am I, which rights are lacking."""
 
     def list_pipelines(self) -> Sequence[RemotePipeline]:
-        """All that the credential can see; complete, or an error."""
+        """All that the credential can see, with parameters; complete, or an error."""
 
     def get_pipeline(self, pipeline: str) -> RemotePipeline:
         """One pipeline with its parameters."""
@@ -261,16 +267,34 @@ class Provider(Protocol):
         """Starts one build. Raises OutcomeUnknown when it may or may not have started."""
 
     def resolve(self, pipeline: str, queue_ref: str) -> Receipt:
-        """The build that a queue reference became, or the same reference while it waits."""
+        """The build that a queue reference became, or the same reference while it waits.
 
-    def find_by_request_id(self, pipeline: str, request_id: str) -> RemoteBuild | None:
-        """The build that carries this request id; None when there is certainly none."""
+        One that was cancelled in the queue gives a cancelled build, whose external id is the
+        reference. Raises NotFound when the vendor has forgotten it without a build.
+        """
+
+    def find_by_request_id(
+        self, pipeline: str, request_id: str, *, branch: str = "", since: datetime | None = None
+    ) -> Receipt | None:
+        """The build, or the place in the queue, that carries this request id.
+
+        None when there is none at the time of asking; vendors take a while to index a new build,
+        so one None is no proof (see providers/README.md). `branch` and `since`, when the request
+        was sent, narrow the search. Raises Unsupported when the vendor can't tell.
+        """
 
     def cancel(self, pipeline: str, build: str) -> None:
-        """Asks to stop; the build is read again to see whether it did."""
+        """Asks to stop; the build is read again to see whether it did.
+
+        Raises Rejected when there is nothing to stop.
+        """
 
     def retry(self, request: StartRequest, build: str) -> Receipt:
-        """Runs a build again, under a new request id where the vendor allows."""
+        """Runs a build again as a new build under the new request id.
+
+        Branch, commit and parameters come from `build`; of `request` only the pipeline, request
+        id, labels and message are used.
+        """
 
 
 @dataclass(frozen=True)
