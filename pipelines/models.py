@@ -46,6 +46,10 @@ class Server(models.Model):
         help_text="Reads wait until then (rate limit, outage).",
     )
     failures = models.PositiveIntegerField(default=0, editable=False)
+    # Reading the list of its pipelines, single-flight like a pipeline's builds.
+    pipelines_read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    pipelines_due_at = models.DateTimeField(default=timezone.now, editable=False)
+    pipelines_claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["name"]
@@ -67,6 +71,9 @@ class Pipeline(models.Model):
     default_branch = models.CharField(max_length=255, blank=True)
     # [{"name", "type": string|text|choice|boolean|password, "default", "choices", "description"}]
     parameters = models.JSONField(default=list, blank=True)
+    runnable = models.BooleanField(
+        default=True, help_text="False for a folder, a multibranch project or a disabled job."
+    )
     listed_at = models.DateTimeField(null=True, blank=True, help_text="Last seen on the server.")
     gone_at = models.DateTimeField(null=True, blank=True)
     # Reading its builds, single-flight: one claim serves every viewer.
@@ -100,6 +107,9 @@ class PipelineLink(models.Model):
     confirmed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    confirmed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The word given for one source's descriptor does not hold for another's of the same name.
+    confirmed_source = models.CharField(max_length=50, blank=True, editable=False)
     reason = models.CharField(max_length=300, blank=True, help_text="Why it has this status.")
 
     class Meta:
@@ -199,6 +209,9 @@ class Trigger(models.Model):
         max_length=12, choices=State.choices, default=State.QUEUED, db_index=True
     )
     attempt = models.PositiveSmallIntegerField(default=0)
+    lookups = models.PositiveSmallIntegerField(
+        default=0, help_text="How often the vendor was asked what became of it."
+    )
     claimed_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(default=timezone.now)
     receipt = models.JSONField(default=dict, blank=True, help_text="What the vendor answered.")

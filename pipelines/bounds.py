@@ -1,0 +1,33 @@
+"""What a vendor says, made to fit what our columns and pages can hold.
+
+A vendor's text is longer, stranger or more hostile than one thinks: PostgreSQL refuses NUL and
+lone surrogates, and a link that is not http(s) could run a script in the reader's browser.
+"""
+
+TEXT_MAX = 10_000
+URL_MAX = 1000
+# PostgreSQL's integer.
+NUMBER_MAX = 2_147_483_647
+
+
+def text(value: str, limit: int = TEXT_MAX) -> str:
+    """The text without what can't be stored, cut at `limit` characters with an ellipsis."""
+    clean = value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def web_url(value: str) -> str:
+    """The URL when a page may link to it, else nothing: a cut URL leads elsewhere."""
+    if len(value) > URL_MAX or not value.lower().startswith(("http://", "https://")):
+        return ""
+    return value if value == text(value) else ""
+
+
+def usable_id(value: str, limit: int) -> bool:
+    """Whether an id can be kept whole; a cut id would name something else."""
+    return 0 < len(value) <= limit and value == text(value)
+
+
+def number(value: int | None) -> int | None:
+    """A build's number, or nothing when it does not fit."""
+    return value if value is not None and 0 <= value <= NUMBER_MAX else None
