@@ -28,6 +28,10 @@ DATA_DIR = Path(env_str("STAGEDOOR_DATA_DIR") or BASE_DIR / "var")
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 PORTAL_URL = env_str("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")
+# Where the web server of `manage.py run` listens; differs from PORTAL_URL behind a TLS proxy.
+LISTEN_URL = env_str("LISTEN_URL", "http://127.0.0.1:8000" if PRODUCTION else PORTAL_URL)
+# Where the demo's stand-in CI listens.
+SANDBOX_URL = env_str("SANDBOX_URL", "http://127.0.0.1:9800").rstrip("/")
 SECRET_KEY = env_secret("SECRET_KEY", "" if PRODUCTION else "demo-only-key-" + "0" * 40)
 if not SECRET_KEY:
     raise ImproperlyConfigured(
