@@ -68,7 +68,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "portal.middleware.HtmxSessionRefresh",
+    "portal.session_refresh.HtmxSessionRefresh",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -119,19 +119,19 @@ STORAGES = {
 # --- Sign-in ---------------------------------------------------------------------------------
 # mozilla-django-oidc is the company sign-in; allauth serves local administrators and MFA.
 AUTHENTICATION_BACKENDS = [
-    "portal.signin.OIDCBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
+    "portal.signin.OIDCBackend",
 ]
 LOGIN_URL = "portal:signin"
 LOGIN_REDIRECT_URL = "portal:home"
 LOGIN_REDIRECT_URL_FAILURE = "/signin/failed/"
-LOGOUT_REDIRECT_URL = "portal:signin"
+LOGOUT_REDIRECT_URL = "portal:signed_out"
 
 ACCOUNT_ADAPTER = "portal.signin.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_LOGOUT_REDIRECT_URL = "/signin/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/signed-out/"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
@@ -142,6 +142,11 @@ OIDC_OP_ISSUER = env_str("OIDC_ISSUER", "" if PRODUCTION else "http://127.0.0.1:
 OIDC_ISSUER_SLUG = env_str("OIDC_ISSUER_SLUG", "idp")
 OIDC_ISSUER_NAME = env_str("OIDC_ISSUER_NAME", "Your company account")
 OIDC_GROUPS_CLAIM = env_str("OIDC_GROUPS_CLAIM", "groups")
+# Members of these groups of the provider open Django admin; nobody else from it does.
+OIDC_ADMIN_GROUPS = env_list("OIDC_ADMIN_GROUPS", "" if PRODUCTION else "stagedoor-admins")
+# The claim that names the person's User entity in the catalog; empty links nobody by a claim.
+# Only a claim that people can't edit themselves is safe here.
+OIDC_USER_REF_CLAIM = env_str("OIDC_USER_REF_CLAIM", "" if PRODUCTION else "catalog_user")
 OIDC_RP_CLIENT_ID = env_str("OIDC_CLIENT_ID", "" if PRODUCTION else "stagedoor")
 OIDC_RP_CLIENT_SECRET = env_secret("OIDC_CLIENT_SECRET", "" if PRODUCTION else "demo-client-secret")
 OIDC_RP_SCOPES = env_str("OIDC_SCOPES", "openid email profile groups")
@@ -154,6 +159,7 @@ OIDC_OP_LOGOUT_URL_METHOD = "portal.signin.provider_logout_url"
 OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS = env_int("OIDC_RENEW_SECONDS", 3600)
 OIDC_CALLBACK_CLASS = "portal.signin.CallbackView"
 OIDC_AUTHENTICATE_CLASS = "portal.signin.RequestView"
+OIDC_EXEMPT_URLS = ["portal:signout", "portal:signin_renew"]
 
 SESSION_COOKIE_NAME = "stagedoor_session"
 CSRF_COOKIE_NAME = "stagedoor_csrf"

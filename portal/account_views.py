@@ -1,0 +1,111 @@
+"""The pages around signing in and out, and the account page: who I am here and what I may do."""
+
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from portal.access import actor_for
+from portal.identities import prefix
+from portal.models import Identity, UserLink
+from portal.policy import PERMISSIONS, SCOPE_KINDS, Grant
+from portal.signin import FAILURE_KEY, OIDC_BACKEND, PROVIDER_LOGOUT_KEY, safe_next
+from portal.signin_failure import sentence
+
+
+@login_not_required
+@never_cache
+@require_safe
+def signin(request: HttpRequest) -> HttpResponse:
+    """Where everybody without a session lands; `next` is kept when it stays on this host."""
+    next_url = safe_next(request)
+    if request.user.is_authenticated:
+        return redirect(next_url or settings.LOGIN_REDIRECT_URL)
+    context = {
+        "provider": settings.OIDC_ISSUER_NAME,
+        "query": f"?{urlencode({'next': next_url})}" if next_url else "",
+        "demo": settings.ENVIRONMENT == "demo",
+    }
+    return render(request, "portal/signin.html", context)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def signin_failed(request: HttpRequest) -> HttpResponse:
+    """Why the last sign-in in this browser failed, and the reference to ask about."""
+    failure = request.session.get(FAILURE_KEY)
+    if not failure:
+        return redirect("portal:signin")
+    context = {"sentence": sentence(failure["code"]), "reference": failure["reference"]}
+    return render(request, "portal/signin_failed.html", context)
+
+
+@never_cache
+@require_safe
+def signin_renew(request: HttpRequest) -> HttpResponse:
+    """A step between a refused form and its page, which renews the session when it loads."""
+    next_url = safe_next(request) or reverse("portal:home")
+    response = render(request, "portal/signin_renew.html", {"next_url": next_url})
+    response["Refresh"] = f"0; url={next_url}"
+    return response
+
+
+@login_not_required
+@never_cache
+@require_safe
+def signed_out(request: HttpRequest) -> HttpResponse:
+    """Says that the session has ended; first goes on to the provider where that is to end, too."""
+    pending = PROVIDER_LOGOUT_KEY in request.session
+    context = {"provider": settings.OIDC_ISSUER_NAME, "pending": pending}
+    response = render(request, "portal/signed_out.html", context)
+    if pending:
+        response["Refresh"] = f"0; url={reverse('portal:signout_provider')}"
+    return response
+
+
+@login_not_required
+@never_cache
+@require_safe
+def signout_provider(request: HttpRequest) -> HttpResponse:
+    """Hands over to the provider's sign-out; its address holds a token and stays out of pages."""
+    return redirect(request.session.pop(PROVIDER_LOGOUT_KEY, "portal:signed_out"))
+
+
+@never_cache
+@require_safe
+def account(request: HttpRequest) -> HttpResponse:
+    """Who I am, how I signed in, which groups arrived, which roles they give."""
+    actor = actor_for(request.user)
+    link = UserLink.objects.filter(user=request.user).first()
+    context = {
+        "identity": Identity.objects.filter(user=request.user).order_by("-seen_at").first(),
+        "through_provider": request.session.get(auth.BACKEND_SESSION_KEY) == OIDC_BACKEND,
+        "provider": settings.OIDC_ISSUER_NAME,
+        "groups": [
+            (name.removeprefix(prefix()), any(grant.group == name for grant in actor.grants))
+            for name in sorted(actor.groups)
+        ],
+        "grants": [grant_row(grant) for grant in actor.grants],
+        "link": link,
+    }
+    return render(request, "portal/account.html", context)
+
+
+def grant_row(grant: Grant) -> dict[str, object]:
+    """A grant as the page shows it: role, where, environment, what it allows and by which group."""
+    return {
+        "role": grant.role,
+        "where": grant.scope_ref or SCOPE_KINDS.get(grant.scope_kind, grant.scope_kind),
+        "kind": SCOPE_KINDS.get(grant.scope_kind, "") if grant.scope_ref else "",
+        "ref": grant.scope_ref,
+        "environment": grant.environment or "any",
+        "allows": [PERMISSIONS.get(name, name) for name in sorted(grant.permissions)],
+        "group": grant.group.removeprefix(prefix()),
+    }

@@ -1,0 +1,27 @@
+"""The pages of local accounts: those of django-allauth that belong to an administrator's account.
+
+Not all of `allauth.urls`: a company account must never get a password, and without a mail server
+nobody can reset one; `manage.py changepassword` does that.
+"""
+
+from allauth.account import views
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from portal.signin import SignOutView
+
+urlpatterns = [
+    path("login/", views.login, name="account_login"),
+    path("logout/", SignOutView.as_view(), name="account_logout"),
+    path("inactive/", views.account_inactive, name="account_inactive"),
+    path("signup/", views.signup, name="account_signup"),  # always answers that it is closed
+    path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
+    path("password/change/", views.password_change, name="account_change_password"),
+    # Where allauth sends an account without a password, which is one of the company's.
+    path(
+        "password/set/",
+        RedirectView.as_view(pattern_name="portal:account"),
+        name="account_set_password",
+    ),
+    path("2fa/", include("allauth.mfa.urls")),
+]

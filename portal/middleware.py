@@ -1,0 +1,66 @@
+"""Request ids, so that a log line, an error page and an audit event can be matched.
+
+The logging configuration names this module, so it is imported before any model can be.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+current_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+class RequestIdMiddleware:
+    """Gives every request an id of our own making and answers with it.
+
+    An id from outside is not taken over: it is the reference that people give to administrators.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if self.is_async:
+            return self.acall(request)
+        begin(request)
+        try:
+            return finish(request, self.get_response(request))
+        finally:
+            current_request_id.set("-")
+
+    async def acall(self, request: HttpRequest) -> HttpResponseBase:
+        begin(request)
+        try:
+            return finish(request, await self.get_response(request))
+        finally:
+            current_request_id.set("-")
+
+
+def begin(request: HttpRequest) -> None:
+    request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
+    current_request_id.set(request.request_id)  # type: ignore[attr-defined]
+
+
+def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+    return response
+
+
+class RequestIdFilter(logging.Filter):
+    """Puts the request id into each log record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = current_request_id.get()
+        return True

@@ -1,0 +1,92 @@
+"""Company sessions end with the company's: stale ones are renewed at the provider, or end."""
+
+import time
+from urllib.parse import urlencode, urlsplit
+
+from django.contrib.auth import BACKEND_SESSION_KEY
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, resolve_url
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from mozilla_django_oidc.middleware import SessionRefresh
+
+from portal.discovery import DiscoveredSettings
+from portal.signin import NOTICE_KEY, OIDC_BACKEND, fail, remember_next
+from portal.signin_failure import SignInFailure
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+NOT_SENT = (
+    "Your sign-in had to be renewed first, so what you just sent was not done. "
+    "Check it and send it again."
+)
+
+
+class HtmxSessionRefresh(DiscoveredSettings, SessionRefresh):
+    """Renews company sessions at the provider (prompt=none), so that leavers lose access soon.
+
+    The library looks at GET only, so that a stale session could post for ever, and it redirects
+    htmx to another origin, which a browser refuses. Local accounts are not concerned.
+    """
+
+    def is_refreshable_url(self, request: HttpRequest) -> bool:
+        """Every method counts, and only sessions that the company's provider began."""
+        return (
+            request.user.is_authenticated
+            and request.session.get(BACKEND_SESSION_KEY) == OIDC_BACKEND
+            and request.path not in self.exempt_urls
+        )
+
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+        fresh = request.session.get("oidc_id_token_expiration", 0) > time.time()
+        if not self.is_refreshable_url(request) or fresh:
+            return None
+        if request.method not in SAFE_METHODS:
+            return self.refuse_unsent(request)
+        if request.headers.get("HX-Request"):
+            return reload_page()
+        if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+            return HttpResponse(status=401)  # a script can't follow the redirect; it must reload
+        try:
+            response = super().process_request(request)
+        except SignInFailure as failure:
+            return fail(request, failure)
+        if response is not None:
+            next_url = request.session.pop("oidc_login_next", None)
+            remember_next(request, response, next_url)
+        return response
+
+    def refuse_unsent(self, request: HttpRequest) -> HttpResponseBase:
+        """Does nothing of what was posted, and leads back to the page it was posted from.
+
+        That page is reached through one of ours: a redirect of a form to the provider would be
+        stopped by the form-action rule of our Content-Security-Policy.
+        """
+        request.session[NOTICE_KEY] = NOT_SENT
+        if request.headers.get("HX-Request"):
+            return reload_page()
+        query = urlencode({"next": referring_page(request)})
+        return redirect(f"{reverse('portal:signin_renew')}?{query}")
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Lets htmx reload the page where it would put the sign-in page into a fragment."""
+        redirects = request.headers.get("HX-Request") and response.status_code == 302
+        if redirects and urlsplit(response["Location"]).path == reverse("portal:signin"):
+            return reload_page()
+        return response
+
+
+def reload_page() -> HttpResponse:
+    """htmx reloads the whole page on this, and that request can follow redirects anywhere."""
+    return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+
+
+def referring_page(request: HttpRequest) -> str:
+    """The path that a form was posted from, or the home page."""
+    url = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}):
+        return resolve_url("portal:home")
+    parts = urlsplit(url)
+    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"

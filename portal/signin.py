@@ -1,0 +1,300 @@
+"""Sign-in: mozilla-django-oidc for the company's provider, hardened; allauth for local accounts.
+
+The library starts the flow, keeps state, nonce and PKCE verifier, and runs the callback. What it
+leaves open is closed here: which token is believed (portal/id_token.py), who the person is
+(portal/identities.py), where endpoints come from (portal/discovery.py), and that whatever fails
+ends on a page with a sentence and a reference instead of an error 500.
+"""
+
+import logging
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
+from django.contrib.messages import warning
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, resolve_url
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from mozilla_django_oidc.auth import OIDCAuthenticationBackend
+from mozilla_django_oidc.views import (
+    OIDCAuthenticationCallbackView,
+    OIDCAuthenticationRequestView,
+    OIDCLogoutView,
+)
+
+from portal import audit
+from portal.discovery import DiscoveredSettings, answer_json, ask_provider, endpoint, signing_keys
+from portal.id_token import verified_claims
+from portal.identities import create_user, update_user, users_of
+from portal.signin_failure import SignInFailure, sentence
+
+logger = logging.getLogger(__name__)
+
+OIDC_BACKEND = "portal.signin.OIDCBackend"
+# Session keys of ours; the library's begin with "oidc_".
+FAILURE_KEY = "signin_failure"
+NOTICE_KEY = "signin_notice"
+PROVIDER_LOGOUT_KEY = "provider_logout"
+# OAuth errors that a silent renewal (prompt=none) ends with when the person has to act.
+SESSION_ENDED = {
+    "login_required", "interaction_required", "consent_required", "account_selection_required",
+}  # fmt: skip
+# RFC 6749, section 4.1.2.1: what may be repeated in the log without doubt.
+OAUTH_ERRORS = {
+    *SESSION_ENDED, "access_denied", "invalid_request", "unauthorized_client", "invalid_scope",
+    "unsupported_response_type", "server_error", "temporarily_unavailable",
+}  # fmt: skip
+
+
+class OIDCBackend(DiscoveredSettings, OIDCAuthenticationBackend):
+    """Turns a code from the provider into a user. Every refusal is a SignInFailure."""
+
+    def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> User | None:
+        # Local sign-in asks every backend; only the callback brings a nonce and a verifier.
+        if request is None or not (kwargs.get("nonce") and kwargs.get("code_verifier")):
+            return None
+        return super().authenticate(request, **kwargs)
+
+    def get_token(self, payload: dict[str, str]) -> dict[str, Any]:
+        """Exchanges the code (RFC 6749, section 4.1.3); the credentials go where settings say."""
+        headers = {"Accept": "application/json"}
+        url = endpoint("token_endpoint")
+        answer = ask_provider("POST", url, data=payload, headers=headers)
+        if answer.status in {400, 401, 403}:
+            raise SignInFailure("code_refused", f"the token endpoint answered {answer.status}")
+        return answer_json(answer, "the token endpoint")
+
+    def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
+        return verified_claims(
+            token,
+            nonce=kwargs.get("nonce") or "",
+            algorithm=self.OIDC_RP_SIGN_ALGO,
+            issuer=settings.OIDC_OP_ISSUER,
+            client_id=self.OIDC_RP_CLIENT_ID,
+            keys=lambda refetch: signing_keys(refetch=refetch),
+        )
+
+    def get_userinfo(
+        self, access_token: str, id_token: str, payload: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The ID token's claims and the user info's; what the token says of itself stands."""
+        url = endpoint("userinfo_endpoint")
+        if not url:
+            return payload
+        headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
+        claims = answer_json(ask_provider("GET", url, headers=headers), "the userinfo endpoint")
+        if claims.get("sub") != payload["sub"]:
+            raise SignInFailure("token_refused", "userinfo is about another subject")
+        return {**payload, **claims, "iss": payload["iss"]}
+
+    def verify_claims(self, claims: dict[str, Any]) -> bool:
+        return True  # verify_token and get_userinfo have refused what may not pass
+
+    def filter_users_by_claims(self, claims: dict[str, Any]) -> Any:
+        return users_of(claims["iss"], claims["sub"])
+
+    def create_user(self, claims: dict[str, Any]) -> User:
+        return self.update_user(create_user(claims), claims)
+
+    def update_user(self, user: User, claims: dict[str, Any]) -> User:
+        if not user.is_active:
+            raise SignInFailure("inactive", username=user.get_username())
+        changes = update_user(user, claims)
+        if changes:
+            audit.record("signin.groups", user=user, request=self.request, data={"what": changes})
+        return user
+
+    def get_user(self, user_id: Any) -> User | None:
+        """As the library, but a deactivated person's session ends with the next request."""
+        user = super().get_user(user_id)
+        return user if user is not None and user.is_active else None
+
+
+@method_decorator(login_not_required, name="dispatch")
+class RequestView(DiscoveredSettings, OIDCAuthenticationRequestView):
+    """Sends the person to the provider."""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            response = super().get(request)
+        except SignInFailure as failure:
+            return fail(request, failure)
+        remember_next(request, response, request.session.pop("oidc_login_next", None))
+        return response
+
+
+@method_decorator(login_not_required, name="dispatch")
+class CallbackView(OIDCAuthenticationCallbackView):
+    """Where the provider sends the person back."""
+
+    next_url = ""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        states = request.session.get("oidc_states") or {}
+        entry = states.get(request.GET.get("state", ""))
+        if entry is None:
+            # Not ours: the library would sign the person out on any link with an error in it.
+            return fail(request, SignInFailure("unknown_state"))
+        self.next_url = entry.get("next") or ""
+        try:
+            if request.GET.get("error"):
+                return self.provider_error(request, request.GET["error"])
+            return super().get(request)
+        except SignInFailure as failure:
+            return fail(request, failure)
+
+    def provider_error(self, request: HttpRequest, error: str) -> HttpResponseBase:
+        """The provider refused. A silent renewal that needs the person ends the session."""
+        del request.session["oidc_states"][request.GET["state"]]
+        request.session.modified = True
+        needs_person = error in SESSION_ENDED
+        if request.user.is_authenticated:
+            reason = "The identity provider did not renew the session."
+            audit.record("signout", user=request.user, request=request, reason=reason)
+            auth.logout(request)
+        else:
+            needs_person = False
+        if not needs_person:
+            known = error if error in OAUTH_ERRORS else "an unknown error"
+            return fail(request, SignInFailure("refused", f"the provider answered {known}"))
+        warning(request, sentence("session_ended"))
+        return redirect(signin_url(request, self.next_url))
+
+    def login_success(self) -> HttpResponseBase:
+        renewed = self.request.user == self.user
+        id_token = self.request.session.get("oidc_id_token")
+        response = super().login_success()
+        # A change of person flushes the session, and with it what sign-out needs.
+        self.request.session["oidc_id_token"] = id_token
+        self.request.session.pop(FAILURE_KEY, None)
+        notice = self.request.session.pop(NOTICE_KEY, "")
+        if notice:
+            warning(self.request, notice)
+        if not renewed:
+            data = {"how": "oidc", "issuer": settings.OIDC_OP_ISSUER}
+            audit.record("signin", user=self.user, request=self.request, data=data)
+        return response
+
+    def login_failure(self) -> HttpResponseBase:
+        return fail(self.request, SignInFailure("refused", "neither a code nor an error came"))
+
+    @property
+    def success_url(self) -> str:
+        return self.next_url or resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignOutView(OIDCLogoutView):
+    """Ends the session here, then the one at the provider."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            audit.record("signout", user=request.user, request=request)
+        target = super().post(request).url
+        if urlsplit(target).netloc:
+            # A redirect of this POST to the provider would be stopped by the form-action rule of
+            # our Content-Security-Policy, so a page of ours goes on from there.
+            request.session[PROVIDER_LOGOUT_KEY] = target
+        return redirect("portal:signed_out")
+
+
+def provider_logout_url(request: HttpRequest) -> str:
+    """The provider's end_session_endpoint (RP-Initiated Logout 1.0), else our own page."""
+    ours = reverse("portal:signed_out")
+    if request.session.get(auth.BACKEND_SESSION_KEY) != OIDC_BACKEND:
+        return ours
+    try:
+        url = endpoint("end_session_endpoint")
+    except SignInFailure as failure:
+        logger.warning("sign-out at the provider left out: %s", failure)
+        return ours
+    if not url:
+        return ours
+    params = {
+        "client_id": settings.OIDC_RP_CLIENT_ID,
+        "post_logout_redirect_uri": request.build_absolute_uri(ours),
+    }
+    id_token = request.session.get("oidc_id_token")
+    if id_token:
+        params["id_token_hint"] = id_token
+    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(params)}"
+
+
+def remember_next(request: HttpRequest, response: HttpResponseBase, next_url: str | None) -> None:
+    """Keeps where to go with this very request's state, so that parallel tabs don't mix."""
+    query = parse_qs(urlsplit(response.get("Location", "")).query)
+    entry = request.session.get("oidc_states", {}).get(query.get("state", [""])[0])
+    if entry is not None:
+        entry["next"] = next_url or ""
+        request.session.modified = True
+
+
+def safe_next(request: HttpRequest) -> str:
+    """The `next` parameter when it stays on this host, else ""."""
+    url = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(
+        url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return url if safe else ""
+
+
+def signin_url(request: HttpRequest, next_url: str = "") -> str:
+    """The sign-in page that leads on to `next_url`, by default the request's own `next`."""
+    wanted = next_url or safe_next(request)
+    return (
+        f"{reverse('portal:signin')}?{urlencode({'next': wanted})}"
+        if wanted
+        else (reverse("portal:signin"))
+    )
+
+
+def fail(request: HttpRequest, failure: SignInFailure) -> HttpResponse:
+    """Records the failed sign-in and shows the page that says what to do."""
+    logger.warning("sign-in failed: %s", failure)
+    audit.record(
+        "signin.failed",
+        outcome="failed",
+        request=request,
+        target=failure.username,
+        reason=failure.sentence,
+        data={"code": failure.code, "detail": failure.detail},
+    )
+    reference = getattr(request, "request_id", "")
+    request.session[FAILURE_KEY] = {"code": failure.code, "reference": reference}
+    return redirect("portal:signin_failed")
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Local accounts: made by an administrator, never by sign-up, and never a company account."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        # A password or passkey here would outlive the person's account at the company.
+        if user.identities.exists():
+            return fail(request, SignInFailure("company_account", username=user.get_username()))
+        return super().pre_login(request, user, **kwargs)
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        audit.record("signin", user=user, request=request, data={"how": "local account"})
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        tried = credentials.get("username") or credentials.get("email") or ""
+        audit.record(
+            "signin.failed",
+            outcome="failed",
+            request=request,
+            target=str(tried),
+            reason="Wrong user name or password for a local account.",
+        )

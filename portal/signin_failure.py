@@ -1,0 +1,54 @@
+"""Why a sign-in failed: a sentence for the person, a detail for the log, never a stack trace.
+
+The person reads what to do next; the operator finds the detail in the audit trail and the log by
+the reference on the page. A provider's own words stay out of both: they may hold a token.
+"""
+
+from django.conf import settings
+
+# code -> what the person reads; {provider} is settings.OIDC_ISSUER_NAME
+SENTENCES = {
+    "provider_down": (
+        "{provider} does not answer at the moment, so nobody can sign in through it. "
+        "Try again in a minute."
+    ),
+    "provider_misconfigured": (
+        "{provider} answers with an address or a setting that does not match this portal. "
+        "Ask an administrator to check the sign-in settings."
+    ),
+    "code_refused": (
+        "{provider} did not accept this sign-in, mostly because it took too long. Sign in again."
+    ),
+    "token_refused": (
+        "{provider} sent a proof of identity that can't be trusted, so you were not signed in. "
+        "Sign in again; if it happens twice, give an administrator the reference below."
+    ),
+    "unknown_state": (
+        "This sign-in was not started in this browser, or it was used already. Sign in again."
+    ),
+    "refused": "{provider} did not sign you in, or the sign-in was cancelled. Sign in again.",
+    "session_ended": "Your session at {provider} has ended. Sign in again to go on.",
+    "inactive": "Your account here is deactivated. Ask an administrator to activate it again.",
+    "company_account": (
+        "This is a company account: it signs in through {provider}, not with a password here."
+    ),
+}
+
+
+class SignInFailure(Exception):
+    """`code` is a key of SENTENCES; `detail` is for the log and the trail and holds no token."""
+
+    def __init__(self, code: str, detail: str = "", username: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+        self.username = username
+
+    @property
+    def sentence(self) -> str:
+        return sentence(self.code)
+
+
+def sentence(code: str) -> str:
+    """What a person reads; an unknown code reads as a refusal."""
+    return SENTENCES.get(code, SENTENCES["refused"]).format(provider=settings.OIDC_ISSUER_NAME)

@@ -1,0 +1,34 @@
+"""Every address of the portal; the rooms above are named as strings only."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from portal import account_views, views
+from portal.signin import SignOutView
+
+handler403 = "portal.views.permission_denied"
+handler404 = "portal.views.page_not_found"
+handler500 = "portal.views.server_error"
+
+portal_urls = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthz, name="healthz"),
+    path("signin/", account_views.signin, name="signin"),
+    path("signin/failed/", account_views.signin_failed, name="signin_failed"),
+    path("signin/renew/", account_views.signin_renew, name="signin_renew"),
+    path("signout/", SignOutView.as_view(), name="signout"),
+    path("signout/provider/", account_views.signout_provider, name="signout_provider"),
+    path("signed-out/", account_views.signed_out, name="signed_out"),
+    path("account/", account_views.account, name="account"),
+]
+
+urlpatterns = [
+    path("", include((portal_urls, "portal"))),
+    path("", include("catalog.urls")),
+    path("", include("pipelines.urls")),
+    # The library's own sign-out would leave the audit trail and our hop to the provider out.
+    path("oidc/logout/", SignOutView.as_view(), name="oidc_logout"),
+    path("oidc/", include("mozilla_django_oidc.urls")),
+    path("accounts/", include("portal.local_account_urls")),
+    path("admin/", admin.site.urls),
+]
