@@ -1,6 +1,7 @@
 """What the documents at the top promise is what the code does."""
 
 import re
+from itertools import pairwise
 
 from django.conf import settings
 
@@ -20,7 +21,7 @@ def test_env_example_says_what_each_variable_is_for() -> None:
     lines = (settings.BASE_DIR / ".env.example").read_text().splitlines()
     bare = [
         line
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if re.match("[A-Z]", line) and not re.match("# |OIDC_CLIENT_ID", before)
     ]
     assert bare == []
