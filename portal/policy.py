@@ -11,6 +11,8 @@ from enum import StrEnum
 
 # permission -> what a person reads
 PERMISSIONS = {
+    "catalog.view": "see the catalog",
+    "build.view": "see builds",
     "log.view": "read build logs",
     "build.start": "start builds",
     "build.cancel": "cancel builds",

@@ -2,7 +2,7 @@
 
 from portal.models import Role
 
-_VIEW = ["log.view"]
+_VIEW = ["catalog.view", "build.view", "log.view"]
 _DEVELOP = [*_VIEW, "build.cancel", "build.retry"]
 _DEPLOY = [*_DEVELOP, "build.start"]
 _ADMIN = [*_DEPLOY, "link.confirm", "source.sync"]
