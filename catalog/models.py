@@ -1,6 +1,7 @@
 """What exists and who owns it, as the catalog sources say it."""
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -28,7 +29,11 @@ class Source(models.Model):
         default=False, help_text="Its groups and members count for who may do what."
     )
     enabled = models.BooleanField(default=True)
-    interval_seconds = models.PositiveIntegerField(default=300, help_text="How often it is read.")
+    interval_seconds = models.PositiveIntegerField(
+        default=300,
+        validators=[MinValueValidator(10)],
+        help_text="Seconds from the end of one reading to the next.",
+    )
     next_due_at = models.DateTimeField(default=timezone.now, db_index=True)
     last_attempt_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_success_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -62,7 +67,9 @@ class SyncRun(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # Queued: not offered to a worker again before. Running: the worker is taken for dead after.
     claimed_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was begun.")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     files = models.PositiveIntegerField(default=0)
@@ -199,6 +206,8 @@ class Relation(models.Model):
     source = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="relations")
     type = models.CharField(max_length=40)
     target_ref = models.CharField(max_length=255, db_index=True)
+    # False: this is the way back of a relation that the other entity declares.
+    declared = models.BooleanField(default=True)
     # Null while nothing of that name is known: a dangling relation.
     target = models.ForeignKey(
         Entity, null=True, blank=True, on_delete=models.SET_NULL, related_name="incoming"
@@ -230,7 +239,10 @@ class Membership(models.Model):
 
 
 class TeamClosure(models.Model):
-    """Every group above every group, itself at depth 0; cycles end where they began."""
+    """Every group above every group, itself at depth 0; cycles end where they began.
+
+    It decides what a grant covers, so only groups of sources trusted for it are above others.
+    """
 
     ancestor = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="descendants")
     descendant = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="ancestors")

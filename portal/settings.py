@@ -240,8 +240,13 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
+# How long a worker may take to send a trigger before it counts as dead: longer than its requests.
+DISPATCH_LEASE_SECONDS = env_int("DISPATCH_LEASE_SECONDS", 300)
+# The first pause before a vendor is asked again what became of a trigger; doubled each time.
+RECONCILE_SECONDS = env_int("RECONCILE_SECONDS", 10)
+
 # --- Access -----------------------------------------------------------------------------------
-# The role that everybody signed in holds everywhere; empty means that nobody may read logs unasked.
+# The role that everybody signed in holds everywhere; empty shuts out who has no mapping.
 DEFAULT_ROLE = env_str("DEFAULT_ROLE", "viewer")
 
 # --- Outgoing HTTP ---------------------------------------------------------------------------
@@ -255,6 +260,8 @@ CREDENTIALS_DIR = env_str("CREDENTIALS_DIR")
 CREDENTIAL_ENV = env_list("CREDENTIAL_ENV")
 # Folders that path sources may read; empty allows the demo organisation only.
 CATALOG_PATHS = [Path(p) for p in env_list("CATALOG_PATHS")] or [BASE_DIR / "catalog" / "demo_org"]
+# How long an entity that has left its source is still shown, with when and why, in seconds.
+CATALOG_REMOVE_AFTER_SECONDS = env_int("CATALOG_REMOVE_AFTER_SECONDS", 86_400)
 
 LOGGING = {
     "version": 1,

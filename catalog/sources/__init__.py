@@ -1,0 +1,34 @@
+"""Where descriptor text comes from; one reader a kind of source."""
+
+from django.conf import settings
+
+from catalog.sources.base import Gone, Listing, Reader, SourceFailed
+from catalog.sources.path import PathReader
+from catalog.sources.url import UrlReader
+from portal.credentials import CredentialError, resolve
+from portal.http import HttpClient
+
+__all__ = ["Gone", "Listing", "Reader", "SourceFailed", "reader_for", "url_reader"]
+
+# Seconds for one file: (connect, between two pieces of the answer), and in all.
+TIMEOUT = (5, 15)
+DEADLINE = 30
+
+
+def reader_for(kind: str, target: str, credential_ref: str = "") -> Reader:
+    """The reader of a source. Raises SourceFailed with what to mend when it can't be one."""
+    if kind == "path":
+        return PathReader(target, settings.CATALOG_PATHS)
+    if kind == "url":
+        return url_reader(target, credential_ref)
+    raise SourceFailed(f'Stagedoor can\'t read sources of the kind "{kind}".')
+
+
+def url_reader(target: str, credential_ref: str = "") -> UrlReader:
+    """A reader of one origin; the credential, if any, is sent as a bearer token."""
+    client = HttpClient(allow=settings.OUTGOING_ALLOW, timeout=TIMEOUT, deadline=DEADLINE)
+    try:
+        secret = resolve(credential_ref) if credential_ref else None
+    except CredentialError as error:
+        raise SourceFailed(str(error)) from None
+    return UrlReader(target, client, secret)

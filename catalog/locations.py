@@ -1,0 +1,158 @@
+"""Follows a source from its beginning through Location entities to every descriptor it names.
+
+Targets are read once each, nearest first; how deep, how many and how much is bounded, since the
+authors of descriptors decide where this leads.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from catalog.descriptors import ReadError, parse
+from catalog.reading import SOURCE_STAGE, Found, Issue, Reading
+from catalog.sources import Gone, Reader, SourceFailed, url_reader
+from portal.http import origin
+
+MAX_FILES = 20_000
+MAX_BYTES = 400_000_000
+MAX_SECONDS = 1800
+# Backstage's limit for the ancestry of a Location.
+MAX_NESTING = 32
+
+# (files read, files known so far) -> None
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A file to read. `named_by` is the Location that names it; None for where reading begins."""
+
+    reader: Reader
+    location: str
+    depth: int = 0
+    named_by: Found | None = None
+    optional: bool = False
+
+
+def read_source(reader: Reader, progress: Progress = lambda read, known: None) -> Reading:
+    """Reads everything that a source holds; what could not be read is among its issues.
+
+    Raises SourceFailed when reading can't even begin.
+    """
+    return _Follower(reader, progress).run()
+
+
+class _Follower:
+    def __init__(self, reader: Reader, progress: Progress) -> None:
+        self._reader = reader
+        self._progress = progress
+        self._reading = Reading()
+        self._waiting: deque[_Step] = deque()
+        self._broken: set[str] = set()  # refs of Locations of which a target failed
+        self._elsewhere: dict[str, Reader] = {}  # by origin
+        self._bytes = 0
+        self._until = time.monotonic() + MAX_SECONDS
+
+    def run(self) -> Reading:
+        listing = self._reader.roots()
+        for location, sentence in listing.problems:
+            self._reading.add_unread()
+            self._reading.issues.append(Issue(location, "read", sentence))
+        for location in listing.locations:
+            self._enqueue(_Step(self._reader, location))
+        while self._waiting:
+            if self._over_limit():
+                break
+            self._visit(self._waiting.popleft())
+            self._progress(self._reading.files, self._reading.files + len(self._waiting))
+        self._reading.reject(self._broken)
+        return self._reading
+
+    def _visit(self, step: _Step) -> None:
+        def placeholder(argument: str) -> bytes:
+            locations = step.reader.targets(step.location, argument)
+            if len(locations) != 1:
+                raise ReadError(f'"{argument}" names more than one file.')
+            return self._read(step.reader, locations[0])
+
+        try:
+            data = self._read(step.reader, step.location)
+        except Gone as gone:
+            self._reading.add_gone(step.location)
+            if not step.optional:
+                self._report(step, str(gone))
+            return
+        except ReadError as error:
+            self._reading.add_unread()
+            self._report(step, str(error))
+            return
+        for found in self._reading.add_file(step.location, parse(data, read=placeholder)):
+            if found.result.kind == "Location":
+                self._follow(step, found)
+
+    def _read(self, reader: Reader, location: str) -> bytes:
+        data = reader.read(location)
+        self._bytes += len(data)
+        return data
+
+    def _follow(self, step: _Step, found: Found) -> None:
+        """Queues what a Location entity names."""
+        descriptor = found.result.descriptor
+        spec = (descriptor.document.get("spec") or {}) if descriptor else {}
+        targets = [spec["target"]] if spec.get("target") else []
+        targets += spec.get("targets") or []
+        optional = spec.get("presence") == "optional"
+        for target in dict.fromkeys(targets):
+            try:
+                if step.depth >= MAX_NESTING:
+                    raise ReadError(f"Locations are nested more than {MAX_NESTING} deep.")
+                reader, locations = self._resolve(step, spec.get("type"), target)
+            except Gone as gone:
+                if not optional:
+                    self._report(_Step(step.reader, target, named_by=found), str(gone))
+                continue
+            except (ReadError, SourceFailed) as error:
+                self._reading.add_unread()
+                self._report(_Step(step.reader, target, named_by=found), str(error))
+                continue
+            for location in locations:
+                self._enqueue(_Step(reader, location, step.depth + 1, found, optional))
+
+    def _resolve(self, step: _Step, kind: str | None, target: str) -> tuple[Reader, list[str]]:
+        """A Location inherits the type of the file it stands in; it may change it to url only."""
+        if kind in {None, "", step.reader.type}:
+            return step.reader, step.reader.targets(step.location, target)
+        if kind == "url":
+            # Never with the source's credential: the address is the file's author's choice.
+            reader = self._elsewhere.setdefault(origin(target), url_reader(target))
+            return reader, reader.targets(target, target)
+        raise ReadError(f'"type: {kind}" is not followed from here; only "url" may be.')
+
+    def _enqueue(self, step: _Step) -> None:
+        if step.location not in self._reading.visited:
+            self._reading.visited.add(step.location)
+            self._waiting.append(step)
+
+    def _report(self, step: _Step, sentence: str) -> None:
+        """The problem stands where it can be mended: at the Location that names the target."""
+        if step.named_by is None:
+            self._reading.issues.append(Issue(step.location, "read", sentence))
+            return
+        self._broken.add(step.named_by.ref)
+        self._reading.issues.append(step.named_by.issue("read", sentence))
+
+    def _over_limit(self) -> bool:
+        if self._reading.files >= MAX_FILES:
+            limit = f"{MAX_FILES:,} files"
+        elif self._bytes > MAX_BYTES:
+            limit = f"{MAX_BYTES:,} bytes"
+        elif time.monotonic() > self._until:
+            limit = f"{MAX_SECONDS // 60} minutes"
+        else:
+            return False
+        self._reading.add_unread()
+        left = len(self._waiting)
+        sentence = f"Reading stopped after {limit}; {left} more files were named."
+        self._reading.issues.append(Issue(self._waiting[0].location, SOURCE_STAGE, sentence))
+        return True
