@@ -1,0 +1,116 @@
+"""The catalog's filters: read from the URL, written back into it."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+# The kinds that have a meaning here; others are kept, marked as unsupported and shown plainly.
+KINDS = (
+    "Component",
+    "API",
+    "Resource",
+    "System",
+    "Domain",
+    "Group",
+    "User",
+    "Template",
+    "Location",
+)
+DEFAULT_KIND = "Component"
+ANY_KIND = "any"
+MULTIPLE = ("owner", "lifecycle", "type", "tag")
+MAX_VALUES = 20  # of one filter; more come from a broken link, not from a person
+
+
+class FilterForm(forms.Form):
+    """What a person may type; a bad field is named and left out, the others still filter."""
+
+    q = forms.CharField(
+        max_length=200,
+        required=False,
+        error_messages={"max_length": "Search text can have 200 characters at most."},
+    )
+    kind = forms.CharField(max_length=63, required=False)
+    system = forms.CharField(max_length=255, required=False)
+    state = forms.ChoiceField(
+        choices=[("missing", "missing")],
+        required=False,
+        error_messages={"invalid_choice": "The only state to filter by is “missing”."},
+    )
+
+
+@dataclass(frozen=True)
+class Filters:
+    """The list's filters; `owner`, `lifecycle` and `type` are one-of, `tag` is all-of."""
+
+    q: str = ""
+    kind: str = DEFAULT_KIND
+    system: str = ""
+    state: str = ""
+    owner: tuple[str, ...] = ()
+    lifecycle: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+
+    @property
+    def is_default(self) -> bool:
+        """Nothing was asked for, so an empty list means an empty catalog."""
+        return self == Filters()
+
+    def query(self, **more: Any) -> str:
+        """The query string, without what is empty or the default; "" for the plain list."""
+        data = QueryDict(mutable=True)
+        for name in ("q", "system", "state"):
+            if value := getattr(self, name):
+                data[name] = value
+        if self.kind != DEFAULT_KIND:
+            data["kind"] = self.kind
+        for name in MULTIPLE:
+            data.setlist(name, list(getattr(self, name)))
+        for name, value in more.items():
+            data[name] = str(value)
+        return f"?{data.urlencode()}" if data else "?"
+
+    def without(self, name: str, value: str = "") -> "Filters":
+        """These filters with one value taken away."""
+        if name in MULTIPLE:
+            kept = tuple(one for one in getattr(self, name) if one != value)
+            return replace(self, **{name: kept})
+        return replace(self, **{name: DEFAULT_KIND if name == "kind" else ""})
+
+    def with_kind(self, kind: str) -> "Filters":
+        """Another kind; types and lifecycles are another kind's words, so they go."""
+        return replace(self, kind=kind, type=(), lifecycle=())
+
+
+def read_filters(data: QueryDict) -> tuple[Filters, list[str]]:
+    """The filters in a query string, and a sentence for each that could not be used."""
+    form = FilterForm(data)
+    form.is_valid()
+    problems = [f"{error} It was left out." for errors in form.errors.values() for error in errors]
+    many: dict[str, tuple[str, ...]] = {}
+    for name in MULTIPLE:
+        values = [v.strip() for v in data.getlist(name) if v.strip() and "\x00" not in v]
+        if len(values) > MAX_VALUES:
+            problems.append(f"Only the first {MAX_VALUES} values of “{name}” are used.")
+        many[name] = tuple(dict.fromkeys(values[:MAX_VALUES]))
+    return (
+        Filters(
+            q=form.cleaned_data.get("q", ""),
+            kind=_kind(form.cleaned_data.get("kind", "")),
+            system=form.cleaned_data.get("system", ""),
+            state=form.cleaned_data.get("state", ""),
+            **many,
+        ),
+        problems,
+    )
+
+
+def _kind(word: str) -> str:
+    """The kind as the catalog writes it, whatever its case in the URL."""
+    folded = word.lower()
+    if folded == ANY_KIND:
+        return ANY_KIND
+    return next((kind for kind in KINDS if kind.lower() == folded), word or DEFAULT_KIND)

@@ -1,0 +1,37 @@
+"""What the catalog adds to the portal's own pages (hook `page_panels`)."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from catalog.forms import DEFAULT_KIND, Filters
+from catalog.models import Entity
+from catalog.people import teams_of
+from catalog.queries import names_of, rows
+
+SHOWN_SERVICES = 25
+
+
+def home_teams(place: str, request: HttpRequest, objects: list[Any]) -> dict[Any, SafeString]:
+    """The services of the person's teams; before there are any, where to begin."""
+    if place != "home_teams":
+        return {}
+    return {user.pk: _my_services(request, user) for user in objects}
+
+
+def _my_services(request: HttpRequest, user: Any) -> SafeString:
+    teams = list(teams_of(user).only("ref", "title", "name"))
+    filters = Filters(owner=tuple(team.ref for team in teams))
+    services = list(rows(filters)[: SHOWN_SERVICES + 1]) if teams else []
+    context = {
+        "teams": teams,
+        "entities": services[:SHOWN_SERVICES],
+        "more": len(services) > SHOWN_SERVICES,
+        "all_query": filters.query(),
+        "names": names_of(ref for row in services for ref in (row.owner_ref, row.system_ref)),
+        "catalog_is_empty": not services and not Entity.objects.filter(kind=DEFAULT_KIND).exists(),
+        "states_wanted": "states" in request.GET,
+    }
+    return render_to_string("catalog/_home_teams.html", context, request)

@@ -1,0 +1,59 @@
+"""The portal's own pages: home, health, and what stands where a page can't."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import requires_csrf_token
+from django.views.decorators.http import require_safe
+
+from portal.health import checks
+from portal.templatetags.ui import collect_panels
+
+# What home shows, in this order: broken and mine, waiting for me, started by me; then my teams.
+HOME_PLACES = ("home", "home_teams")
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What needs this person, from the panels of the rooms above."""
+    found = (collect_panels(place, request, [request.user]) for place in HOME_PLACES)
+    panels = [html for answer in found if (html := answer.get(request.user.pk))]
+    return render(request, "portal/home.html", {"panels": panels})
+
+
+@login_not_required
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Whether everything that should run does: 200, or 503 with what does not."""
+    found = checks()
+    ok = all(check.ok for check in found)
+    body = {
+        "ok": ok,
+        "checks": [{"name": c.name, "ok": c.ok, "message": c.message} for c in found],
+    }
+    return JsonResponse(body, status=200 if ok else 503)
+
+
+# --- Error pages -----------------------------------------------------------------------------
+@requires_csrf_token
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403 with the rule in words, where a decision refused (portal.guard.Denied)."""
+    context = {"decision": getattr(exception, "decision", None)}
+    return render(request, "403.html", context, status=403)
+
+
+@requires_csrf_token
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404, with a sentence where the view that raised it gave one."""
+    given = exception.args[0] if exception.args else ""
+    sentence = given if isinstance(given, str) else ""
+    return render(request, "404.html", {"sentence": sentence}, status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500 without touching the database, which may be what failed."""
+    context = {"request_id": getattr(request, "request_id", "")}
+    return HttpResponse(render_to_string("500.html", context), status=500)
