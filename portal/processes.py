@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from honcho.manager import Manager
 
-# The sandbox accepts these in the demo, and the portal presents them; made anew at each start.
-DEMO_CREDENTIALS = (
-    "STAGEDOOR_CREDENTIAL_DEMO_JENKINS",
-    "STAGEDOOR_CREDENTIAL_DEMO_JENKINS_OPS",
-    "STAGEDOOR_CREDENTIAL_DEMO_BUILDKITE",
-)
+# The sandbox accepts these and the portal presents them; made anew at each start of the demo.
+# Jenkins takes a user's name and token, Buildkite a token.
+DEMO_CREDENTIALS = {
+    "STAGEDOOR_CREDENTIAL_DEMO_JENKINS": "stagedoor:{}",
+    "STAGEDOOR_CREDENTIAL_DEMO_JENKINS_OPS": "stagedoor:{}",
+    "STAGEDOOR_CREDENTIAL_DEMO_BUILDKITE": "{}",
+}
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def environment() -> dict[str, str]:
     variables = {**os.environ, "PYTHONUNBUFFERED": "1"}
     variables.setdefault("LOG_LEVEL", "WARNING")
     if settings.ENVIRONMENT == "demo":
-        for name in DEMO_CREDENTIALS:
-            variables.setdefault(name, secrets.token_urlsafe(24))
+        for name, form in DEMO_CREDENTIALS.items():
+            variables.setdefault(name, form.format(secrets.token_hex(20)))
     return variables
 
 

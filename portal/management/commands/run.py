@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from portal.demo_idp.people import PEOPLE
@@ -21,8 +21,17 @@ START_SECONDS = 120
 class Command(BaseCommand):
     help = "Sets up, then runs web server, worker and beat (in the demo: sandbox and provider too)."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--without",
+            action="append",
+            default=[],
+            choices=[part.name for part in parts()],
+            help="leave this process out, to start it by hand",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        found = parts()
+        found = [part for part in parts() if part.name not in options["without"]]
         self._refuse_busy_ports(found)
         try:
             call_command("setup", stdout=self.stdout, stderr=self.stderr)
