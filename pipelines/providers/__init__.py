@@ -1,0 +1,10 @@
+"""The kinds of CI that Stagedoor speaks to; README.md says how to add one."""
+
+from pipelines.providers.base import Provider
+from pipelines.providers.buildkite import Buildkite
+from pipelines.providers.jenkins import Jenkins
+
+PROVIDERS: dict[str, type[Provider]] = {
+    Buildkite.slug: Buildkite,
+    Jenkins.slug: Jenkins,
+}

@@ -1,0 +1,256 @@
+"""The Buildkite adapter. A pipeline's external id is `organization/pipeline`, a build's its number.
+
+Source: buildkite.com/docs/apis/rest-api (builds, jobs, pipelines, access-token).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from pipelines.providers.annotations import claims
+from pipelines.providers.base import (
+    Capability,
+    CheckResult,
+    Forbidden,
+    InvalidResponse,
+    LogChunk,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    PipelineClaim,
+    ProviderError,
+    Receipt,
+    Rejected,
+    RemoteBuild,
+    RemotePipeline,
+    ServerConfig,
+    StartRequest,
+    State,
+    Step,
+)
+from pipelines.providers.buildkite.log import read_log
+from pipelines.providers.buildkite.parse import (
+    REQUEST_ID_KEY,
+    STATES,
+    parse_build,
+    parse_job,
+    parse_pipeline,
+)
+from pipelines.providers.buildkite.start import again, body
+from pipelines.providers.buildkite.wire import PAGE, BuildkiteWire
+from pipelines.providers.wire import iso_time, mapping, mappings, segment, text
+from portal.credentials import Secret
+from portal.http import HttpClient, Response
+
+MAX_JOBS = 500
+# Right -> what it is for. Trigger, cancel and rebuild are one scope; none of them comes alone.
+SCOPES = {
+    "read_pipelines": "list pipelines",
+    "read_builds": "show builds and their jobs",
+    "read_build_logs": "show logs",
+    "write_builds": "start, cancel and retry builds",
+}
+ORGANIZATIONS = "read_organizations"
+OVER = (State.PASSED, State.FAILED, State.CANCELLED, State.SKIPPED)
+# Without their jobs a build is a few kB; with them it may be megabytes.
+SLIM = {"exclude_jobs": "true"}
+_JOB_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+
+
+class Buildkite:
+    """Buildkite's REST API; the credential is an API access token."""
+
+    slug: ClassVar[str] = "buildkite"
+    label: ClassVar[str] = "Buildkite"
+    annotation_keys: ClassVar[tuple[str, ...]] = (
+        "buildkite.com/pipeline-slug",
+        "buildkite.com/project-slug",
+    )
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    states: ClassVar[Mapping[str, State]] = STATES
+
+    def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
+        self._wire = BuildkiteWire(http, server.base_url, credential)
+        chosen = server.options.get("organizations", [])
+        if not isinstance(chosen, list) or not all(isinstance(slug, str) for slug in chosen):
+            raise Misconfigured('The option "organizations" is a list of organization slugs.')
+        self._organizations: list[str] = chosen
+
+    @classmethod
+    def parse_annotations(cls, annotations: Mapping[str, str]) -> list[PipelineClaim]:
+        """`[server:]org/pipeline[,…]`; prefix and list are Stagedoor's own addition."""
+        return claims(annotations, cls.annotation_keys, lambda name: name.strip("/"))
+
+    # --- Pipelines ---------------------------------------------------------------------------
+    def list_pipelines(self) -> list[RemotePipeline]:
+        """Every organization's pipelines; archived ones are listed as not runnable."""
+        return [
+            parse_pipeline(row, organization)
+            for organization in self._organizations or self._find_organizations()
+            for row in self._wire.all_rows(f"/organizations/{segment(organization)}/pipelines")
+        ]
+
+    def _find_organizations(self) -> list[str]:
+        try:
+            rows = self._wire.all_rows("/organizations")
+        except Forbidden:
+            raise Misconfigured(
+                f"The token lacks the scope {ORGANIZATIONS}, so name the organizations in the "
+                'server\'s option "organizations".'
+            ) from None
+        return [slug for row in rows if (slug := text(row.get("slug")))]
+
+    def get_pipeline(self, pipeline: str) -> RemotePipeline:
+        """One pipeline. Buildkite's pipelines declare no parameters."""
+        organization, path = _pipeline_path(pipeline)
+        return parse_pipeline(self._wire.one(path), organization)
+
+    # --- Builds ------------------------------------------------------------------------------
+    def list_builds(self, pipeline: str, *, branch: str = "", limit: int = 20) -> list[RemoteBuild]:
+        """One page, so at most 100."""
+        params = {**SLIM, "exclude_pipeline": "true", "per_page": str(min(limit, PAGE))}
+        if branch:
+            params["branch"] = branch
+        rows = self._wire.rows(f"{_pipeline_path(pipeline)[1]}/builds", params)
+        builds = [parse_build(row, pipeline) for row in rows]
+        # The filter reads `*` and commas as patterns; a branch is meant literally here.
+        return [build for build in builds if branch in ("", build.branch)]
+
+    def get_build(self, pipeline: str, build: str) -> RemoteBuild:
+        """One build by its number."""
+        return parse_build(self._wire.one(_build_path(pipeline, build), SLIM), pipeline)
+
+    def find_by_request_id(
+        self, pipeline: str, request_id: str, *, branch: str = "", since: datetime | None = None
+    ) -> Receipt | None:
+        """By the meta-data that start() gave. How soon a new build is found is not documented."""
+        params = {**SLIM, f"meta_data[{REQUEST_ID_KEY}]": request_id, "per_page": str(PAGE)}
+        rows = self._wire.rows(f"{_pipeline_path(pipeline)[1]}/builds", params)
+        # Read again here: a server that ignores the filter answers with other builds.
+        builds = [parse_build(row, pipeline) for row in rows]
+        found = [build for build in builds if build.request_id == request_id]
+        if not found:
+            return None
+        return Receipt(build=min(found, key=lambda build: build.number or 0))
+
+    # --- Steps and log -----------------------------------------------------------------------
+    def steps(self, pipeline: str, build: str) -> list[Step]:
+        """The build's jobs in their order, the first 500."""
+        steps = map(parse_job, self._jobs(_build_path(pipeline, build)))
+        return [step for step in steps if step]
+
+    def _jobs(self, build_path: str) -> list[Mapping[str, Any]]:
+        """By pages, since a build may hold 4,000 jobs; of the link only the cursor is used. An
+        API without that list has them in the build."""
+        jobs: list[Mapping[str, Any]] = []
+        params = {"per_page": str(PAGE)}
+        while len(jobs) < MAX_JOBS:
+            try:
+                page = self._wire.one(f"{build_path}/jobs", params)
+            except NotFound:
+                if jobs:
+                    raise
+                return mappings(self._wire.one(build_path).get("jobs"))
+            jobs += mappings(page.get("items"))
+            after = _cursor(mapping(page.get("links")).get("next"))
+            if not after:
+                break
+            params["after"] = after
+        return jobs[:MAX_JOBS]
+
+    def log(self, pipeline: str, build: str, log_id: str = "", offset: int = 0) -> LogChunk:
+        """A job's log. Its state is read before the log, so that an ended job's log is whole."""
+        if not _JOB_ID.fullmatch(log_id):
+            raise NotFound("Buildkite keeps a log per job; name the job.")
+        build_path = _build_path(pipeline, build)
+        found = [job for job in self._jobs(build_path) if job.get("id") == log_id]
+        step = parse_job(found[0]) if found else None
+        if step is None or not step.log_id:
+            raise NotFound("This build has no such job, or the job has no log.")
+        path = f"{build_path}/jobs/{log_id}"
+        return read_log(self._wire, path, offset, over=step.state in OVER)
+
+    # --- Writing -----------------------------------------------------------------------------
+    def start(self, request: StartRequest) -> Receipt:
+        """Creates a build; the answer is the build itself."""
+        path = _pipeline_path(request.pipeline)[1]
+        branch = request.branch or self.get_pipeline(request.pipeline).default_branch
+        if not branch:
+            raise Rejected(f"{request.pipeline} has no default branch: choose the branch.")
+        return self._create(path, request, body(request, branch))
+
+    def retry(self, request: StartRequest, build: str) -> Receipt:
+        """Creates a new build of the same branch, commit and variables.
+
+        Not by the vendor's rebuild: that copies the old request id along, and a lost answer could
+        not be looked up, since a rebuild takes no meta-data of its own.
+        """
+        old = self._wire.one(_build_path(request.pipeline, build), SLIM)
+        return self._create(_pipeline_path(request.pipeline)[1], request, again(request, old))
+
+    def _create(self, path: str, request: StartRequest, fields: Mapping[str, object]) -> Receipt:
+        answer = self._wire.write("POST", f"{path}/builds", json=fields)
+        return Receipt(build=self._written(answer, request.pipeline))
+
+    def _written(self, answer: Response, pipeline: str) -> RemoteBuild:
+        try:
+            return parse_build(mapping(self._wire.json(answer)), pipeline)
+        except ProviderError:
+            raise OutcomeUnknown(
+                "Buildkite took the request and answered something else than a build."
+            ) from None
+
+    def resolve(self, pipeline: str, queue_ref: str) -> Receipt:
+        """Buildkite numbers a build at once, so a reference is the number."""
+        return Receipt(build=self.get_build(pipeline, queue_ref))
+
+    def cancel(self, pipeline: str, build: str) -> None:
+        """Asks to stop; the build is `canceling` until its jobs have ended."""
+        found = self.get_build(pipeline, build)
+        if found.state in OVER:
+            raise Rejected(f"The build has ended already ({found.raw_state}).")
+        self._wire.write("PUT", f"{_build_path(pipeline, build)}/cancel")
+
+    # --- Connection test ---------------------------------------------------------------------
+    def check(self) -> CheckResult:
+        """GET /access-token needs no scope and tells them all."""
+        token = self._wire.one("/access-token")
+        user = mapping(token.get("user"))
+        scopes = token.get("scopes")
+        if not isinstance(scopes, list):
+            raise InvalidResponse("Buildkite did not tell the token's scopes.")
+        has = {scope for scope in scopes if isinstance(scope, str)}
+        needs = dict(SCOPES)
+        if not self._organizations:
+            needs[ORGANIZATIONS] = (
+                'find the organizations, unless the option "organizations" is set'
+            )
+        unused = sorted(has - needs.keys() - {ORGANIZATIONS})
+        return CheckResult(
+            who=text(user.get("name")) or text(user.get("email")),
+            lacks=tuple((scope, use) for scope, use in needs.items() if scope not in has),
+            unused=tuple((scope, "Stagedoor does not need it") for scope in unused),
+            expires_at=iso_time(token.get("expires_at")),
+            notes=("The user's own permission on each pipeline still applies.",),
+        )
+
+
+def _pipeline_path(pipeline: str) -> tuple[str, str]:
+    """The organization, and the path of `organization/pipeline`."""
+    organization, _, slug = pipeline.partition("/")
+    return organization, f"/organizations/{segment(organization)}/pipelines/{segment(slug)}"
+
+
+def _build_path(pipeline: str, build: str) -> str:
+    if not (build.isascii() and build.isdigit()):
+        raise NotFound(f"{build!r} is not a Buildkite build.")
+    return f"{_pipeline_path(pipeline)[1]}/builds/{build}"
+
+
+def _cursor(link: object) -> str:
+    try:
+        return parse_qs(urlsplit(text(link)).query).get("after", [""])[0]
+    except ValueError:
+        return ""

@@ -1,0 +1,71 @@
+"""The log of one job.
+
+Buildkite can't read from an offset: it gives the whole log, up to 1 GiB, or a number of bytes from
+its end. So the end is asked for, and where it begins is told by the answer's Content-Range.
+"""
+
+import re
+from dataclasses import dataclass
+
+from pipelines.providers.base import InvalidResponse, LogChunk
+from pipelines.providers.buildkite.wire import BuildkiteWire
+from portal.http import Response
+
+TAIL_BYTES = 1_000_000
+# Timestamps (APC) and images (OSC) that only Buildkite's own page reads; colours are kept.
+_STRINGS = re.compile(r"\x1b[_\]](?:[^\x07\x1b]|\x1b(?!\\))*(?:\x07|\x1b\\)")
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+LEFT_OUT = "\n[The rest of this log is too large to show here; open it in Buildkite.]\n"
+
+
+@dataclass(frozen=True)
+class _Piece:
+    start: int  # the byte of the log that `data` begins with
+    data: bytes
+    cut: bool = False  # the end is lacking
+
+
+def read_log(wire: BuildkiteWire, job_path: str, offset: int, *, over: bool) -> LogChunk:
+    """The log from byte `offset` on. `over`: the job had ended before this was asked, so nothing
+    more will come and its last line is whole."""
+    answer = wire.get(
+        f"{job_path}/log",
+        accept="text/plain",
+        headers={"Range": f"bytes=-{TAIL_BYTES}", "Accept-Encoding": "identity"},
+        max_bytes=TAIL_BYTES,
+        truncate=True,
+        expect=(404, 416),
+    )
+    if answer.status in (404, 416):
+        # No output yet, or none at all; that the job exists is known by now.
+        return LogChunk("", 0, over, restarted=offset > 0)
+    piece = _piece(answer)
+    end = piece.start + len(piece.data)
+    if end < offset:
+        return LogChunk(_text(piece.data), end, over, restarted=True, truncated=piece.start > 0)
+    gap = piece.start > offset
+    data = piece.data if gap else piece.data[offset - piece.start :]
+    if gap:
+        data = data.partition(b"\n")[2]
+    if not over:
+        # A line or an escape that is only half there is left for the next time.
+        whole = data.rfind(b"\n") + 1
+        data, end = data[:whole], end - (len(data) - whole)
+    text = _text(data) + (LEFT_OUT if piece.cut else "")
+    return LogChunk(text, end, over or piece.cut, restarted=gap and offset > 0, truncated=gap)
+
+
+def _piece(answer: Response) -> _Piece:
+    if answer.content_type != "text/plain":
+        raise InvalidResponse("Buildkite answered something else than a log.")
+    if answer.status == 206:
+        found = _RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+        if found and int(found[2]) - int(found[1]) + 1 == len(answer.body):
+            return _Piece(int(found[1]), answer.body)
+        if len(answer.body) >= TAIL_BYTES:
+            raise InvalidResponse("Buildkite did not say which part of the log it gave.")
+    return _Piece(0, answer.body, answer.truncated)
+
+
+def _text(data: bytes) -> str:
+    return _STRINGS.sub("", data.decode("utf-8", errors="replace"))

@@ -1,0 +1,85 @@
+"""The body that creates a build: who asked travels in message, author, env and meta-data.
+
+Buildkite shows the token's owner as creator, always; so people read the message, jobs read the
+variables, and machines find the build by its meta-data.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.providers.base import LABELS, Rejected, StartRequest
+from pipelines.providers.buildkite.parse import META
+from pipelines.providers.labels import PREFIX, refuse_reserved, variables
+from pipelines.providers.wire import integer, mapping, text
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
+# Documented for commits that come by webhook; whether it stops an API build is not.
+_SKIP = re.compile(r"\[(?:skip[ -]ci|ci[ -]skip)\]", re.IGNORECASE)
+# What an earlier message of ours ended with; a build that runs again gets the new person.
+_BY = re.compile(r"\s*\((?:requested by [^()]* )?via Stagedoor\)\s*$")
+
+
+def body(request: StartRequest, branch: str) -> dict[str, object]:
+    """The fields of POST …/builds. Raises Rejected for a parameter that is no variable name."""
+    refuse_reserved(request.parameters)
+    for name in request.parameters:
+        if not _NAME.fullmatch(name) or name.upper().startswith("BUILDKITE"):
+            raise Rejected(f"{name!r} can't be a variable of a Buildkite build.")
+    return {
+        "commit": request.commit or "HEAD",
+        "branch": branch,
+        "message": _message(request, request.message or f"Build {branch}"),
+        **_author(request),
+        "env": {**request.parameters, **variables(request)},
+        "meta_data": _meta_data(request),
+    }
+
+
+def again(request: StartRequest, old: Mapping[str, Any]) -> dict[str, object]:
+    """The fields that build `old` once more, under the new request's id and labels."""
+    branch, pull = text(old.get("branch")), mapping(old.get("pull_request"))
+    if not branch:
+        raise Rejected("Buildkite does not tell the branch of this build, so it can't run again.")
+    env = _texts(old.get("env"), PREFIX)
+    meta_data = _texts(old.get("meta_data"), META)
+    was = text(old.get("message")).strip().partition("\n")[0] or f"Build {branch}"
+    fields: dict[str, object] = {
+        "commit": text(old.get("commit")) or "HEAD",
+        "branch": branch,
+        "message": _message(request, request.message or was),
+        **_author(request),
+        "env": {**env, **variables(request)},
+        "meta_data": {**meta_data, **_meta_data(request)},
+    }
+    number = integer(pull.get("id")) or text(pull.get("id"))
+    if number:
+        fields["pull_request_id"] = int(number) if str(number).isdigit() else number
+        fields["pull_request_base_branch"] = text(pull.get("base"))
+        fields["pull_request_repository"] = text(pull.get("repository"))
+    return fields
+
+
+def _message(request: StartRequest, wanted: str) -> str:
+    person = request.labels.get("person", "")
+    by = f" (requested by {person} via Stagedoor)" if person else " (via Stagedoor)"
+    return _BY.sub("", _SKIP.sub("", wanted)).strip() + by
+
+
+def _author(request: StartRequest) -> dict[str, object]:
+    person = request.labels.get("person", "")
+    return {"author": {"name": person}} if person else {}
+
+
+def _meta_data(request: StartRequest) -> dict[str, str]:
+    labels = {**request.labels, "request_id": request.request_id}
+    return {f"{META}{name.replace('_', '-')}": labels[name] for name in LABELS if labels.get(name)}
+
+
+def _texts(value: object, ours: str) -> dict[str, str]:
+    """The texts of an object without those that the portal itself had set."""
+    return {
+        name: item
+        for name, item in mapping(value).items()
+        if isinstance(item, str) and not name.lower().startswith(ours.lower())
+    }

@@ -1,0 +1,5 @@
+"""Jenkins, over its remote API with a user's API token."""
+
+from pipelines.providers.jenkins.adapter import Jenkins
+
+__all__ = ["Jenkins"]

@@ -1,0 +1,232 @@
+"""The Jenkins adapter: what it writes, and the contract's methods that are more than reading."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+from pipelines.providers.annotations import claims
+from pipelines.providers.base import (
+    Capability,
+    CheckResult,
+    Forbidden,
+    LogChunk,
+    Misconfigured,
+    NotAuthorized,
+    NotFound,
+    OutcomeUnknown,
+    PipelineClaim,
+    Receipt,
+    Rejected,
+    StartRequest,
+    State,
+    Step,
+)
+from pipelines.providers.jenkins import parse
+from pipelines.providers.jenkins.form import branch_parameter, fill
+from pipelines.providers.jenkins.log import read_log, read_stages
+from pipelines.providers.jenkins.names import (
+    QueueRef,
+    branch_item,
+    job_path,
+    leads_away,
+    parse_ref,
+    queue_id,
+)
+from pipelines.providers.jenkins.reading import JenkinsReading
+from pipelines.providers.labels import PREFIX
+from pipelines.providers.wire import integer, mapping, mappings, text
+
+CONSOLE = "console"
+MOVING = (State.QUEUED, State.RUNNING, State.WAITING, State.UNKNOWN)
+# Jenkins answers a stop with a redirect to the run's page.
+REDIRECTS = (301, 302, 303)
+
+
+class Jenkins(JenkinsReading):
+    """One Jenkins controller, over its remote API; the credential is "user:token"."""
+
+    slug: ClassVar[str] = "jenkins"
+    label: ClassVar[str] = "Jenkins"
+    annotation_keys: ClassVar[tuple[str, ...]] = (
+        "jenkins.io/job-full-name",
+        "jenkins.io/github-folder",
+    )
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {
+            Capability.START,
+            Capability.CANCEL,
+            Capability.RETRY,
+            Capability.STEPS,
+            Capability.LOG,
+            Capability.BRANCH,
+            Capability.FIND_BY_REQUEST_ID,
+        }
+    )
+    states: ClassVar[Mapping[str, State]] = parse.STATES
+
+    @classmethod
+    def parse_annotations(cls, annotations: Mapping[str, str]) -> list[PipelineClaim]:
+        """`[server:]folder/job[,…]`; names may be percent-encoded, as Backstage's plugin reads."""
+        return claims(annotations, cls.annotation_keys, lambda name: unquote(name).strip("/"))
+
+    # --- Steps and log -----------------------------------------------------------------------
+    def steps(self, pipeline: str, build: str) -> list[Step]:
+        """The console, which stands for the whole build, then its stages."""
+        path = self._run_path(pipeline, self._run_ref(build))
+        run = self.get_build(pipeline, build)
+        console = Step(
+            id=CONSOLE,
+            name="Console",
+            state=run.state,
+            raw_state=run.raw_state,
+            log_id=CONSOLE,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+        )
+        return [console, *read_stages(self._wire, path)]
+
+    def log(self, pipeline: str, build: str, log_id: str = "", offset: int = 0) -> LogChunk:
+        """The one log of the build."""
+        if log_id not in ("", CONSOLE):
+            raise NotFound("Jenkins keeps one log for the whole build.")
+        path = self._run_path(pipeline, self._run_ref(build))
+        return read_log(
+            self._wire, path, offset, lambda: self.get_build(pipeline, build).state in MOVING
+        )
+
+    # --- Writing -----------------------------------------------------------------------------
+    def start(self, request: StartRequest) -> Receipt:
+        """Queues the job. Jenkins answers with a place in its queue, never with a build."""
+        item, job = self._job_to_start(request)
+        declared = parse.parse_parameters(job)
+        fields = fill(
+            request,
+            declared,
+            branch_parameters=self._branch_parameters,
+            commit_parameter=self._commit_parameter,
+            branch_is_job=bool(item),
+        )
+        return self._post(request.pipeline, item, job, fields if declared else None)
+
+    def _job_to_start(self, request: StartRequest) -> tuple[str, Mapping[str, Any]]:
+        """The branch job's name (empty outside multibranch) and the job as it is now."""
+        fields = f"{parse.ITEM},queueItem[id]"
+        job = self._wire.tree(job_path(request.pipeline), fields)
+        if parse.is_folder(job):
+            raise Rejected(f"{request.pipeline} is a folder; what runs is inside it.")
+        if not parse.is_multibranch(job):
+            return "", job
+        # A POST to the project itself would only look for new branches.
+        branch = request.branch or self._pipeline(job, request.pipeline).default_branch
+        if not branch:
+            raise Rejected(f"{request.pipeline} has a job per branch: choose the branch.")
+        item = branch_item(branch)
+        try:
+            return item, self._wire.tree(job_path(request.pipeline, item), fields)
+        except NotFound:
+            raise Rejected(
+                f"Jenkins has no job for the branch {branch} of {request.pipeline}. It makes one "
+                "when it next looks for branches that hold a Jenkinsfile."
+            ) from None
+
+    def _post(
+        self, pipeline: str, item: str, job: Mapping[str, Any], fields: dict[str, str] | None
+    ) -> Receipt:
+        """`fields` is None for a job without parameters: Jenkins has a route for each kind."""
+        if job.get("buildable") is False:
+            raise Rejected(f"{pipeline} is disabled in Jenkins.")
+        verb = "build" if fields is None else "buildWithParameters"
+        answer = self._wire.write(
+            "POST", f"{job_path(pipeline, item)}/{verb}", data=fields or {}, expect=REDIRECTS
+        )
+        location = answer.headers.get("Location", "")
+        number = queue_id(location)
+        if answer.status == 302 and number is None:
+            if leads_away(location, self._base):
+                raise self._wire.failure(answer, write=True)
+            raise Rejected("Jenkins would not queue the job; is it about to shut down?")
+        already = integer(mapping(job.get("queueItem")).get("id"))
+        if answer.status == 303 or (number is not None and number == already):
+            raise Rejected(
+                "The same build waits in Jenkins' queue already, so Jenkins started no second one."
+            )
+        if number is None:
+            raise OutcomeUnknown("Jenkins took the request and did not say where it queued it.")
+        return Receipt(queue_ref=str(QueueRef(number, item)))
+
+    def cancel(self, pipeline: str, build: str) -> None:
+        """Stops a run, or takes a waiting request out of the queue."""
+        ref = parse_ref(build)
+        if isinstance(ref, QueueRef):
+            found = self.resolve(pipeline, build).build
+            if found is None:
+                params = {"id": str(ref.id)}
+                self._stop("/queue/cancelItem", params)
+                return
+            build = found.external_id
+        run = self.get_build(pipeline, build)
+        if run.state not in MOVING:
+            raise Rejected(f"The build has ended already ({run.raw_state}).")
+        self._stop(f"{self._run_path(pipeline, self._run_ref(build))}/stop", None)
+
+    def _stop(self, path: str, params: Mapping[str, str] | None) -> None:
+        answer = self._wire.write("POST", path, params=params, expect=REDIRECTS)
+        if answer.status in REDIRECTS and leads_away(
+            answer.headers.get("Location", ""), self._base
+        ):
+            raise self._wire.failure(answer, write=True)
+
+    def retry(self, request: StartRequest, build: str) -> Receipt:
+        """Starts the job anew with the build's parameters and a new request id.
+
+        Jenkins' own replay and rebuild copy every parameter, so two builds would carry one request
+        id, and they give no queue id. Passwords aren't readable: their defaults are used.
+        """
+        ref = self._run_ref(build)
+        run = self._wire.tree(self._run_path(request.pipeline, ref), parse.BUILD)
+        old = parse.parameter_values(run)
+        job = self._wire.tree(job_path(request.pipeline, ref.item), f"{parse.ITEM},queueItem[id]")
+        declared = parse.parse_parameters(job)
+        names = {parameter.name for parameter in declared}
+        kept = {k: v for k, v in old.items() if k in names and not k.startswith(PREFIX)}
+        branch = (
+            "" if ref.item else kept.pop(branch_parameter(declared, self._branch_parameters), "")
+        )
+        again = StartRequest(
+            pipeline=request.pipeline,
+            request_id=request.request_id,
+            branch=branch,
+            parameters=kept,
+            labels=request.labels,
+        )
+        fields = fill(
+            again,
+            declared,
+            branch_parameters=self._branch_parameters,
+            commit_parameter="",
+            branch_is_job=bool(ref.item),
+        )
+        return self._post(request.pipeline, ref.item, job, fields if declared else None)
+
+    # --- Connection test ---------------------------------------------------------------------
+    def check(self) -> CheckResult:
+        """Who the credential is. Jenkins tells nobody's rights, so only reading is tried."""
+        answer = self._wire.get("/whoAmI/api/json")
+        who = mapping(self._wire.json(answer))
+        version = answer.headers.get("X-Jenkins", "")
+        if not version:
+            raise Misconfigured("What answers there is no Jenkins: it sends no X-Jenkins header.")
+        if who.get("authenticated") is not True or who.get("anonymous") is True:
+            raise NotAuthorized("Jenkins takes the portal for an anonymous visitor.")
+        lacks, notes = [], ["Jenkins does not tell when a token expires."]
+        try:
+            jobs = mappings(self._wire.tree("", "jobs[name]{0,1}").get("jobs"))
+        except Forbidden:
+            lacks.append(("Overall/Read", "list jobs"))
+        else:
+            if not jobs:
+                notes.append("It sees no job: either there is none, or Job/Read is lacking.")
+        notes.append("Job/Build and Job/Cancel can't be asked for; they show at the first use.")
+        return CheckResult(
+            who=text(who.get("name")), version=version, lacks=tuple(lacks), notes=tuple(notes)
+        )

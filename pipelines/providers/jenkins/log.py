@@ -1,0 +1,70 @@
+"""Stages and the console log of one run."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipelines.providers.base import InvalidResponse, LogChunk, NotFound, Step
+from pipelines.providers.jenkins.parse import parse_stages
+from pipelines.providers.jenkins.wire import JenkinsWire
+from pipelines.providers.wire import mapping
+
+CHUNK_BYTES = 1_000_000
+# Notes hidden in raw logs; Jenkins strips its own, plugins that copy logs don't.
+_NOTES = re.compile(r"\x1b\[8mha:.*?\x1b\[0m")
+
+
+@dataclass(frozen=True)
+class _Piece:
+    text: str
+    size: int  # where the log ends now, in Jenkins' own count
+    more: bool
+    cut: bool
+
+
+def read_stages(wire: JenkinsWire, run_path: str) -> list[Step]:
+    """From pipeline-rest-api, else pipeline-graph-view; freestyle jobs have neither."""
+    for path, holder in (("/wfapi/describe", ""), ("/stages/tree", "data")):
+        try:
+            answer = mapping(wire.get_json(run_path + path))
+        except NotFound:
+            continue
+        return parse_stages((mapping(answer.get(holder)) if holder else answer).get("stages"))
+    return []
+
+
+def read_log(
+    wire: JenkinsWire, run_path: str, offset: int, is_moving: Callable[[], bool]
+) -> LogChunk:
+    """The console from `offset` on. Jenkins counts offsets in its raw file, so the next one can't
+    be told from the text's length. `is_moving` is asked only where the answer leaves it open."""
+    piece = _read(wire, run_path, offset, limit=CHUNK_BYTES, truncate=True)
+    restarted, truncated = piece.size < offset, False
+    text = piece.text
+    if piece.cut:
+        # Too much for one chunk: only the end is shown. Jenkins knows no negative start, so the
+        # size of the first answer says where to begin. The log may grow in between.
+        start = max(piece.size - CHUNK_BYTES, 0)
+        piece = _read(wire, run_path, start, limit=4 * CHUNK_BYTES, truncate=False)
+        text = piece.text.partition("\n")[2]
+        restarted, truncated = restarted or offset > 0, True
+    done = not piece.more
+    if piece.more and piece.size == 0:
+        # A log file that is missing says "more" for ever, also after the run's end.
+        done = not is_moving()
+    return LogChunk(_NOTES.sub("", text), piece.size, done, restarted, truncated)
+
+
+def _read(wire: JenkinsWire, run_path: str, start: int, *, limit: int, truncate: bool) -> _Piece:
+    answer = wire.get(
+        f"{run_path}/logText/progressiveText",
+        {"start": str(start)},
+        accept="text/plain",
+        max_bytes=limit,
+        truncate=truncate,
+    )
+    size = answer.headers.get("X-Text-Size", "")
+    if answer.content_type != "text/plain" or not (size.isascii() and size.isdigit()):
+        raise InvalidResponse("Jenkins answered something else than a build's log.")
+    more = answer.headers.get("X-More-Data", "").lower() == "true"
+    return _Piece(answer.text(), int(size), more, answer.truncated)

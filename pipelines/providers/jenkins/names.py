@@ -1,0 +1,86 @@
+"""Jenkins' names: full names, branch jobs, builds and queue items, and the paths they have.
+
+A pipeline's external id is the full name, `folder/job`. A multibranch project is one pipeline; its
+branches are jobs below it. A build's external id is its number, `12`, and in a multibranch project
+`<branch job>/12`, since numbers repeat from branch to branch. While a request waits in the queue it
+is `queue:7`, or `queue:7/<branch job>`.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from pipelines.providers.base import NotFound
+from pipelines.providers.wire import segment
+
+# What the branch-api plugin's NameEncoder writes as %XX in the name of a branch job.
+ENCODED = frozenset("/\\%#?[];")
+_QUEUE = re.compile(r"queue:(\d{1,18})(?:/([^/]+))?")
+_BUILD = re.compile(r"(?:([^/]+)/)?(\d{1,10})")
+_QUEUE_PATH = re.compile(r"/queue/item/(\d{1,18})(?:/|$)")
+
+
+@dataclass(frozen=True)
+class QueueRef:
+    """A place in Jenkins' queue; `item` is the branch job's name, empty outside multibranch."""
+
+    id: int
+    item: str = ""
+
+    def __str__(self) -> str:
+        return f"queue:{self.id}/{self.item}" if self.item else f"queue:{self.id}"
+
+
+@dataclass(frozen=True)
+class BuildRef:
+    """A build's number, with the branch job in a multibranch project."""
+
+    number: int
+    item: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.item}/{self.number}" if self.item else str(self.number)
+
+
+def parse_ref(external_id: str) -> BuildRef | QueueRef:
+    """Reads a build's external id or a queue reference. Raises NotFound for anything else."""
+    if queued := _QUEUE.fullmatch(external_id):
+        return QueueRef(int(queued[1]), queued[2] or "")
+    if build := _BUILD.fullmatch(external_id):
+        return BuildRef(int(build[2]), build[1] or "")
+    raise NotFound(f"{external_id!r} is not a Jenkins build.")
+
+
+def job_path(full_name: str, item: str = "") -> str:
+    """`a/b` -> `/job/a/job/b`. A name holding %2F becomes %252F, as Jenkins expects."""
+    names = [*full_name.split("/"), *([item] if item else [])]
+    return "".join(f"/job/{segment(name)}" for name in names)
+
+
+def branch_item(branch: str) -> str:
+    """A branch's job name in a multibranch project: `feature/x` -> `feature%2Fx`."""
+    if branch in (".", ".."):
+        return "%2E" * len(branch)
+    return "".join(quote(char, safe="") if char in ENCODED else char for char in branch)
+
+
+def branch_of(item: str) -> str:
+    """The branch that a branch job builds."""
+    return unquote(item)
+
+
+def queue_id(location: str) -> int | None:
+    """The id in a Location header. Nothing else of it is used: Jenkins makes scheme, host and
+    port of it from what its proxy told, which is often wrong."""
+    found = _QUEUE_PATH.search(location)
+    return int(found[1]) if found else None
+
+
+def leads_away(location: str, base_url: str) -> bool:
+    """Whether a redirect goes to another host or to Jenkins' sign-in, not to a page of the job."""
+    try:
+        target = urlsplit(urljoin(base_url + "/", location))
+        same = target.hostname == urlsplit(base_url).hostname
+    except ValueError:
+        return True
+    return not same or "/login" in target.path or "/securityRealm/" in target.path

@@ -1,0 +1,256 @@
+"""What is read of a Jenkins: its jobs, their builds, the queue."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pipelines.providers.base import (
+    InvalidResponse,
+    Misconfigured,
+    NotFound,
+    Receipt,
+    Rejected,
+    RemoteBuild,
+    RemotePipeline,
+    ServerConfig,
+    State,
+    Unsupported,
+)
+from pipelines.providers.jenkins import parse
+from pipelines.providers.jenkins.names import (
+    BuildRef,
+    QueueRef,
+    branch_item,
+    branch_of,
+    job_path,
+    parse_ref,
+)
+from pipelines.providers.jenkins.wire import JenkinsWire
+from pipelines.providers.labels import REQUEST_ID
+from pipelines.providers.wire import EPOCH, epoch_ms, integer, mapping, mappings, text
+from portal.credentials import Secret
+from portal.http import HttpClient
+
+MAX_DEPTH = 10
+MAX_PIPELINES = 10_000
+MAX_BRANCHES_READ = 20
+BUILDS_MAX = 100  # Jenkins itself cuts `builds` there
+BRANCH_PARAMETERS = ("BRANCH", "GIT_BRANCH", "branch", "GIT_REF", "ref")
+
+
+class JenkinsReading:
+    """The reading half of the adapter."""
+
+    def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
+        self._wire = JenkinsWire(http, server.base_url, credential)
+        self._base = server.base_url.rstrip("/")
+        chosen = text(server.options.get("branch_parameter"))
+        self._branch_parameters: Sequence[str] = (chosen,) if chosen else BRANCH_PARAMETERS
+        self._commit_parameter = text(server.options.get("commit_parameter"))
+        folders = server.options.get("folders", [])
+        if not isinstance(folders, list) or not all(isinstance(name, str) for name in folders):
+            raise Misconfigured('The option "folders" is a list of folder names.')
+        self._folders = folders
+
+    # --- Pipelines ---------------------------------------------------------------------------
+    def list_pipelines(self) -> list[RemotePipeline]:
+        """Jobs, multibranch projects and, not runnable, folders; all below the option `folders`."""
+        found: list[RemotePipeline] = []
+        for folder in self._folders or [""]:
+            for pipeline in self._walk(folder, MAX_DEPTH):
+                found.append(pipeline)
+                if len(found) > MAX_PIPELINES:
+                    raise Misconfigured(
+                        f"Jenkins has more than {MAX_PIPELINES:,} jobs. Name the folders to read "
+                        'in the server\'s option "folders".'
+                    )
+        return found
+
+    def _walk(self, folder: str, depth: int) -> Iterator[RemotePipeline]:
+        path = job_path(folder) if folder else ""
+        answer = self._wire.tree(path, f"jobs[{parse.ITEM}]")
+        if not isinstance(answer.get("jobs"), list):
+            raise InvalidResponse(f"Jenkins does not list the jobs of {folder or 'its root'}.")
+        for item in mappings(answer["jobs"]):
+            name = text(item.get("name"))
+            if not name:
+                continue
+            full_name = f"{folder}/{name}" if folder else name
+            yield self._pipeline(item, full_name)
+            if parse.is_folder(item):
+                if depth == 0:
+                    raise Misconfigured(f"Jenkins' folder {full_name} is nested too deeply.")
+                yield from self._walk(full_name, depth - 1)
+
+    def get_pipeline(self, pipeline: str) -> RemotePipeline:
+        """One job, folder or multibranch project by its full name."""
+        return self._pipeline(self._wire.tree(job_path(pipeline), parse.ITEM), pipeline)
+
+    def _pipeline(self, item: Mapping[str, Any], full_name: str) -> RemotePipeline:
+        return parse.parse_pipeline(item, full_name, self._base, self._branch_parameters)
+
+    # --- Builds ------------------------------------------------------------------------------
+    def list_builds(self, pipeline: str, *, branch: str = "", limit: int = 20) -> list[RemoteBuild]:
+        """Newest first. A multibranch project's builds come from its most recent branches."""
+        limit = min(limit, BUILDS_MAX)
+        count = BUILDS_MAX if branch else limit
+        job = self._wire.tree(
+            job_path(pipeline),
+            f"builds[{parse.BUILD}]{{0,{count}}},jobs[name,lastBuild[number,timestamp]]",
+        )
+        if parse.is_folder(job):
+            raise Rejected(f"{pipeline} is a folder; what runs is inside it.")
+        if parse.is_multibranch(job):
+            newest = [(EPOCH, branch_item(branch))] if branch else _by_newest_build(job)
+            builds = self._branch_builds(pipeline, newest, limit)
+        else:
+            builds = self._builds(job, pipeline, "")
+            builds = [build for build in builds if branch in ("", build.branch)][:limit]
+        return _only_first_carrier(builds)
+
+    def _branch_builds(
+        self, pipeline: str, branches: Sequence[tuple[datetime, str]], limit: int
+    ) -> list[RemoteBuild]:
+        """The newest builds over branches, which go from newest to oldest last build: reading
+        stops where no branch can hold a newer build than those that are there already."""
+        builds: list[RemoteBuild] = []
+        for newest, item in branches[:MAX_BRANCHES_READ]:
+            if len(builds) >= limit and newest < _when(builds[limit - 1]):
+                break
+            job = self._wire.tree(job_path(pipeline, item), f"builds[{parse.BUILD}]{{0,{limit}}}")
+            builds += self._builds(job, pipeline, item)
+            builds.sort(key=_when, reverse=True)
+        return builds[:limit]
+
+    def _builds(self, job: Mapping[str, Any], pipeline: str, item: str) -> list[RemoteBuild]:
+        return [self._build(run, pipeline, item) for run in mappings(job.get("builds"))]
+
+    def _build(self, run: Mapping[str, Any], pipeline: str, item: str) -> RemoteBuild:
+        return parse.parse_build(run, pipeline, item, self._base, self._branch_parameters)
+
+    def get_build(self, pipeline: str, build: str) -> RemoteBuild:
+        """A build by its external id or queue reference."""
+        ref = parse_ref(build)
+        if isinstance(ref, QueueRef):
+            return self.resolve(pipeline, build).build or self._waiting(pipeline, ref)
+        return self._read(pipeline, ref)
+
+    def _read(self, pipeline: str, ref: BuildRef) -> RemoteBuild:
+        run = self._wire.tree(self._run_path(pipeline, ref), parse.BUILD)
+        return self._build(run, pipeline, ref.item)
+
+    def _run_path(self, pipeline: str, ref: BuildRef) -> str:
+        return f"{job_path(pipeline, ref.item)}/{ref.number}"
+
+    def _run_ref(self, build: str) -> BuildRef:
+        ref = parse_ref(build)
+        if isinstance(ref, QueueRef):
+            raise NotFound("The build still waits in Jenkins' queue.")
+        return ref
+
+    # --- Queue -------------------------------------------------------------------------------
+    def resolve(self, pipeline: str, queue_ref: str) -> Receipt:
+        """Jenkins forgets a queue item some five minutes after it left the queue; then the build
+        is found by the queue id that it keeps."""
+        ref = parse_ref(queue_ref)
+        if not isinstance(ref, QueueRef):
+            raise NotFound(f"{queue_ref!r} is not a place in Jenkins' queue.")
+        try:
+            item = self._wire.tree(f"/queue/item/{ref.id}", parse.QUEUE)
+        except NotFound:
+            return Receipt(build=self._by_queue_id(pipeline, ref))
+        number = integer(mapping(item.get("executable")).get("number"))
+        if number is not None:
+            return Receipt(build=self._read(pipeline, BuildRef(number, ref.item)))
+        if item.get("cancelled") is True:
+            return Receipt(build=self._cancelled(pipeline, ref, item))
+        return Receipt(queue_ref=str(ref))
+
+    def _by_queue_id(self, pipeline: str, ref: QueueRef) -> RemoteBuild:
+        job = self._wire.tree(
+            job_path(pipeline, ref.item), f"builds[{parse.BUILD}]{{0,{BUILDS_MAX}}}"
+        )
+        for run in mappings(job.get("builds")):
+            if integer(run.get("queueId")) == ref.id:
+                return self._build(run, pipeline, ref.item)
+        raise NotFound("Jenkins no longer has this queue item, and no build came of it.")
+
+    def _cancelled(self, pipeline: str, ref: QueueRef, item: Mapping[str, Any]) -> RemoteBuild:
+        return RemoteBuild(
+            pipeline=pipeline,
+            external_id=str(ref),
+            state=State.CANCELLED,
+            raw_state="CANCELLED_IN_QUEUE",
+            branch=branch_of(ref.item),
+            queued_at=epoch_ms(item.get("inQueueSince")),
+            request_id=parse.parameter_values(item).get(REQUEST_ID, ""),
+        )
+
+    def _waiting(self, pipeline: str, ref: QueueRef) -> RemoteBuild:
+        return RemoteBuild(
+            pipeline=pipeline,
+            external_id=str(ref),
+            state=State.QUEUED,
+            raw_state="QUEUED",
+            branch=branch_of(ref.item),
+        )
+
+    def find_by_request_id(
+        self, pipeline: str, request_id: str, *, branch: str = "", since: datetime | None = None
+    ) -> Receipt | None:
+        """Certain only where the job declares STAGEDOOR_REQUEST_ID: Jenkins drops it elsewhere.
+
+        The queue is read first, since items leave it towards the builds.
+        """
+        job = self._wire.tree(job_path(pipeline), parse.ITEM)
+        item = ""
+        if parse.is_multibranch(job):
+            branch = branch or self._pipeline(job, pipeline).default_branch
+            item = branch_item(branch)
+            job = self._wire.tree(job_path(pipeline, item), parse.JOB)
+        if REQUEST_ID not in {parameter.name for parameter in parse.parse_parameters(job)}:
+            raise Unsupported(
+                f"The job does not declare the parameter {REQUEST_ID}, so Jenkins can't tell which "
+                "build a request became."
+            )
+        for waiting in mappings(self._wire.tree("/queue", f"items[{parse.QUEUE}]").get("items")):
+            queue_id = integer(waiting.get("id"))
+            if parse.parameter_values(waiting).get(REQUEST_ID) == request_id and queue_id:
+                return Receipt(queue_ref=str(QueueRef(queue_id, item)))
+        recent = self._wire.tree(
+            job_path(pipeline, item), f"builds[{parse.BUILD}]{{0,{BUILDS_MAX}}}"
+        )
+        builds = self._builds(recent, pipeline, item)
+        carriers = [build for build in builds if build.request_id == request_id]
+        if carriers:
+            return Receipt(build=carriers[-1])
+        if since and len(builds) >= BUILDS_MAX and _when(builds[-1]) > since:
+            raise Unsupported(
+                f"Jenkins has started more than {BUILDS_MAX} builds since; it lists no older ones."
+            )
+        return None
+
+
+def _by_newest_build(project: Mapping[str, Any]) -> list[tuple[datetime, str]]:
+    found = []
+    for job in mappings(project.get("jobs")):
+        newest = epoch_ms(mapping(job.get("lastBuild")).get("timestamp"))
+        if newest and text(job.get("name")):
+            found.append((newest, text(job["name"])))
+    return sorted(found, reverse=True)
+
+
+def _when(build: RemoteBuild) -> datetime:
+    return build.queued_at or EPOCH
+
+
+def _only_first_carrier(builds: Sequence[RemoteBuild]) -> list[RemoteBuild]:
+    """Only the oldest build of a request id is the one that was asked for: whoever runs a build
+    again in Jenkins copies its parameters, the request id included."""
+    seen: set[str] = set()
+    kept = []
+    for build in reversed(builds):
+        kept.append(replace(build, request_id="") if build.request_id in seen else build)
+        seen.add(build.request_id)
+    return kept[::-1]
