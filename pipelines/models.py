@@ -78,6 +78,7 @@ class Pipeline(models.Model):
     gone_at = models.DateTimeField(null=True, blank=True)
     # Reading its builds, single-flight: one claim serves every viewer.
     builds_read_at = models.DateTimeField(null=True, blank=True)
+    builds_tried_at = models.DateTimeField(null=True, blank=True)
     builds_error = models.TextField(blank=True)
     refresh_wanted_at = models.DateTimeField(null=True, blank=True, db_index=True)
     refresh_claimed_until = models.DateTimeField(null=True, blank=True)
@@ -266,3 +267,10 @@ class Build(models.Model):
     def is_final(self) -> bool:
         """Nothing more is expected; a vendor may still reopen it."""
         return self.state in FINAL_STATES
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, or has taken so far; None while it has not started."""
+        if self.started_at is None or (self.is_final and self.finished_at is None):
+            return None
+        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()

@@ -1,0 +1,228 @@
+"""Sends what was asked for, once.
+
+A claim is one conditional UPDATE; the decision is made again with what holds now; the vendor is
+called outside any transaction; a new one records the answer. What was sent and not answered is
+`uncertain` and never sent again by itself (see reconcile.py).
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from pipelines import outbox
+from pipelines.builds import attach, record
+from pipelines.models import Trigger
+from pipelines.outbox import State
+from pipelines.providers.base import (
+    InvalidResponse,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    Receipt,
+    StartRequest,
+    Unavailable,
+)
+from pipelines.servers import client_for, pause_after
+from pipelines.targets import decide_effect, effect_of
+from portal import audit
+from portal.access import fresh_actor
+from portal.crashpoints import reached
+from portal.policy import Decision
+
+logger = logging.getLogger(__name__)
+
+audit.register("trigger.sent", "sent a request to the CI server")
+audit.register("trigger.refused", "refused a request when it was to be sent")
+audit.register("trigger.failed", "could not carry out a request")
+audit.register("trigger.uncertain", "does not know what became of a request")
+
+# With pauses of 5, 10, 20 ... 300 seconds: half an hour of outage or rate limit.
+MAX_ATTEMPTS = 12
+# States in which an answer still counts. A trigger given up as not started is among them.
+UNANSWERED = (State.DISPATCHING, State.UNCERTAIN)
+IN_FLIGHT = (*UNANSWERED, State.FAILED)
+# An answer that can't be read may come from a server that did start a build.
+UNKNOWN = (OutcomeUnknown, InvalidResponse)
+
+
+def dispatch(trigger_id: int) -> None:
+    """Sends a due trigger; does nothing when it is not due or another worker has it."""
+    reached("before_claim", trigger_id)
+    trigger = outbox.claim(trigger_id, timezone.now())
+    if trigger is None:
+        return
+    reached("after_claim", trigger_id)
+    if not _still_allowed(trigger):
+        return
+    asked_at = timezone.now()
+    try:
+        receipt = _call(trigger)
+    except UNKNOWN as error:
+        _record_unknown(trigger, str(error))
+    except (RateLimited, Unavailable) as error:
+        _record_not_sent(trigger, error)
+    except ProviderError as error:
+        _finish(trigger, State.FAILED, "trigger.failed", str(error))
+    except Exception:
+        # Nobody knows how far it came, so it may not be sent again.
+        logger.exception("trigger %s: an error in Stagedoor while sending", trigger.request_id)
+        _record_unknown(trigger, "Stagedoor failed while it sent this; see its log.")
+    else:
+        reached("after_answer", trigger_id)
+        _record_receipt(trigger, receipt, asked_at)
+
+
+def _still_allowed(trigger: Trigger) -> bool:
+    """Decides again: the person, roles, link, rules or server may have changed since.
+
+    The environment is computed anew too, and the labels carry the new one.
+    """
+    pipeline, build = trigger.pipeline, trigger.build
+    effect = effect_of(trigger.action, pipeline, trigger.branch, trigger.parameters, build=build)
+    actor = fresh_actor(trigger.actor_id)
+    decision = decide_effect(actor, trigger.action, trigger.entity, pipeline, effect, build=build)
+    if decision.allowed:
+        if effect.environment != trigger.environment:
+            Trigger.objects.filter(pk=trigger.pk).update(environment=effect.environment)
+            trigger.environment = effect.environment
+        return True
+    _finish(trigger, State.DENIED, "trigger.refused", decision.reason, decision=decision)
+    return False
+
+
+def _call(trigger: Trigger) -> Receipt:
+    """The one place where a write goes out. No transaction may be open: the answer takes seconds,
+    and a rollback would forget a build that runs."""
+    if transaction.get_connection().in_atomic_block:
+        raise RuntimeError("a vendor is never called inside a transaction")
+    client = client_for(trigger.pipeline.server)
+    request = _start_request(trigger)
+    if trigger.action == Trigger.Action.START:
+        return client.start(request)
+    build = trigger.build.external_id if trigger.build else ""
+    if trigger.action == Trigger.Action.RETRY:
+        return client.retry(request, build)
+    client.cancel(trigger.pipeline.external_id, build)
+    return Receipt()
+
+
+def _start_request(trigger: Trigger) -> StartRequest:
+    entity = trigger.entity
+    word = "Retried" if trigger.action == Trigger.Action.RETRY else "Started"
+    return StartRequest(
+        pipeline=trigger.pipeline.external_id,
+        request_id=str(trigger.request_id),
+        branch=trigger.branch,
+        commit=trigger.commit,
+        parameters=trigger.parameters,
+        labels={
+            "request_id": str(trigger.request_id),
+            "person": trigger.actor_name,
+            "team": trigger.team,
+            "service": entity.ref if entity else "",
+            "repository": trigger.pipeline.repository,
+            "environment": trigger.environment.slug if trigger.environment else "",
+        },
+        message=f"{word} for {entity or trigger.pipeline} by {trigger.actor_name} in Stagedoor",
+    )
+
+
+def _record_receipt(trigger: Trigger, receipt: Receipt, asked_at: datetime) -> None:
+    """Notes the answer, also a late one: what the vendor said outweighs an expired lease."""
+    cancelled = trigger.action == Trigger.Action.CANCEL
+    with transaction.atomic():
+        outbox.move(
+            trigger.pk,
+            IN_FLIGHT,
+            State.LINKED if cancelled else State.DISPATCHED,
+            receipt=kept(receipt),
+            sent_at=asked_at,
+            message="",
+            not_before=timezone.now(),
+        )
+        link(trigger, receipt, asked_at)
+        note(trigger, "trigger.sent", data=kept(receipt))
+        reached("before_record", trigger.pk)
+
+
+def link(trigger: Trigger, receipt: Receipt, observed_at: datetime) -> None:
+    """Keeps a receipt's build as this trigger's; without one, the trigger waits for it."""
+    if receipt.build is None:
+        return
+    try:
+        build = record(trigger.pipeline, receipt.build, observed_at)
+    except ValueError:
+        logger.warning("trigger %s: a build with an unusable id", trigger.request_id)
+        return
+    if not attach(build, trigger):
+        # A vendor that reopens the build itself: it is an earlier trigger's already.
+        outbox.move(trigger.pk, [*IN_FLIGHT, State.DISPATCHED], State.LINKED, message="")
+
+
+def kept(receipt: Receipt) -> dict[str, str]:
+    """What of a receipt is stored: enough to follow it, nothing that a vendor could bloat."""
+    build = receipt.build.external_id if receipt.build else ""
+    return {"queue_ref": receipt.queue_ref[:200], "build": build[:200]}
+
+
+def _record_unknown(trigger: Trigger, message: str) -> None:
+    with transaction.atomic():
+        if outbox.move(
+            trigger.pk,
+            [State.DISPATCHING],
+            State.UNCERTAIN,
+            message=message[:500],
+            sent_at=timezone.now(),
+            not_before=timezone.now() + outbox.pause_before_lookup(0),
+        ):
+            note(trigger, "trigger.uncertain", "failed", message)
+
+
+def _record_not_sent(trigger: Trigger, error: ProviderError) -> None:
+    """Certainly not carried out: back into the queue, later and later, then given up."""
+    if trigger.attempt >= MAX_ATTEMPTS:
+        _finish(trigger, State.FAILED, "trigger.failed", f"Given up after many tries. {error}")
+        return
+    seconds = pause_after(trigger.attempt - 1)
+    if isinstance(error, RateLimited) and error.retry_after:
+        seconds = max(seconds, error.retry_after)
+    outbox.move(
+        trigger.pk,
+        UNANSWERED,
+        State.QUEUED,
+        message=str(error)[:500],
+        not_before=timezone.now() + timedelta(seconds=seconds),
+    )
+
+
+def _finish(trigger: Trigger, state: str, action: str, reason: str, **more: Any) -> None:
+    with transaction.atomic():
+        if outbox.move(trigger.pk, UNANSWERED, state, message=reason[:500]):
+            outcome = "denied" if state == State.DENIED else "failed"
+            note(trigger, action, outcome, reason, **more)
+
+
+def note(
+    trigger: Trigger,
+    action: str,
+    outcome: str = "ok",
+    reason: str = "",
+    *,
+    decision: Decision | None = None,
+    data: dict[str, Any] | None = None,
+) -> None:
+    """An audit event by the portal itself, on behalf of who asked."""
+    pipeline = trigger.pipeline
+    audit.record(
+        action,
+        on_behalf_of=trigger.actor_name,
+        target=f"{pipeline.server.slug}:{pipeline.external_id}",
+        outcome=outcome,
+        decision=decision,
+        request_id=str(trigger.request_id),
+        reason=reason,
+        data={"action": trigger.action, **(data or {})},
+    )

@@ -1,0 +1,91 @@
+"""The states of a trigger and the one way to change them: a conditional UPDATE.
+
+Two workers, a late answer and a sweep may meet at one row. Whoever changes it names the states
+that it may be in; the loser's UPDATE matches no row and it stops.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from pipelines.models import Trigger
+
+State = Trigger.State
+SETTLED = (State.LINKED, State.DENIED, State.FAILED)
+# How often a look-up is repeated before the vendor's "none" is believed.
+MAX_LOOKUPS = 5
+
+
+def move(trigger_id: int, from_states: Collection[str], to: str, **values: object) -> bool:
+    """Changes the state if it is one of `from_states`; whether it was."""
+    if to in SETTLED:
+        values.setdefault("finished_at", timezone.now())
+    rows = Trigger.objects.filter(pk=trigger_id, state__in=list(from_states))
+    return bool(rows.update(state=to, **values))
+
+
+def claim(trigger_id: int, now: datetime) -> Trigger | None:
+    """Takes a due trigger for sending; None when it is not due or another worker has it."""
+    rows = Trigger.objects.filter(pk=trigger_id, state=State.QUEUED, not_before__lte=now)
+    lease = now + timedelta(seconds=settings.DISPATCH_LEASE_SECONDS)
+    if not rows.update(state=State.DISPATCHING, claimed_until=lease, attempt=F("attempt") + 1):
+        return None
+    return load(trigger_id)
+
+
+def claim_question(trigger_id: int, now: datetime) -> Trigger | None:
+    """Takes a sent or uncertain trigger for one question to the vendor; None when not due.
+
+    The next question is put off first, so that a worker that dies here leaves a later try, and
+    two workers do not ask at once.
+    """
+    rows = Trigger.objects.filter(_open_question(now), pk=trigger_id)
+    pause = timedelta(seconds=settings.DISPATCH_LEASE_SECONDS)
+    return load(trigger_id) if rows.update(not_before=now + pause) else None
+
+
+def expire_leases(now: datetime) -> list[int]:
+    """Triggers whose worker died while sending become uncertain; their ids."""
+    dead = Trigger.objects.filter(state=State.DISPATCHING, claimed_until__lt=now)
+    ids = []
+    for pk in dead.values_list("pk", flat=True)[:500]:
+        rows = Trigger.objects.filter(pk=pk, state=State.DISPATCHING, claimed_until__lt=now)
+        if rows.update(
+            state=State.UNCERTAIN,
+            not_before=now,
+            message="The worker that sent it ended before it noted the answer.",
+        ):
+            ids.append(pk)
+    return ids
+
+
+def pause_before_lookup(lookups: int) -> timedelta:
+    """10, 20, 40, 80 and 160 seconds unless RECONCILE_SECONDS is set: five minutes in all."""
+    return timedelta(seconds=settings.RECONCILE_SECONDS * 2**lookups)
+
+
+def due_to_send(now: datetime, limit: int) -> list[int]:
+    """Ids of what waits to be sent, the longest waiting first."""
+    rows = Trigger.objects.filter(state=State.QUEUED, not_before__lte=now)
+    return list(rows.order_by("not_before", "pk").values_list("pk", flat=True)[:limit])
+
+
+def due_to_ask(now: datetime, limit: int) -> list[int]:
+    """Ids of what was sent and whose build is not known, the longest waiting first."""
+    rows = Trigger.objects.filter(_open_question(now)).order_by("not_before", "pk")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def _open_question(now: datetime) -> Q:
+    """Sent without a build so far, or uncertain and not looked up often enough."""
+    waiting = Q(state=State.DISPATCHED) | Q(state=State.UNCERTAIN, lookups__lt=MAX_LOOKUPS)
+    return waiting & Q(not_before__lte=now)
+
+
+def load(trigger_id: int) -> Trigger:
+    """With all that sending and asking read."""
+    related = ("pipeline__server", "entity", "environment", "build__trigger")
+    return Trigger.objects.select_related(*related).get(pk=trigger_id)

@@ -1,0 +1,60 @@
+"""Celery's way in: each task is one call of a plain function with a primary key.
+
+A broker may lose messages; the tick offers again whatever rows say is due.
+"""
+
+from collections.abc import Sequence
+
+from celery import shared_task
+from django.utils import timezone
+
+from pipelines import builds, discovery, linking, outbox
+from pipelines import dispatch as dispatching
+from pipelines import reconcile as reconciling
+from portal.health import touch
+
+# How much one tick offers; what is left over is due at the next one.
+MAX_SEND = 50
+MAX_ASK = 50
+MAX_REFRESH = 20
+
+
+@shared_task
+def tick() -> None:
+    """Offers all that is due; every function that a task calls claims its row first."""
+    now = timezone.now()
+    outbox.expire_leases(now)
+    for pk in outbox.due_to_send(now, MAX_SEND):
+        dispatch.delay(pk)
+    for pk in outbox.due_to_ask(now, MAX_ASK):
+        reconcile.delay(pk)
+    for pk in discovery.due(now):
+        discover.delay(pk)
+    for pk in builds.due(now, MAX_REFRESH):
+        refresh.delay(pk)
+    touch("pipelines-tick")
+
+
+@shared_task
+def dispatch(trigger_id: int) -> None:
+    dispatching.dispatch(trigger_id)
+
+
+@shared_task
+def reconcile(trigger_id: int) -> None:
+    reconciling.reconcile(trigger_id)
+
+
+@shared_task
+def refresh(pipeline_id: int) -> None:
+    builds.refresh(pipeline_id)
+
+
+@shared_task
+def discover(server_id: int) -> None:
+    discovery.discover(server_id)
+
+
+@shared_task
+def link(entity_ids: Sequence[int] | None = None) -> None:
+    linking.link_entities(entity_ids)
