@@ -1,11 +1,49 @@
-"""Turns descriptor text into validated descriptors: pure, one result per YAML document."""
+"""Turns descriptor text into validated descriptors: pure, one result per YAML document.
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+Verdicts are Backstage's (catalog-model 1.10, catalog-backend 4.0), except that one broken document
+never takes its neighbours with it, and where we are stricter on purpose: a ref that is described
+twice in one file, and characters that a database or UTF-8 can't hold.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-# Where an error arises; the first three belong to the file, the others to one entity.
-STAGES = ("read", "parse", "envelope", "rules", "policy", "kind", "placeholder", "relation")
+from catalog import yaml12
+from catalog.envelope import check_envelope, check_policy
+from catalog.kinds import KINDS
+from catalog.placeholders import Placeholders, ReadError
+from catalog.refs import DEFAULT_NAMESPACE, EntityRef
+from catalog.related import related
+from catalog.shapes import Path, what
+from catalog.twins import case_twins
+from catalog.yaml_stream import YamlError
+
+# Where an error arises, in the order in which Backstage meets them. The first four belong to the
+# file (Backstage then takes nothing from it), the others to one entity.
+STAGES = (
+    "read",
+    "parse",
+    "envelope",
+    "rules",
+    "placeholder",
+    "policy",
+    "kind",
+    "relation",
+    "stitch",
+)
+FILE_STAGES = frozenset(STAGES[:4])
+
+__all__ = [
+    "FILE_STAGES",
+    "STAGES",
+    "Descriptor",
+    "DocumentResult",
+    "Problem",
+    "ReadError",
+    "parse",
+    "rejects_file",
+]
 
 
 @dataclass(frozen=True)
@@ -38,7 +76,13 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class DocumentResult:
-    """What became of one YAML document; `index` counts from 0, empty documents included."""
+    """What became of one YAML document; `index` counts from 0, empty documents included.
+
+    `valid` is ours: there is a descriptor to keep. `accepted` is Backstage's word on this entity:
+    no problem of severity "error". They differ for an unknown kind only, which has both a
+    descriptor (`supported=False`) and a problem of stage "kind". What Backstage says of the file
+    is `rejects_file(results)`.
+    """
 
     index: int
     line: int
@@ -51,6 +95,24 @@ class DocumentResult:
     def valid(self) -> bool:
         return self.descriptor is not None
 
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    @property
+    def accepted(self) -> bool:
+        return not self.errors
+
+    @property
+    def stage(self) -> str:
+        """The stage of the first error; empty when there is none."""
+        return next((problem.stage for problem in self.errors), "")
+
+
+def rejects_file(results: Iterable[DocumentResult]) -> bool:
+    """Whether Backstage would take nothing at all from a file with these results."""
+    return any(result.stage in FILE_STAGES for result in results)
+
 
 def parse(
     data: bytes,
@@ -60,10 +122,193 @@ def parse(
 ) -> list[DocumentResult]:
     """Every non-empty document of a descriptor file.
 
-    `read` reads a placeholder's argument (relative to the file) or raises ReadError with a sentence.
+    `read` reads a placeholder's argument (relative to the file) or raises ReadError with a
+    sentence; it decides what may be read, and without it nothing is. `allowed_kinds` are the kinds
+    that this place may hold (Backstage's catalog rules), compared without regard to case; None
+    allows every kind. Never raises for what the data hold.
     """
-    raise NotImplementedError
+    try:
+        documents = list(yaml12.load(data))
+    except YamlError as error:
+        return [DocumentResult(0, error.line, problems=(_problem(error),))]
+    allowed = None if allowed_kinds is None else {kind.lower() for kind in allowed_kinds}
+    results = [
+        _Document(document, read, allowed).result()
+        for document in documents
+        if document.error or document.value is not None
+    ]
+    return _without_repeats(results)
 
 
-class ReadError(Exception):
-    """A file that a descriptor names could not be read; the text is a sentence for its author."""
+def _problem(error: YamlError, severity: str = "error") -> Problem:
+    return Problem("parse", error.message, error.line, error.column, severity)
+
+
+class _Document:
+    """The checks of one document, in Backstage's order."""
+
+    def __init__(
+        self,
+        source: yaml12.Document,
+        read: Callable[[str], bytes] | None,
+        allowed: set[str] | None,
+    ) -> None:
+        self.source = source
+        self.read = read
+        self.allowed = allowed
+        self.problems = [_problem(warning, "warning") for warning in source.warnings]
+        self.failed = False
+
+    def result(self) -> DocumentResult:
+        source = self.source
+        if source.error:
+            self.problems.append(_problem(source.error))
+            return DocumentResult(source.index, source.line, problems=tuple(self.problems))
+        root = source.value
+        if not isinstance(root, yaml12.Mapping):
+            self._fail("parse", (), f"A document must be a mapping, but this is {what(root)}.")
+            return DocumentResult(source.index, source.line, problems=tuple(self.problems))
+        check_envelope(root, self._reporter("envelope"))
+        if self.failed:
+            return self._finished(root, None)
+        return self._finished(root, self._checked(root))
+
+    def _checked(self, root: yaml12.Mapping) -> Descriptor | None:
+        """The checks behind the envelope; None when one of them failed."""
+        kind = root["kind"]
+        if self.allowed is not None and kind.lower() not in self.allowed:
+            names = ", ".join(sorted(self.allowed))
+            self._fail("rules", ("kind",), f'The kind "{kind}" is not allowed here, only {names}.')
+            return None
+        if self.source.cycle:
+            message = "An alias stands inside its own anchor: data without end; write it out."
+            self.failed = True
+            self.problems.append(Problem("placeholder", message, *self.source.cycle))
+            return None
+        placeholders = Placeholders(self.read, self._reporter("placeholder"))
+        document = placeholders.resolve(root)
+        if self.failed:
+            return None
+        if not document["metadata"].get("annotations", True):
+            document["metadata"]["annotations"] = {}  # an empty line, repaired as in Backstage
+        check_policy(document, self._reporter("policy"))
+        return self._of_kind(document)
+
+    def _of_kind(self, document: dict[str, Any]) -> Descriptor | None:
+        name, version = document["kind"], document["apiVersion"]
+        kind = KINDS.get(name)
+        supported = kind is not None and version in kind.api_versions
+        relations: tuple[tuple[str, str, str], ...] = ()
+        if kind is not None and supported:
+            if "spec" not in document:
+                self._fail("kind", (), f"spec is missing; a {name} needs it.")
+            elif isinstance(document["spec"], dict):
+                kind.spec(document["spec"], ("spec",), self._reporter("kind"))
+            if not self.failed:
+                ref = _ref(document)
+                found = related(kind, ref, document["spec"], self._reporter("relation"))
+                relations = tuple(sorted(found))
+        else:
+            self._unknown(name, version)
+        if not self.failed:
+            case_twins(document, self._reporter("stitch"))
+        return None if self.failed else self._descriptor(document, supported, relations)
+
+    def _descriptor(
+        self,
+        document: dict[str, Any],
+        supported: bool,
+        relations: tuple[tuple[str, str, str], ...],
+    ) -> Descriptor:
+        ref = _ref(document)
+        annotations = self.source.value["metadata"].get("annotations")
+        lines = (
+            {key: place[0] for key, place in annotations.keys_at.items()}
+            if isinstance(annotations, yaml12.Mapping)
+            else {}
+        )
+        return Descriptor(
+            api_version=document["apiVersion"],
+            kind=ref.kind,
+            namespace=ref.namespace,
+            name=ref.name,
+            ref=str(ref),
+            document=document,
+            line=self.source.line,
+            annotation_lines=lines,
+            relations=relations,
+            supported=supported,
+        )
+
+    def _unknown(self, kind: str, version: str) -> None:
+        """An error to Backstage, yet no reason for us to lose the entity: `failed` stays."""
+        path: Path = ("kind",)
+        if kind in KINDS:
+            path = ("apiVersion",)
+            wanted = " or ".join(KINDS[kind].api_versions)
+            message = f'There is no {kind} of apiVersion "{version}"; write {wanted}.'
+        else:
+            near = next((name for name in KINDS if name.lower() == kind.lower()), "")
+            hint = f'write "{near}"' if near else f"known are {', '.join(KINDS)}"
+            message = f'The kind "{kind}" is not known; {hint}.'
+        self.problems.append(Problem("kind", message, *self._place(path)))
+
+    def _finished(self, root: yaml12.Mapping, descriptor: Descriptor | None) -> DocumentResult:
+        kind = root.get("kind")
+        kind = kind if isinstance(kind, str) else ""
+        named = descriptor or not any(problem.stage == "envelope" for problem in self.problems)
+        return DocumentResult(
+            index=self.source.index,
+            line=self.source.line,
+            kind=kind,
+            ref=str(_ref(root)) if named else "",
+            descriptor=descriptor,
+            problems=tuple(self.problems),
+        )
+
+    def _reporter(self, stage: str) -> Callable[[Path, str], None]:
+        return lambda path, message: self._fail(stage, path, message)
+
+    def _fail(self, stage: str, path: Path, message: str) -> None:
+        self.failed = True
+        self.problems.append(Problem(stage, message, *self._place(path)))
+
+    def _place(self, path: Path) -> yaml12.Place:
+        """Where a path's value stands, or the nearest part above it that the file holds."""
+        node = self.source.value
+        place = getattr(node, "place", (self.source.line, 1))
+        for part in path:
+            if isinstance(node, yaml12.Mapping) and part in node:
+                place = node.values_at[str(part)]
+                if isinstance(node[str(part)], yaml12.Mapping | yaml12.Sequence):
+                    place = node.keys_at[str(part)]
+                node = node[str(part)]
+            elif isinstance(node, yaml12.Sequence) and isinstance(part, int) and part < len(node):
+                place, node = node.items_at[part], node[part]
+            else:
+                break
+        return place
+
+
+def _ref(document: dict[str, Any]) -> EntityRef:
+    metadata = document["metadata"]
+    return EntityRef(
+        document["kind"], metadata.get("namespace", DEFAULT_NAMESPACE), metadata["name"]
+    )
+
+
+def _without_repeats(results: list[DocumentResult]) -> list[DocumentResult]:
+    """The first description of a ref stands; Backstage lets the last one win and says nothing."""
+    first: dict[str, DocumentResult] = {}
+    kept = []
+    for result in results:
+        if result.descriptor and result.ref in first:
+            line = first[result.ref].line
+            message = f"{result.ref} is described in line {line} already; keep one of the two."
+            problem = Problem("policy", message, result.line)
+            kept.append(replace(result, descriptor=None, problems=(*result.problems, problem)))
+            continue
+        if result.descriptor:
+            first[result.ref] = result
+        kept.append(result)
+    return kept
