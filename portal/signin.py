@@ -52,6 +52,8 @@ OAUTH_ERRORS = {
     "unsupported_response_type", "server_error", "temporarily_unavailable",
 }  # fmt: skip
 
+audit.register("signin.groups", "arrived with other groups")
+
 
 class OIDCBackend(DiscoveredSettings, OIDCAuthenticationBackend):
     """Turns a code from the provider into a user. Every refusal is a SignInFailure."""
@@ -199,6 +201,8 @@ class SignOutView(OIDCLogoutView):
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if request.user.is_authenticated:
             audit.record("signout", user=request.user, request=request)
+        else:
+            auth.logout(request)  # ends a local sign-in that waits for its second factor
         target = super().post(request).url
         if urlsplit(target).netloc:
             # A redirect of this POST to the provider would be stopped by the form-action rule of

@@ -1,0 +1,134 @@
+"""Django admin of people: accounts, the groups that arrived, and who they are in the catalog."""
+
+from typing import Any
+
+from allauth.account import admin as account_admin  # noqa: F401  it registers before we take over
+from allauth.account.models import EmailAddress
+from allauth.mfa import admin as mfa_admin  # noqa: F401
+from allauth.mfa.models import Authenticator
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Count, Model, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from portal import hooks
+from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
+from portal.models import Identity, UserLink
+
+for model in (User, Group, EmailAddress, Authenticator):
+    admin.site.unregister(model)
+
+
+@admin.register(User)
+class AccountAdmin(AuditedModelAdmin, UserAdmin):
+    """Accounts are deactivated, never deleted: the trail and its names stay readable."""
+
+    list_display = ["username", "full_name", "email", "kind", "is_active", "is_staff", "last_login"]
+    list_filter = ["is_active", "is_staff"]
+    fieldsets = [
+        (None, {"fields": ["username", "first_name", "last_name", "email", "password"]}),
+        (
+            "Access",
+            {
+                "fields": ["is_active", "is_staff", "is_superuser"],
+                "description": (
+                    "For company accounts the provider's administrator groups decide about staff "
+                    "and superuser anew at each sign-in (OIDC_ADMIN_GROUPS)."
+                ),
+            },
+        ),
+        ("From the identity provider", {"fields": ["identity_list", "group_list"]}),
+        ("Times", {"fields": ["last_login", "date_joined"]}),
+    ]
+    filter_horizontal = []
+    readonly_fields = ["identity_list", "group_list", "last_login", "date_joined"]
+    unaudited_fields = ("last_login",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).annotate(identity_count=Count("identities"))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data and not obj.is_active:
+            hooks.access_ended.call(obj)
+
+    @admin.display(description="name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name()
+
+    @admin.display(description="account")
+    def kind(self, user: Any) -> str:
+        return "company" if user.identity_count else "local"
+
+    @admin.display(description="identity")
+    def identity_list(self, user: User) -> SafeString | str:
+        rows = [(item.issuer, item.subject) for item in user.identities.all()]
+        return format_html_join("", "{}, subject {}<br>", rows) or "a local account"
+
+    @admin.display(description="groups")
+    def group_list(self, user: User) -> str:
+        names = user.groups.order_by("name").values_list("name", flat=True)
+        return ", ".join(names) or "none"
+
+
+@admin.register(Group)
+class ProviderGroupAdmin(ReadOnlyAdmin):
+    """Groups come with sign-ins; what they may do is said by role mappings alone."""
+
+    list_display = ["name", "people"]
+    search_fields = ["name"]
+    fields = ["name", "member_list"]
+    readonly_fields = ["member_list"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).annotate(member_count=Count("user"))
+
+    @admin.display(description="people", ordering="member_count")
+    def people(self, group: Any) -> int:
+        return group.member_count
+
+    @admin.display(description="people")
+    def member_list(self, group: Group) -> str:
+        names = User.objects.filter(groups=group).order_by("username")
+        return ", ".join(names.values_list("username", flat=True)[:500]) or "nobody"
+
+
+@admin.register(Identity)
+class IdentityAdmin(ReadOnlyAdmin):
+    list_display = ["user", "issuer", "subject", "seen_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "subject"]
+
+
+@admin.register(UserLink)
+class UserLinkAdmin(AuditedModelAdmin):
+    """Who a person is in the catalog, where no claim says so."""
+
+    list_display = ["user", "user_ref", "how", "by"]
+    list_select_related = ["user", "by"]
+    search_fields = ["user__username", "user_ref"]
+    autocomplete_fields = ["user"]
+    fields = ["user", "user_ref"]
+
+    def save_model(self, request: HttpRequest, obj: UserLink, form: Any, change: bool) -> None:
+        obj.how, obj.by = UserLink.How.ADMIN, request.user
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin):
+    """Second factors of local accounts; a lost one is deleted here, its secret shown nowhere."""
+
+    list_display = ["user", "type", "created_at", "last_used_at"]
+    list_select_related = ["user"]
+    fields = ["user", "type", "created_at", "last_used_at"]
+    unaudited_fields = ("data",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser)
