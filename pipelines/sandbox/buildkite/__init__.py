@@ -1,0 +1,12 @@
+"""Buildkite's REST API v2, as the portal's adapter and any other client meet it."""
+
+from ..wire import Vendor
+from . import errors, routes
+
+BUILDKITE = Vendor(
+    slug="buildkite",
+    route=routes.route,
+    answer=routes.answer,
+    rate_limited=errors.rate_limited,
+    failure=errors.failure,
+)

@@ -1,0 +1,152 @@
+"""The control endpoint `/_control/…`: for tests in other processes and for trying things by hand.
+
+JSON in, JSON out; every request carries the control token in `X-Sandbox-Control`.
+"""
+
+import hmac
+import json
+from collections.abc import Callable
+from email.message import Message
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from .definitions import BadDefinition, add_pipeline, add_token
+from .engine import Build, Instance
+from .faults import Fault
+from .wire import Answer, json_answer
+
+if TYPE_CHECKING:
+    from .server import Sandbox
+
+PREFIX = "_control"
+
+
+class BadCommand(Exception):
+    """The command can't be carried out; the text says why."""
+
+
+def answer(
+    sandbox: "Sandbox",
+    method: str,
+    path: tuple[str, ...],
+    *,
+    headers: Message,
+    body: bytes,
+    query: str,
+) -> Answer:
+    """One command. 403 without the token, 400 with a sentence when it makes no sense."""
+    given = headers.get("X-Sandbox-Control", "")
+    if not sandbox.control_token or not hmac.compare_digest(given, sandbox.control_token):
+        return json_answer({"message": "X-Sandbox-Control is missing or wrong."}, 403)
+    command = _COMMANDS.get((method, "/".join(path)))
+    if command is None:
+        known = ", ".join(f"{m} {p}" for m, p in _COMMANDS)
+        return json_answer({"message": f"Unknown command; known are {known}."}, 404)
+    try:
+        given_body = json.loads(body or b"{}")
+        values = dict(parse_qsl(query)) | given_body
+        with sandbox.world.lock:
+            return json_answer(command(sandbox, values))
+    except (BadCommand, BadDefinition, KeyError, TypeError, ValueError) as error:
+        return json_answer({"message": f"{type(error).__name__}: {error}"}, 400)
+
+
+def _instance(sandbox: "Sandbox", values: dict[str, Any]) -> Instance:
+    prefix = values.pop("instance", "")
+    try:
+        return sandbox.world.instances[prefix]
+    except KeyError:
+        known = ", ".join(sandbox.world.instances)
+        raise BadCommand(f"No instance {prefix!r}; known are {known}.") from None
+
+
+def _log(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+    fill_builds(sandbox)
+    return sandbox.world.journal.as_dicts(values.get("instance", ""))
+
+
+def fill_builds(sandbox: "Sandbox") -> None:
+    """Writes into the journal which build each queued start has become."""
+    numbers = {}
+    for instance in sandbox.world.instances.values():
+        instance.settle()
+        for build in instance.builds:
+            if build.queue_id is not None:
+                numbers[instance.prefix, build.queue_id] = build.number
+    for accepted in sandbox.world.journal.accepted:
+        if accepted.build is None and accepted.queue_id is not None:
+            accepted.build = numbers.get((accepted.instance, accepted.queue_id))
+
+
+def _faults(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+    return _instance(sandbox, values).faults.as_dicts()
+
+
+def _add_fault(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+    board = _instance(sandbox, values).faults
+    board.add(Fault(**values))
+    return board.as_dicts()
+
+
+def _clear_faults(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+    _instance(sandbox, values).faults.clear()
+    return []
+
+
+def _clock(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+    clock = sandbox.world.clock
+    if "speed" in values:
+        clock.speed = max(float(values["speed"]), 0.001)
+    clock.advance(float(values.get("advance", 0)))
+    if "skew" in values:
+        _instance(sandbox, values).skew = float(values["skew"])
+    return {"now": clock.now(), "speed": clock.speed}
+
+
+def _pipeline(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+    return {"name": add_pipeline(_instance(sandbox, values), values).name}
+
+
+def _token(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+    return {"login": add_token(_instance(sandbox, values), values).person.login}
+
+
+def _revoke(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+    return {"revoked": _instance(sandbox, values).tokens.pop(values["value"], None) is not None}
+
+
+def _finish(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+    instance = _instance(sandbox, values)
+    instance.settle()
+    build = build_of(instance, values["pipeline"], int(values["number"]))
+    instance.finish(build, values.get("outcome", "passed"))
+    return {"state": build.at(instance.now()).state}
+
+
+def build_of(instance: Instance, pipeline: str, number: int) -> Build:
+    """Raises BadCommand when there is no such build."""
+    found = instance.pipelines.get(pipeline)
+    build = found.builds.get(number) if found else None
+    if build is None:
+        raise BadCommand(f"No build {number} of {pipeline!r} at /{instance.prefix}.")
+    return build
+
+
+def _refuse(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+    seconds = float(values.get("seconds", 5))
+    sandbox.refuse(seconds)
+    return {"seconds": seconds}
+
+
+_COMMANDS: dict[tuple[str, str], Callable[["Sandbox", dict[str, Any]], object]] = {
+    ("GET", "log"): _log,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear_faults,
+    ("POST", "clock"): _clock,
+    ("POST", "pipelines"): _pipeline,
+    ("POST", "tokens"): _token,
+    ("DELETE", "tokens"): _revoke,
+    ("POST", "finish"): _finish,
+    ("POST", "refuse"): _refuse,
+}

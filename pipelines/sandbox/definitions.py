@@ -1,0 +1,206 @@
+"""From plain data (what demo.py and tests write) to instances, tokens and pipelines with history.
+
+A definition is {"instances": [{"vendor", "prefix", "options", "folders", "tokens", "pipelines"}]}.
+Everything is checked, so that a typing mistake is a sentence and not a silent default.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from . import script
+from .engine import Ask, Instance, Parameter, Person, Pipeline, Token, World
+from .script import Step
+
+# What the portal hands to every build, as a job has to declare it to receive it.
+LABELS = (
+    "STAGEDOOR_REQUEST_ID",
+    "STAGEDOOR_PERSON",
+    "STAGEDOOR_TEAM",
+    "STAGEDOOR_SERVICE",
+    "STAGEDOOR_REPOSITORY",
+    "STAGEDOOR_ENVIRONMENT",
+)
+ALL_RIGHTS = {
+    "jenkins": ("read", "build", "cancel"),
+    "buildkite": (
+        "read_organizations",
+        "read_pipelines",
+        "read_builds",
+        "read_build_logs",
+        "write_builds",
+        "read_user",
+    ),
+}
+DEFAULT_STEPS = (
+    {"name": "Build", "seconds": 4, "lines": ["Fetching dependencies", "Compiling", "Done"]},
+    {"name": "Test", "seconds": 4, "lines": ["Running 42 tests", "42 passed"]},
+)
+_OUTCOMES = frozenset({script.PASSED, script.FAILED, script.UNSTABLE, script.SOFT_FAILED})
+_DAY = 86_400
+
+
+class BadDefinition(ValueError):
+    """A definition can't be used; the text says where and why."""
+
+
+def load(world: World, definition: Mapping[str, Any]) -> None:
+    """Adds every instance of a definition. Raises BadDefinition."""
+    for entry in definition["instances"]:
+        load_instance(world, entry)
+
+
+def load_instance(world: World, entry: Mapping[str, Any]) -> Instance:
+    """One instance with its tokens and pipelines."""
+    _known(entry, {"vendor", "prefix", "options", "folders", "tokens", "pipelines"}, "instance")
+    if entry["vendor"] not in ALL_RIGHTS:
+        raise BadDefinition(f"Unknown vendor {entry['vendor']!r}.")
+    instance = world.add(entry["vendor"], entry["prefix"], entry.get("options"))
+    for token in entry.get("tokens", ()):
+        add_token(instance, token)
+    for pipeline in entry.get("pipelines", ()):
+        add_pipeline(instance, pipeline, entry.get("folders"))
+    return instance
+
+
+def add_token(instance: Instance, entry: Mapping[str, Any]) -> Token:
+    """{"value", "login", "name", "email", "rights", "expires_in_days", "only"}."""
+    _known(entry, {"value", "login", "name", "email", "rights", "expires_in_days", "only"}, "token")
+    now = instance.now()
+    login = entry.get("login", "stagedoor")
+    days = entry.get("expires_in_days")
+    person = Person(
+        login, entry.get("name", login.title()), entry.get("email", f"{login}@ci.example")
+    )
+    token = Token(
+        value=entry["value"],
+        person=person,
+        rights=frozenset(entry.get("rights", ALL_RIGHTS[instance.vendor])),
+        created_at=now,
+        expires_at=None if days is None else now + days * _DAY,
+        only=tuple(entry.get("only", ())),
+    )
+    instance.tokens[token.value] = token
+    return token
+
+
+def add_pipeline(
+    instance: Instance, entry: Mapping[str, Any], folders: Mapping[str, str] | None = None
+) -> Pipeline:
+    """A pipeline with the fields of engine.Pipeline, and besides:
+
+    "steps" as dicts, "parameters" as dicts or names, "labels": true to declare LABELS,
+    "history": how many finished builds it starts with, "multibranch": true to make `name` a
+    multibranch project with one job for each of `branches`.
+    """
+    values = dict(entry)
+    history = values.pop("history", 0)
+    labels = values.pop("labels", False)
+    multibranch = values.pop("multibranch", False)
+    _known(values, {field.name for field in fields(Pipeline)}, f"pipeline {entry.get('name')}")
+    values["steps"] = tuple(make_step(step) for step in values.get("steps") or DEFAULT_STEPS)
+    parameters = [_parameter(parameter) for parameter in values.get("parameters", ())]
+    if labels:
+        declared = {parameter.name for parameter in parameters}
+        parameters += [Parameter(name) for name in LABELS if name not in declared]
+    values["parameters"] = tuple(parameters)
+    values["branches"] = tuple(values.get("branches", ("main",)))
+    values.setdefault("created_at", instance.now() - 200 * _DAY)
+    if instance.vendor == "buildkite" and values["name"].count("/") != 1:
+        raise BadDefinition(f"Pipeline {values['name']!r} must be named organisation/slug.")
+    if multibranch:
+        return _multibranch(instance, values, history, folders)
+    pipeline = instance.add(Pipeline(**values), folders)
+    seed(instance, pipeline, history)
+    return pipeline
+
+
+def _multibranch(
+    instance: Instance, values: dict[str, Any], history: int, folders: Mapping[str, str] | None
+) -> Pipeline:
+    project = values["name"]
+    kinds = {**(folders or {}), project: "multibranch"}
+    jobs = []
+    for branch in values["branches"]:
+        name = f"{project}/{encode_branch(branch)}"
+        job = Pipeline(**(values | {"name": name, "branch": branch, "branches": (branch,)}))
+        jobs.append(instance.add(job, kinds))
+        seed(instance, job, history)
+    return jobs[0]
+
+
+def encode_branch(branch: str) -> str:
+    """The item name of a branch's job (NameEncoder of Jenkins' branch-api plugin)."""
+    if branch in (".", ".."):
+        return branch.replace(".", "%2E")
+    return "".join(f"%{ord(c):02X}" if c in '/\\%#?[];:*<>|"' else c for c in branch)
+
+
+def make_step(entry: Mapping[str, Any] | str) -> Step:
+    """A step from its name alone or from its fields; "outcome" is short for one outcome."""
+    if isinstance(entry, str):
+        return Step(entry)
+    values = dict(entry)
+    outcome = values.pop("outcome", None)
+    _known(values, {field.name for field in fields(Step)}, f"step {entry.get('name')}")
+    values["lines"] = tuple(values.get("lines", ()))
+    values["outcomes"] = (outcome,) if outcome else tuple(values.get("outcomes", (script.PASSED,)))
+    unknown = set(values["outcomes"]) - _OUTCOMES
+    if unknown:
+        raise BadDefinition(f"Step {values['name']!r}: unknown outcome {unknown.pop()!r}.")
+    return Step(**values)
+
+
+def _parameter(entry: Mapping[str, Any] | str) -> Parameter:
+    if isinstance(entry, str):
+        return Parameter(entry)
+    _known(entry, {field.name for field in fields(Parameter)}, f"parameter {entry.get('name')}")
+    values = dict(entry) | {"choices": tuple(entry.get("choices", ()))}
+    if values["choices"]:
+        values.setdefault("default", values["choices"][0])
+    return Parameter(**values)
+
+
+def _known(entry: Mapping[str, Any], allowed: set[str], what: str) -> None:
+    unknown = set(entry) - allowed
+    if unknown:
+        raise BadDefinition(f"{what}: unknown {', '.join(sorted(unknown))}.")
+
+
+def seed(instance: Instance, pipeline: Pipeline, count: int, people: Sequence[Person] = ()) -> None:
+    """Gives a pipeline without builds `count` finished ones, the same each time."""
+    if pipeline.builds or count <= 0:
+        return
+    chance = random.Random(pipeline.name)  # noqa: S311  (repeatable on purpose)
+    branches = (pipeline.branch,) if pipeline.branch else pipeline.branches
+    now = instance.now()
+    for back in range(count, 0, -1):
+        begun = now - back * chance.uniform(0.15, 0.45) * _DAY - 3_600
+        # the default branch is built most
+        branch = branches[0] if chance.random() < 0.6 else chance.choice(branches)
+        ask = Ask(
+            who=chance.choice(list(people)) if people else None,
+            branch=branch,
+            source="scm",
+            created_at=begun,
+            starts_at=begun + 2,
+        )
+        build = instance.start(pipeline, ask)
+        build.course.speed = 1.0
+        build.course.steps = tuple(_plain(step) for step in pipeline.steps)
+        if chance.random() < 0.18:
+            fails = chance.randrange(len(build.course.steps))
+            build.course.steps = tuple(
+                make_step(
+                    {"name": s.name, "seconds": s.seconds, "lines": s.lines, "outcome": "failed"}
+                )
+                if index == fails
+                else s
+                for index, s in enumerate(build.course.steps)
+            )
+
+
+def _plain(step: Step) -> Step:
+    """The step as it ran in the past: gates were opened at once."""
+    return Step(step.name, step.seconds, (script.PASSED,), step.lines, step.repeat)

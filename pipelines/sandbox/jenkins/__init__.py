@@ -1,0 +1,12 @@
+"""Jenkins, as the portal's adapter and any other client meet it."""
+
+from ..wire import Vendor
+from . import pages, routes
+
+JENKINS = Vendor(
+    slug="jenkins",
+    route=routes.route,
+    answer=routes.answer,
+    rate_limited=pages.rate_limited,
+    failure=pages.failure,
+)
