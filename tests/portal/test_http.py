@@ -1,0 +1,398 @@
+"""The outgoing client against real servers that lie, hang and never end."""
+
+import gzip
+import socket
+import ssl
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from portal.http import (
+    Blocked,
+    ConnectFailed,
+    ConnectionLost,
+    HttpClient,
+    NotJson,
+    RedirectRefused,
+    TimedOut,
+    TooLarge,
+)
+from tests.httpd import closed_port, drip, endless, hang, json_reply, reply, reset, serve
+
+CANARY = "canary-3f9a"
+
+
+@pytest.fixture
+def client():
+    return HttpClient(allow=["127.0.0.1"], timeout=(1, 1), deadline=1.5, max_bytes=100_000)
+
+
+def test_a_whole_answer_comes_with_status_headers_and_json(client):
+    with serve(json_reply('{"a": "ü"}', X_Jenkins="2.5")) as httpd:
+        answer = client.request("GET", httpd.url + "/x", params={"tree": "a[b]"})
+    assert (answer.status, answer.json(), answer.headers["x-jenkins"]) == (200, {"a": "ü"}, "2.5")
+    assert httpd.asked[0].path == "/x?tree=a%5Bb%5D"
+    assert httpd.asked[0].headers["User-Agent"] == "Stagedoor"
+
+
+def test_an_error_status_is_an_answer(client):
+    with serve(reply(503, "busy", Content_Type="text/plain")) as httpd:
+        answer = client.request("GET", httpd.url)
+    assert (answer.status, answer.text()) == (503, "busy")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/html", "<html>sign in</html>"),
+        ("", "{}"),
+        ("application/json", "{broken"),
+        ("application/json", "[" * 100_000),
+    ],
+)
+def test_what_is_not_json_is_said(client, content_type, body):
+    with serve(reply(200, body, Content_Type=content_type)) as httpd:
+        answer = client.request("GET", httpd.url, max_bytes=200_000)
+    with pytest.raises(NotJson):
+        answer.json()
+
+
+def test_text_without_a_charset_is_utf_8_and_never_fails(client):
+    with serve(reply(200, "ü\n".encode() + b"\xff", Content_Type="text/plain")) as httpd:
+        assert client.request("GET", httpd.url).text() == "ü\n\ufffd"
+        httpd.behaviour = reply(200, b"a", Content_Type="text/plain; charset=no-such")
+        assert client.request("GET", httpd.url).text() == "a"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/",
+        "http://localhost:{port}/",
+        "http://2130706433:{port}/",
+        "http://0.0.0.0:{port}/",
+        "http://[::1]:{port}/",
+        "http://[::ffff:127.0.0.1]:{port}/",
+        "http://[64:ff9b::7f00:1]:{port}/",
+        "http://[2002:7f00:1::]:{port}/",
+        "http://10.0.0.1/",
+        "http://172.16.0.1/",
+        "http://192.168.1.1/",
+        "http://100.100.100.200/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://168.63.129.16/",
+        "http://[fe80::1]/",
+        "http://[fd00:ec2::254]/",
+        "http://224.0.0.1/",
+        "http://[ff0e::1]/",
+    ],
+)
+def test_private_and_reserved_addresses_are_refused(url):
+    with serve(reply()) as httpd, pytest.raises(Blocked):
+        HttpClient().request("GET", url.format(port=httpd.port))
+    assert httpd.connections == 0
+
+
+@pytest.mark.parametrize("allow", ["127.0.0.1", "127.0.0.0/8", "LOCALHOST"])
+def test_what_an_operator_allows_is_reached(allow):
+    with serve(reply()) as httpd:
+        url = f"http://localhost:{httpd.port}/"
+        assert HttpClient(allow=[allow]).request("GET", url).status == 200
+
+
+def test_an_allowed_name_allows_no_other_name_of_the_address():
+    with serve(reply()) as httpd, pytest.raises(Blocked):
+        HttpClient(allow=["localhost"]).request("GET", httpd.url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/",
+        "//127.0.0.1/",
+        "http://",
+        "http://[",
+        "http://127.0.0.1:notaport/",
+        "http://user:secret@127.0.0.1/",
+    ],
+)
+def test_urls_that_are_no_plain_http_are_refused(client, url):
+    with pytest.raises(Blocked) as caught:
+        client.request("GET", url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_header_that_can_not_be_sent_is_refused_before_sending(client):
+    with serve(reply()) as httpd, pytest.raises(Blocked) as caught:
+        client.request("POST", httpd.url, headers={"Authorization": f"{CANARY}\r\nX: y"})
+    assert httpd.asked == []
+    assert CANARY not in str(caught.value)
+
+
+# --- What was sent and what was not --------------------------------------------------------------
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{closed}/", "http://no-such-host.invalid/"])
+def test_no_connection_is_certainly_not_sent(client, method, url):
+    with pytest.raises(ConnectFailed):
+        client.request(method, url.format(closed=closed_port()))
+
+
+def test_failed_tls_is_certainly_not_sent(client):
+    with serve(reply()) as httpd, pytest.raises(ConnectFailed):
+        client.request("POST", f"https://127.0.0.1:{httpd.port}/", json={})
+    assert httpd.asked == []
+
+
+def test_a_reset_after_the_request_may_have_been_carried_out(client):
+    with serve(reset) as httpd, pytest.raises(ConnectionLost):
+        client.request("POST", httpd.url, json={})
+    assert len(httpd.asked) == 1
+
+
+def test_silence_times_out_and_is_asked_once(client):
+    with serve(hang) as httpd, pytest.raises(TimedOut):
+        client.request("POST", httpd.url, json={})
+    assert len(httpd.asked) == 1
+
+
+def test_a_body_that_breaks_off_is_no_answer(client):
+    def half(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        handler.wfile.write(b"half")
+        handler.close_connection = True
+
+    with serve(half) as httpd, pytest.raises(ConnectionLost):
+        client.request("GET", httpd.url)
+
+
+# --- Bounds --------------------------------------------------------------------------------------
+def test_an_endless_body_is_too_large(client):
+    with serve(endless) as httpd, pytest.raises(TooLarge):
+        client.request("GET", httpd.url)
+
+
+def test_a_body_may_be_cut_instead(client):
+    with serve(endless) as httpd:
+        answer = client.request("GET", httpd.url, max_bytes=10, truncate=True)
+        assert (answer.body, answer.truncated) == (b"x" * 10, True)
+        assert client.request("GET", httpd.url, max_bytes=0, truncate=True).body == b""
+
+
+def test_a_decompression_bomb_counts_what_it_becomes(client):
+    bomb = gzip.compress(b"\0" * 50_000_000)
+    with serve(reply(200, bomb, Content_Encoding="gzip")) as httpd, pytest.raises(TooLarge):
+        client.request("GET", httpd.url)
+
+
+def test_compressed_answers_are_read(client):
+    packed = gzip.compress(b"x" * 90_000)
+    with serve(reply(200, packed, Content_Encoding="gzip")) as httpd:
+        assert client.request("GET", httpd.url).body == b"x" * 90_000
+
+
+@pytest.mark.parametrize(
+    "what",
+    [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Slow: "],
+    ids=["body", "headers"],
+)
+def test_a_slow_drip_meets_the_deadline(client, what):
+    started = time.monotonic()
+    with serve(drip(what)) as httpd, pytest.raises((TimedOut, ConnectionLost)):
+        client.request("GET", httpd.url)
+    assert time.monotonic() - started < 4
+
+
+# --- Redirects -----------------------------------------------------------------------------------
+def test_a_redirect_on_the_same_origin_is_followed(client):
+    def behave(handler):
+        to = reply(200, "there") if handler.path == "/b" else reply(302, Location="/b")
+        to(handler)
+
+    with serve(behave) as httpd:
+        answer = client.request("GET", httpd.url + "/a", headers={"Authorization": "x"})
+    assert (answer.text(), answer.url) == ("there", httpd.url + "/b")
+
+
+@pytest.mark.parametrize("location", ["http://localhost:{port}/", "https://127.0.0.1:{port}/"])
+def test_a_redirect_to_another_origin_is_refused_and_named(client, location):
+    with serve(reply()) as httpd:
+        target = location.format(port=httpd.port)
+        httpd.behaviour = reply(301, Location=target + f"?token={CANARY}")
+        with pytest.raises(RedirectRefused) as caught:
+            client.request("GET", httpd.url)
+    assert len(httpd.asked) == 1
+    assert caught.value.host in target
+    assert CANARY not in str(caught.value)
+
+
+def test_redirects_in_a_circle_end(client):
+    with serve(reply(302, Location="/")) as httpd, pytest.raises(RedirectRefused):
+        client.request("GET", httpd.url)
+    assert len(httpd.asked) == 6
+
+
+def test_an_endless_redirect_body_is_not_read(client):
+    def behave(handler):
+        handler.send_response(302)
+        handler.send_header("Location", "http://elsewhere.example/")
+        handler.end_headers()
+        while True:
+            handler.wfile.write(b"x" * 65_536)
+
+    with serve(behave) as httpd, pytest.raises(RedirectRefused):
+        client.request("GET", httpd.url)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_write_is_never_redirected(client, method):
+    with serve(reply(302, Location="/elsewhere")) as httpd:
+        assert client.request(method, httpd.url).status == 302
+    assert len(httpd.asked) == 1
+
+
+# --- Whose credentials ---------------------------------------------------------------------------
+def test_neither_cookies_nor_netrc_nor_proxies_are_used(client, monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    with serve(reply(200, Set_Cookie="session=1; Path=/")) as httpd:
+        client.request("GET", httpd.url)
+        client.request("GET", httpd.url)
+    for asked in httpd.asked:
+        assert "Authorization" not in asked.headers
+        assert "Cookie" not in asked.headers
+
+
+def test_reads_share_a_connection_and_writes_never_do(client):
+    with serve(reply(200, "x")) as httpd:
+        for _ in range(3):
+            client.request("GET", httpd.url)
+        assert httpd.connections == 1
+        for _ in range(3):
+            client.request("POST", httpd.url)
+        assert httpd.connections == 4
+
+
+def test_threads_share_a_client(client):
+    with serve(json_reply("{}")) as httpd:
+        found = []
+
+        def ask():
+            found.extend(client.request("GET", httpd.url).json() for _ in range(20))
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [{}] * 160
+
+
+def test_nothing_secret_shows_in_texts(client):
+    with serve(reply(500, CANARY, Content_Type="application/json", X_Echo=CANARY)) as httpd:
+        answer = client.request("GET", f"{httpd.url}/{CANARY}?token={CANARY}")
+        assert CANARY not in repr(answer)
+        with pytest.raises(NotJson) as caught:
+            answer.json()
+        assert CANARY not in str(caught.value)
+        for behaviour, method in ((hang, "GET"), (reset, "POST"), (endless, "GET")):
+            httpd.behaviour = behaviour
+            with pytest.raises(Exception) as caught:  # noqa: PT011  whichever it is
+                client.request(
+                    method,
+                    f"{httpd.url}/{CANARY}?token={CANARY}",
+                    headers={"Authorization": CANARY},
+                    data={"password": CANARY} if method == "POST" else None,
+                )
+            assert CANARY not in f"{caught.value!s} {caught.value!r}"
+
+
+# --- Names ---------------------------------------------------------------------------------------
+@pytest.fixture
+def names(monkeypatch):
+    """A name server of our own: name -> the addresses that it gives, one after the other."""
+    real, given = socket.getaddrinfo, {}
+
+    def look_up(host, port, *args, **kwargs):
+        answers = given.get(host)
+        return real(answers.pop(0) if answers else host, port, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return given
+
+
+def test_a_name_is_resolved_once_and_that_address_is_used(client, names):
+    names["ci.example"] = ["127.0.0.1", "10.0.0.1"]
+    with serve(reply(200, "x")) as httpd:
+        answer = client.request("GET", f"http://ci.example:{httpd.port}/")
+    assert answer.status == 200
+    assert httpd.asked[0].headers["Host"] == f"ci.example:{httpd.port}"
+    assert names["ci.example"] == ["10.0.0.1"]
+
+
+def test_a_name_that_turns_private_is_refused(client, names):
+    names["ci.example"] = ["10.0.0.1"]
+    with pytest.raises(Blocked, match=r"ci\.example"):
+        client.request("GET", "http://ci.example/")
+
+
+def test_tls_checks_the_name_and_not_the_address(names, tmp_path):
+    certificate = self_signed(tmp_path, "ci.example")
+    names |= {"ci.example": ["127.0.0.1"], "other.example": ["127.0.0.1"]}
+    client = HttpClient(allow=["127.0.0.1"], ca_bundle=str(certificate))
+    with serve(reply(200, "safe")) as httpd:
+        wrap_in_tls(httpd, certificate)
+        assert client.request("GET", f"https://ci.example:{httpd.port}/").text() == "safe"
+        with pytest.raises(ConnectFailed, match="certificate"):
+            client.request("GET", f"https://other.example:{httpd.port}/")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(names, tmp_path):
+    certificate = self_signed(tmp_path, "ci.example")
+    names["ci.example"] = ["127.0.0.1"]
+    with serve(reply()) as httpd:
+        wrap_in_tls(httpd, certificate)
+        with pytest.raises(ConnectFailed, match="certificate"):
+            HttpClient(allow=["127.0.0.1"]).request("GET", f"https://ci.example:{httpd.port}/")
+    assert httpd.asked == []
+
+
+def self_signed(folder, name):
+    """A PEM file that holds key and certificate."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "certificate.pem"
+    path.write_bytes(private + certificate.public_bytes(pem))
+    return path
+
+
+def wrap_in_tls(httpd, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    httpd.server.socket = context.wrap_socket(httpd.server.socket, server_side=True)
