@@ -1,0 +1,204 @@
+"""Asking for a write and following what became of it."""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from pipelines import tasks, triggers
+from pipelines.forms import TriggerForm, left_out
+from pipelines.models import Build, Pipeline, PipelineLink, Trigger
+from pipelines.offers import may_see
+from pipelines.queries import recent_branches
+from portal.guard import actor_of
+from portal.policy import Decision
+
+# Trigger state -> the build state whose badge says the same.
+BADGES = {
+    "queued": "queued",
+    "dispatching": "queued",
+    "dispatched": "queued",
+    "linked": "running",
+    "denied": "failed",
+    "failed": "failed",
+    "uncertain": "unknown",
+}
+SENTENCES = {
+    "queued": "Waiting to be sent to {server}.",
+    "dispatching": "Being sent to {server}.",
+    "dispatched": "{server} took it; the build has no number yet.",
+    "linked": "{server} took it.",
+    "denied": "Denied when it was about to be sent: {message}",
+    "failed": "It was not carried out. {message}",
+    "uncertain": "{message}",
+}
+OPEN = ("queued", "dispatching", "dispatched", "uncertain")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def trigger_create(request: HttpRequest, pk: int) -> HttpResponse:
+    """The run page: what may be chosen, what will happen, one button."""
+    link = _link(request, pk)
+    if request.method == "POST":
+        return _request_start(request, link)
+    form = TriggerForm(link)
+    if request.GET:
+        data = request.GET.copy()
+        data.setdefault("request_id", str(uuid.uuid4()))
+        form = TriggerForm(link, data)
+    template = "_trigger_preview" if request.htmx else "trigger_create"
+    response = render(request, f"pipelines/{template}.html", _context(request, link, form))
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _request_start(request: HttpRequest, link: PipelineLink) -> HttpResponse:
+    form = TriggerForm(link, request.POST)
+    if not form.is_valid():
+        return _form_again(request, link, form)
+    outcome = triggers.request(
+        request.user,
+        "start",
+        entity=link.entity,
+        pipeline=link.pipeline,
+        branch=form.branch,
+        parameters=form.parameters,
+        request_id=form.cleaned_data["request_id"],
+        request=request,
+    )
+    if outcome.trigger is None:
+        form.show(outcome.errors)
+        return _form_again(request, link, form, outcome.decision)
+    return _follow(outcome)
+
+
+def _form_again(
+    request: HttpRequest, link: PipelineLink, form: TriggerForm, decision: Decision | None = None
+) -> HttpResponse:
+    context = _context(request, link, form)
+    if decision is not None and not decision.allowed:
+        context["decision"] = decision
+    status = 422 if context["decision"].allowed else 403
+    return render(request, "pipelines/trigger_create.html", context, status=status)
+
+
+@require_POST
+def build_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks to stop a build."""
+    return _write(request, "cancel", pk)
+
+
+@require_POST
+def build_retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks to run a build again."""
+    return _write(request, "retry", pk)
+
+
+def _write(request: HttpRequest, action: str, pk: int) -> HttpResponse:
+    build = get_object_or_404(Build.objects.select_related("pipeline__server", "trigger"), pk=pk)
+    links = PipelineLink.objects.filter(pipeline=build.pipeline).select_related("entity")
+    # The entity it was started for; else the one that holds the confirmed link.
+    wanted = build.trigger.entity_id if build.trigger else None
+    link = min(
+        links, key=lambda one: (one.entity_id != wanted, one.status != "confirmed"), default=None
+    )
+    if link is None or not may_see(request, [link.entity]).allowed:
+        raise Http404("There is no such build, or you may not see it.")
+    try:
+        request_id = uuid.UUID(request.POST.get("request_id", ""))
+    except ValueError:
+        raise Http404("This form is not one of ours. Go back and try again.") from None
+    outcome = triggers.request(
+        request.user,
+        action,
+        entity=link.entity,
+        pipeline=build.pipeline,
+        build=build,
+        request_id=request_id,
+        request=request,
+    )
+    if outcome.trigger is None:
+        reason = " ".join(outcome.errors.values()) or outcome.decision.reason
+        messages.error(request, f"You can't {action} this build: {reason}")
+        return redirect("pipelines:build_detail", build.pk)
+    return _follow(outcome)
+
+
+def _follow(outcome: triggers.Outcome) -> HttpResponse:
+    trigger = outcome.trigger
+    assert trigger is not None  # noqa: S101  the callers have shown the other case
+    if outcome.created:
+        with transaction.atomic():
+            tasks.dispatch.delay_on_commit(trigger.pk)
+    return redirect("pipelines:trigger_detail", trigger.request_id)
+
+
+@require_safe
+def trigger_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
+    """What became of a request, until its build is known."""
+    related = ("pipeline__server", "entity", "environment", "build", "started_build")
+    trigger = get_object_or_404(Trigger.objects.select_related(*related), request_id=request_id)
+    entities = [trigger.entity] if trigger.entity else []
+    mine = trigger.actor_id == request.user.pk
+    if not mine and not may_see(request, entities).allowed:
+        raise Http404("There is no such request, or you may not see it.")
+    build = _build_of(trigger)
+    if request.htmx and build is not None:
+        response = HttpResponse(status=204)
+        response["HX-Redirect"] = build_url(build)
+        return response
+    template = "_trigger" if request.htmx else "trigger_detail"
+    context = {
+        "trigger": trigger,
+        "build": build,
+        "badge": BADGES[trigger.state],
+        "sentence": SENTENCES[trigger.state].format(
+            server=trigger.pipeline.server.name, message=trigger.message
+        ),
+        "poll": trigger.state in OPEN,
+    }
+    response = render(request, f"pipelines/{template}.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _build_of(trigger: Trigger) -> Build | None:
+    if trigger.action == Trigger.Action.CANCEL:
+        return trigger.build if trigger.state == Trigger.State.LINKED else None
+    return getattr(trigger, "started_build", None)
+
+
+def build_url(build: Build) -> str:
+    return redirect("pipelines:build_detail", build.pk)["Location"]
+
+
+def _link(request: HttpRequest, pk: int) -> PipelineLink:
+    related = ("pipeline__server", "entity__source")
+    link = get_object_or_404(PipelineLink.objects.select_related(*related), pk=pk)
+    if not may_see(request, [link.entity]).allowed:
+        raise Http404("There is no such pipeline, or you may not see it.")
+    return link
+
+
+def _context(request: HttpRequest, link: PipelineLink, form: TriggerForm) -> dict[str, Any]:
+    pipeline: Pipeline = link.pipeline
+    effect = triggers.effect_of("start", pipeline, form.branch, form.parameters)
+    decision = triggers.decide_for(
+        actor_of(request), "start", link.entity, pipeline, form.branch, form.parameters
+    )
+    where = f" in {effect.environment}" if effect.environment else ""
+    on = f" on {effect.branch}" if effect.branch else ""
+    return {
+        "link": link,
+        "form": form,
+        "branches": recent_branches(pipeline),
+        "left_out": left_out(pipeline),
+        "decision": decision,
+        "sentence": f"Runs {pipeline.name} of {link.entity}{on}{where}, "
+        f"in your name, on {pipeline.server.name}.",
+    }

@@ -1,0 +1,74 @@
+"""What pages read: the state that matters, and as many queries for many rows as for few."""
+
+import pytest
+
+from pipelines import queries
+from tests.pipelines.factories import make_build, make_entity, make_link, make_pipeline
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def link():
+    return make_link()
+
+
+def test_a_service_is_in_the_worst_state_of_its_pipelines_newest_builds(link):
+    deploy = make_link(link.entity, make_pipeline("deploy")).pipeline
+    make_build(link.pipeline, 1, "failed", minutes_ago=9)
+    make_build(link.pipeline, 2, "passed", minutes_ago=1)
+    broken = make_build(deploy, 1, "failed", minutes_ago=30)
+    assert queries.worst_of(queries.pipelines_of(link.entity)) == broken
+    assert queries.states_of([link.entity]) == {link.entity.pk: broken}
+
+
+def test_other_branches_say_nothing_about_a_services_state(link):
+    main = make_build(link.pipeline, 1, "passed", minutes_ago=9)
+    make_build(link.pipeline, 2, "failed", branch="try-it")
+    assert queries.worst_of(queries.pipelines_of(link.entity)) == main
+    assert queries.states_of([link.entity]) == {link.entity.pk: main}
+
+
+def test_unknown_is_worse_than_passed(link):
+    deploy = make_link(link.entity, make_pipeline("deploy")).pipeline
+    make_build(link.pipeline, 1, "passed")
+    odd = make_build(deploy, 1, "unknown")
+    assert queries.worst_of(queries.pipelines_of(link.entity)) == odd
+
+
+def test_the_states_of_a_page_are_two_queries(django_assert_num_queries):
+    entities = []
+    for number in range(20):
+        link = make_link(make_entity(f"service-{number}"), make_pipeline(f"job-{number}"))
+        make_build(link.pipeline, 1, "passed", minutes_ago=5)
+        make_build(link.pipeline, 2, "failed")
+        entities.append(link.entity)
+    with django_assert_num_queries(2):
+        states = queries.states_of(entities)
+    assert {build.state for build in states.values()} == {"failed"}
+
+
+def test_the_newest_builds_of_many_pipelines_are_one_query(link, django_assert_num_queries):
+    other = make_pipeline("other")
+    for number in range(4):
+        make_build(link.pipeline, number, minutes_ago=10 - number)
+        make_build(other, number, minutes_ago=10 - number)
+    with django_assert_num_queries(1):
+        newest = queries.newest_builds([link.pipeline_id, other.pk], 2)
+    assert [build.number for build in newest[other.pk]] == [3, 2]
+
+
+def test_broken_since_the_first_failure_after_the_last_good_build(link):
+    make_build(link.pipeline, 1, "failed", minutes_ago=50)
+    good = make_build(link.pipeline, 2, "passed", minutes_ago=40)
+    first = make_build(link.pipeline, 3, "failed", minutes_ago=30)
+    make_build(link.pipeline, 4, "cancelled", minutes_ago=20)
+    last = make_build(link.pipeline, 5, "failed", minutes_ago=10)
+    assert queries.broken_since(last) == first
+    assert queries.last_good(last) == good
+
+
+def test_branches_offered_are_the_default_and_the_recent_ones(link):
+    for number, branch in enumerate(["old", "feature/x", "feature/x", ""]):
+        make_build(link.pipeline, number, branch=branch, minutes_ago=10 - number)
+    assert queries.recent_branches(link.pipeline) == ["main", "feature/x", "old"]
