@@ -1,0 +1,89 @@
+"""The rows that tests of this room begin with: servers, pipelines, services, people with roles."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from catalog.models import Entity, Source
+from pipelines.models import Environment, EnvironmentRule, Pipeline, PipelineLink, Server
+from portal.models import Role, RoleMapping
+from portal.roles import seed_roles
+
+BUILDKITE_KEY = "buildkite.com/pipeline-slug"
+JENKINS_KEY = "jenkins.io/job-full-name"
+# Nothing listens there.
+NOWHERE = "http://127.0.0.1:9"
+
+
+def make_server(slug: str = "buildkite", provider: str = "buildkite", **fields: Any) -> Server:
+    """A server whose pipelines have been read."""
+    values = {
+        "name": slug.capitalize(),
+        "provider": provider,
+        "base_url": NOWHERE,
+        "credential_ref": "env:STAGEDOOR_CREDENTIAL_TEST",
+        "pipelines_read_at": timezone.now(),
+        **fields,
+    }
+    return Server.objects.create(slug=slug, **values)
+
+
+def make_pipeline(server: Server, external_id: str, **fields: Any) -> Pipeline:
+    """A pipeline as a list would have given it."""
+    values = {"name": external_id, "default_branch": "main", "listed_at": timezone.now(), **fields}
+    return Pipeline.objects.create(server=server, external_id=external_id, **values)
+
+
+def make_source(slug: str = "payments") -> Source:
+    """A catalog source; the same one for the same slug."""
+    return Source.objects.get_or_create(slug=slug, defaults={"name": slug, "kind": "path"})[0]
+
+
+def make_service(
+    name: str, annotations: dict[str, str] | None = None, *, source: str = "payments", **fields: Any
+) -> Entity:
+    """A Component whose annotations stand on the lines from 7 on."""
+    annotations = annotations or {}
+    metadata = {"name": name, "annotations": annotations}
+    values = {
+        "kind": "Component",
+        "name": name,
+        "document": {"metadata": metadata, "spec": {}},
+        "source": make_source(source),
+        "location": f"{source}/{name}.yaml",
+        "annotation_lines": {key: 7 + position for position, key in enumerate(annotations)},
+        **fields,
+    }
+    return Entity.objects.create(ref=f"component:default/{name}", **values)
+
+
+def confirmed_link(entity: Entity, pipeline: Pipeline) -> PipelineLink:
+    """A link that an administrator confirmed."""
+    return PipelineLink.objects.create(
+        entity=entity,
+        pipeline=pipeline,
+        status=PipelineLink.Status.CONFIRMED,
+        annotation=BUILDKITE_KEY,
+        confirmed_at=timezone.now(),
+        confirmed_source=entity.source.slug if entity.source else "",
+    )
+
+
+def make_person(name: str, role: str = "", **scope: Any) -> User:
+    """Somebody signed in; with a role, by way of a group of their own."""
+    seed_roles()
+    user = User.objects.create_user(name, first_name=name.capitalize())
+    if role:
+        group = f"idp:{name}s"
+        user.groups.add(Group.objects.create(name=group))
+        RoleMapping.objects.create(group=group, role=Role.objects.get(slug=role), **scope)
+    return user
+
+
+def make_environments() -> tuple[Environment, Environment]:
+    """Staging for feature branches, production for all else."""
+    staging = Environment.objects.create(slug="staging", name="Staging", rank=20)
+    production = Environment.objects.create(slug="production", name="Production", rank=90)
+    EnvironmentRule.objects.create(order=10, branch="feature/*", environment=staging)
+    return staging, production
