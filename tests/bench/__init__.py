@@ -1,0 +1,1 @@
+"""Measurements: printed, never asserted. See README.md beside this file."""

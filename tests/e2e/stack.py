@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -24,7 +25,14 @@ STOP_SECONDS = 20
 class Stack:
     """`manage.py run` on free ports. Its descriptors are a copy that a test may edit."""
 
-    def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        directory: Path = ROOT,
+        command: Sequence[str] = (sys.executable, "manage.py", "run"),
+        **variables: str,
+    ) -> None:
         self.folder = folder
         self.descriptors = folder / "descriptors"
         self.url, self.provider_url, self.sandbox_url = (
@@ -41,15 +49,16 @@ class Stack:
             "TICK_SECONDS": "1",
             **variables,
         }
-        self._arguments = arguments
+        self._directory = directory
+        self._command = [*command, *arguments]
         self._lines: list[str] = []
 
     def __enter__(self) -> "Stack":
         if not self.descriptors.exists():
             shutil.copytree(ROOT / "catalog" / "demo_org", self.descriptors)
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "run", *self._arguments],
-            cwd=ROOT,
+            self._command,
+            cwd=self._directory,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from catalog.models import Source
+from catalog import runs, sync
+from catalog.models import Source, SyncRun
 from pipelines.models import Environment, EnvironmentRule, Server
 from portal.models import Role, RoleMapping
 
@@ -107,8 +107,9 @@ class Command(BaseCommand):
             _create_servers()
             _create_environments()
             _create_mappings()
-            _create_source()
-        call_command("catalog_sync", SOURCE, stdout=self.stdout, stderr=self.stderr)
+            source = _create_source()
+        # Should this fail, the schedule reads the source again in a minute, and says so.
+        sync.run(runs.request(source, SyncRun.Cause.COMMAND).pk)
 
 
 def _create_servers() -> None:
@@ -153,8 +154,8 @@ def _create_mappings() -> None:
         )
 
 
-def _create_source() -> None:
-    Source.objects.create(
+def _create_source() -> Source:
+    return Source.objects.create(
         slug=SOURCE,
         name="Limelight",
         kind=Source.Kind.PATH,
