@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from yaml._yaml import CParser
 
+from catalog.yaml_indent import Indentation
 from catalog.yaml_scalars import TAG, key_text, plain_value, tagged_value
 from catalog.yaml_stream import Segment, YamlError, decode, segments, unshield
 from catalog.yaml_syntax import syntax_error
@@ -110,12 +111,26 @@ class _Anchor:
 class _Frame:
     """A collection that is being filled."""
 
-    __slots__ = ("anchor", "collection", "has_key", "idents", "key", "key_place", "tag")
+    __slots__ = (
+        "anchor",
+        "collection",
+        "flow",
+        "has_key",
+        "idents",
+        "indent",
+        "key",
+        "key_place",
+        "line",
+        "tag",
+    )
 
-    def __init__(self, collection: Mapping | Sequence, anchor: _Anchor | None, tag: str) -> None:
+    def __init__(self, collection: Mapping | Sequence, anchor: _Anchor | None, event: Any) -> None:
         self.collection = collection
         self.anchor = anchor
-        self.tag = tag
+        self.tag: str = event.tag or ""
+        self.flow: bool = event.flow_style
+        self.line: int = event.start_mark.line
+        self.indent = 0  # what a continued line inside must be indented by
         self.idents: set[Any] = set()
         self.has_key = False
         self.key = ""
@@ -135,6 +150,7 @@ class _Composer:
         self.anchors: dict[str, _Anchor] = {}
         self.open_anchors: list[_Anchor] = []
         self.root: Any = None
+        self.indentation = Indentation(segment)
 
     def run(self) -> Any:
         parser = CParser(self.segment.text)
@@ -152,7 +168,7 @@ class _Composer:
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             self._start(event, kind is yaml.MappingStartEvent)
         elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-            self._end()
+            self._end(event)
         elif kind is yaml.AliasEvent:
             self._alias(event)
 
@@ -165,6 +181,8 @@ class _Composer:
         if self.segment.shielded:
             text = unshield(text, event.style == '"')
         place = self._place(event)
+        if event.start_mark.line != event.end_mark.line and event.style in ("'", '"'):
+            self._check_indent(event.start_mark.line, event.end_mark.line, flow=False)
         value: Any = text
         plain = event.style == ""
         if event.tag is not None:
@@ -202,10 +220,21 @@ class _Composer:
         tag = event.tag or ""
         if tag not in ("", "!", TAG + ("map" if mapping else "seq"), *_EMPTIED[mapping]):
             self._warn_of_tag(tag, place)
-        self.stack.append(_Frame(collection, anchor, tag))
+        frame = _Frame(collection, anchor, event)
+        if frame.flow or anchor or tag:  # with an anchor, the event starts at the anchor
+            frame.indent = self.stack[-1].indent if self.stack else 0
+        else:
+            frame.indent = event.start_mark.column + 1
+        self.stack.append(frame)
 
-    def _end(self) -> None:
+    def _check_indent(self, first: int, last: int, flow: bool) -> None:
+        if self.stack and self.stack[-1].indent:
+            self.indentation.check(first, last, self.stack[-1].indent, flow)
+
+    def _end(self, event: Any) -> None:
         frame = self.stack.pop()
+        if frame.flow and event.end_mark.line != frame.line:
+            self._check_indent(frame.line, event.end_mark.line, flow=True)
         if frame.anchor:
             frame.anchor.open = False
             self.open_anchors.pop()

@@ -100,8 +100,10 @@ def segments(text: str) -> Iterator[Segment]:
         else:
             stream.end_marker(begun, marker.start())
             start, opened = marker.end(), False
+    if not text.endswith("\n"):
+        stream.text += "\n"  # a block scalar at the very end keeps its line break, as in Backstage
     if opened or _CONTENT.search(text, start):
-        yield stream.segment(start, len(text), opened)
+        yield stream.segment(start, len(stream.text), opened)
 
 
 class _Stream:
