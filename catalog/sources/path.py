@@ -61,20 +61,12 @@ class PathReader:
         return listing.locations
 
     def read(self, location: str) -> bytes:
-        path = self._allowed / location
         try:
-            # Non-blocking, so that a named pipe can't hold the worker; no link, since the path
-            # has been resolved and judged, and must not lead elsewhere now.
-            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            data = _read_regular(self._allowed / location)
         except (OSError, ValueError) as error:
             raise _read_error(location, error) from None
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise ReadError(f"{location} is not a file.")
-            try:
-                data = file.read(MAX_FILE_BYTES + 1)
-            except OSError as error:
-                raise _read_error(location, error) from None
+        if data is None:
+            raise ReadError(f"{location} is not a file.")
         if len(data) > MAX_FILE_BYTES:
             raise ReadError(f"{location} is larger than {MAX_FILE_BYTES:,} bytes.")
         return data
@@ -186,6 +178,20 @@ def _locate(target: str, allowed: Sequence[Path]) -> tuple[Path, Path]:
         except PermissionError:
             continue
     raise SourceFailed("There is no such file or folder, or it may not be read.")
+
+
+def _read_regular(path: Path) -> bytes | None:
+    """At most one byte more than may be read; None for what is no regular file."""
+    # Non-blocking, so that a named pipe can't hold the worker; no link, since the path has been
+    # resolved and judged, and must not lead elsewhere now.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    finally:
+        os.close(handle)
 
 
 def _leads_into(path: Path, tree: Path) -> bool:
