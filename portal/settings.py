@@ -32,6 +32,8 @@ PORTAL_URL = env_str("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")
 LISTEN_URL = env_str("LISTEN_URL", "http://127.0.0.1:8000" if PRODUCTION else PORTAL_URL)
 # Where the demo's stand-in CI listens.
 SANDBOX_URL = env_str("SANDBOX_URL", "http://127.0.0.1:9800").rstrip("/")
+# 2 makes its builds twice as fast.
+SANDBOX_SPEED = env_str("SANDBOX_SPEED", "1")
 SECRET_KEY = env_secret("SECRET_KEY", "" if PRODUCTION else "demo-only-key-" + "0" * 40)
 if not SECRET_KEY:
     raise ImproperlyConfigured(
@@ -161,7 +163,14 @@ OIDC_OP_LOGOUT_URL_METHOD = "portal.signin.provider_logout_url"
 OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS = env_int("OIDC_RENEW_SECONDS", 3600)
 OIDC_CALLBACK_CLASS = "portal.signin.CallbackView"
 OIDC_AUTHENTICATE_CLASS = "portal.signin.RequestView"
-OIDC_EXEMPT_URLS = ["portal:signout", "portal:signin_renew"]
+# Reachable with a session that is due for renewal; the failure page must not lead to itself.
+OIDC_EXEMPT_URLS = [
+    "portal:signin",
+    "portal:signin_failed",
+    "portal:signin_renew",
+    "portal:signout",
+    "portal:healthz",
+]
 
 SESSION_COOKIE_NAME = "stagedoor_session"
 CSRF_COOKIE_NAME = "stagedoor_csrf"

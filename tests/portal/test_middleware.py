@@ -1,0 +1,59 @@
+"""Every request has an id of our own making, in the answer and in each line of the log."""
+
+import asyncio
+import logging
+import re
+
+import pytest
+from django.http import HttpResponse
+from django.test import AsyncClient, RequestFactory
+
+from portal.middleware import RequestIdFilter, RequestIdMiddleware, current_request_id
+
+logger = logging.getLogger("test")
+
+
+def view(request):
+    record = logging.LogRecord("test", logging.INFO, __file__, 1, "x", None, None)
+    RequestIdFilter().filter(record)
+    return HttpResponse(f"{request.request_id} {record.request_id}")
+
+
+async def async_view(request):
+    await asyncio.sleep(0)
+    return view(request)
+
+
+def test_the_id_is_the_same_in_the_answer_the_view_and_the_log():
+    response = RequestIdMiddleware(view)(RequestFactory().get("/"))
+    seen, logged = response.content.decode().split()
+    assert seen == logged == response["X-Request-ID"]
+    assert re.fullmatch("[0-9a-f]{32}", seen)
+
+
+def test_an_id_from_outside_is_not_taken_over():
+    request = RequestFactory().get("/", headers={"X-Request-ID": "chosen-by-the-caller"})
+    assert "chosen" not in RequestIdMiddleware(view)(request)["X-Request-ID"]
+
+
+def test_after_the_request_the_log_names_none():
+    RequestIdMiddleware(view)(RequestFactory().get("/"))
+    assert current_request_id.get() == "-"
+
+
+def test_requests_at_the_same_time_keep_their_own_ids():
+    middleware = RequestIdMiddleware(async_view)
+
+    async def both():
+        requests = [RequestFactory().get("/") for _ in range(5)]
+        return await asyncio.gather(*(middleware(request) for request in requests))
+
+    pairs = [response.content.decode().split() for response in asyncio.run(both())]
+    assert all(seen == logged for seen, logged in pairs)
+    assert len({seen for seen, _ in pairs}) == 5
+
+
+@pytest.mark.django_db
+def test_under_asgi_too():
+    response = asyncio.run(AsyncClient().get("/healthz"))
+    assert re.fullmatch("[0-9a-f]{32}", response["X-Request-ID"])
