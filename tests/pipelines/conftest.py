@@ -1,0 +1,26 @@
+"""Fixtures of this room: the running sandbox CI, and servers that point at it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pipelines.models import Server
+from tests.pipelines.sandbox_fixture import InstanceHandle, sandbox
+from tests.pipelines.world import make_server
+
+__all__ = ["sandbox", "server_at"]
+
+
+@pytest.fixture
+def server_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Server]:
+    """Makes the row of a server for a sandbox instance, with its credential in the environment."""
+
+    def make(handle: InstanceHandle, **fields: Any) -> Server:
+        slug = handle.instance.prefix
+        variable = f"STAGEDOOR_CREDENTIAL_{slug.upper()}"
+        monkeypatch.setenv(variable, handle.credential)
+        values = {"base_url": handle.base_url, "credential_ref": f"env:{variable}", **fields}
+        return make_server(slug, handle.instance.vendor, **values)
+
+    return make
