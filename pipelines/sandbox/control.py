@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from .definitions import BadDefinition, add_pipeline, add_token
-from .engine import Build, Instance
+from .engine import Instance
 from .faults import Fault
+from .objects import Build
 from .wire import Answer, json_answer
 
 if TYPE_CHECKING:

@@ -4,13 +4,15 @@ A definition is {"instances": [{"vendor", "prefix", "options", "folders", "token
 Everything is checked, so that a typing mistake is a sentence and not a silent default.
 """
 
+import os
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from . import script
-from .engine import Ask, Instance, Parameter, Person, Pipeline, Token, World
+from .engine import Instance, World
+from .objects import Ask, Parameter, Person, Pipeline, Token
 from .script import Step
 
 # What the portal hands to every build, as a job has to declare it to receive it.
@@ -65,8 +67,14 @@ def load_instance(world: World, entry: Mapping[str, Any]) -> Instance:
 
 
 def add_token(instance: Instance, entry: Mapping[str, Any]) -> Token:
-    """{"value", "login", "name", "email", "rights", "expires_in_days", "only"}."""
-    _known(entry, {"value", "login", "name", "email", "rights", "expires_in_days", "only"}, "token")
+    """{"value", "env", "login", "name", "email", "rights", "expires_in_days", "only"}.
+
+    "env" names a variable that holds the value, or `user:value` as a Jenkins credential is kept;
+    "value" is taken where it is not set.
+    """
+    allowed = {"value", "env", "login", "name", "email", "rights", "expires_in_days", "only"}
+    _known(entry, allowed, "token")
+    handed = os.environ.get(entry.get("env", ""), "").rpartition(":")[2]
     now = instance.now()
     login = entry.get("login", "stagedoor")
     days = entry.get("expires_in_days")
@@ -74,7 +82,7 @@ def add_token(instance: Instance, entry: Mapping[str, Any]) -> Token:
         login, entry.get("name", login.title()), entry.get("email", f"{login}@ci.example")
     )
     token = Token(
-        value=entry["value"],
+        value=handed or entry["value"],
         person=person,
         rights=frozenset(entry.get("rights", ALL_RIGHTS[instance.vendor])),
         created_at=now,
@@ -88,7 +96,7 @@ def add_token(instance: Instance, entry: Mapping[str, Any]) -> Token:
 def add_pipeline(
     instance: Instance, entry: Mapping[str, Any], folders: Mapping[str, str] | None = None
 ) -> Pipeline:
-    """A pipeline with the fields of engine.Pipeline, and besides:
+    """A pipeline with the fields of objects.Pipeline, and besides:
 
     "steps" as dicts, "parameters" as dicts or names, "labels": true to declare LABELS,
     "history": how many finished builds it starts with, "multibranch": true to make `name` a
@@ -188,19 +196,19 @@ def seed(instance: Instance, pipeline: Pipeline, count: int, people: Sequence[Pe
         )
         build = instance.start(pipeline, ask)
         build.course.speed = 1.0
-        build.course.steps = tuple(_plain(step) for step in pipeline.steps)
-        if chance.random() < 0.18:
-            fails = chance.randrange(len(build.course.steps))
-            build.course.steps = tuple(
-                make_step(
-                    {"name": s.name, "seconds": s.seconds, "lines": s.lines, "outcome": "failed"}
-                )
-                if index == fails
-                else s
-                for index, s in enumerate(build.course.steps)
-            )
+        recent = back <= count // 2
+        build.course.steps = _past(pipeline.steps, chance, as_configured=recent)
 
 
-def _plain(step: Step) -> Step:
-    """The step as it ran in the past: gates were opened at once."""
-    return Step(step.name, step.seconds, (script.PASSED,), step.lines, step.repeat)
+def _past(steps: Sequence[Step], chance: random.Random, *, as_configured: bool) -> tuple[Step, ...]:
+    """The steps as they once ran: gates were opened at once, and now and then one failed.
+
+    A step that always fails did so in recent builds only: it was good once.
+    """
+    unlucky = chance.randrange(len(steps)) if chance.random() < 0.15 else None
+    past = []
+    for index, step in enumerate(steps):
+        always = as_configured and set(step.outcomes) == {script.FAILED}
+        outcome = script.FAILED if always or index == unlucky else script.PASSED
+        past.append(replace(step, gate=False, outcomes=(outcome,)))
+    return tuple(past)

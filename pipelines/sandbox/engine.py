@@ -1,19 +1,20 @@
-"""The vendor-neutral world of the sandbox: instances, pipelines, builds, queue and clock.
+"""The vendor-neutral engine: instances that start, queue and change builds, and their clock.
 
 Every call happens under `World.lock` (the server takes it), so nothing here locks for itself.
 """
 
-import hashlib
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from . import script
 from .faults import FaultBoard
 from .journal import Journal
-from .script import Course, Snapshot, Step, snapshot
+from .objects import Ask, Build, Folder, Person, Pipeline, QueueItem, Token, commit_of
+from .script import Course
 
 
 class Clock:
@@ -28,178 +29,6 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self._ahead += seconds
-
-
-@dataclass(frozen=True)
-class Person:
-    """A user of an instance."""
-
-    login: str
-    name: str
-    email: str
-
-    @property
-    def id(self) -> str:
-        return stable_uuid("person", self.login)
-
-
-@dataclass(frozen=True)
-class Token:
-    """A credential. `rights` are Buildkite scopes or Jenkins permissions; `only` limits it to
-
-    pipelines whose name is one of these or lies below one (empty: all)."""
-
-    value: str = field(repr=False)
-    person: Person
-    rights: frozenset[str]
-    created_at: float = 0.0
-    expires_at: float | None = None
-    only: tuple[str, ...] = ()
-
-    def sees(self, name: str) -> bool:
-        if not self.only:
-            return True
-        return any(name == part or name.startswith(f"{part}/") for part in self.only)
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A declared parameter; `type` is string, text, choice, boolean or password."""
-
-    name: str
-    type: str = "string"
-    default: str = ""
-    choices: tuple[str, ...] = ()
-    description: str = ""
-
-
-@dataclass(eq=False)
-class Build:
-    """One run. What moves is in `course`; the rest is fixed when it is created."""
-
-    id: str
-    pipeline: "Pipeline"
-    number: int
-    created_at: float
-    course: Course
-    branch: str
-    commit: str
-    message: str = ""
-    parameters: dict[str, str] = field(default_factory=dict)
-    env: dict[str, str] = field(default_factory=dict)
-    meta_data: dict[str, str] = field(default_factory=dict)
-    author: dict[str, str] | None = None
-    who: Person | None = None
-    source: str = "api"
-    rebuilt_from: int | None = None
-    queue_id: int | None = None
-    cancel_reason: str = ""
-    unblocked_by: dict[int, Person] = field(default_factory=dict)
-    _final: Snapshot | None = field(default=None, repr=False)
-
-    def at(self, now: float) -> Snapshot:
-        """How it stands at `now`; a final answer is kept until something is done to it."""
-        if self._final is not None:
-            return self._final
-        seen = snapshot(self.course, now)
-        if seen.final:
-            self._final = seen
-        return seen
-
-    def touched(self) -> None:
-        """Call after changing `course`."""
-        self._final = None
-
-    def job_id(self, index: int, attempt: int = 0) -> str:
-        return stable_uuid(self.id, index, attempt)
-
-
-@dataclass(eq=False)
-class Pipeline:
-    """What an instance can run. `name` is unique on it: "folder/job" or "organisation/slug"."""
-
-    name: str
-    steps: tuple[Step, ...]
-    kind: str = "pipeline"  # or "freestyle"
-    title: str = ""
-    description: str = ""
-    repository: str = ""
-    default_branch: str = "main"
-    branches: tuple[str, ...] = ("main",)
-    branch: str = ""  # set on the job of one branch of a multibranch project
-    branch_parameter: str = "BRANCH"
-    branch_filter: str = ""
-    parameters: tuple[Parameter, ...] = ()
-    late_parameters: bool = False  # declared only once a first build has run
-    quiet_seconds: float = 0.0
-    queue_seconds: float = 1.0
-    concurrent: bool = True
-    disabled: bool = False
-    archived: bool = False
-    allow_rebuilds: bool = True
-    log_lost: bool = False
-    keep_builds: int = 1000
-    created_at: float = 0.0
-    builds: dict[int, Build] = field(default_factory=dict)
-    next_number: int = 1
-
-    @property
-    def short_name(self) -> str:
-        return self.name.rsplit("/", 1)[-1]
-
-    def declared(self) -> tuple[Parameter, ...]:
-        return () if self.late_parameters and not self.builds else self.parameters
-
-    def newest_first(self) -> list[Build]:
-        return [self.builds[number] for number in sorted(self.builds, reverse=True)]
-
-
-@dataclass(eq=False)
-class Folder:
-    """A level that holds pipelines: a folder, a multibranch project or an organisation folder."""
-
-    name: str
-    kind: str = "folder"  # folder, multibranch, organization
-    children: dict[str, None] = field(default_factory=dict)  # full names, in order
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A request to run something."""
-
-    who: Person | None = None
-    branch: str = ""
-    commit: str = ""
-    message: str = ""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
-    meta_data: Mapping[str, str] = field(default_factory=dict)
-    author: Mapping[str, str] | None = None
-    source: str = "api"
-    rebuilt_from: int | None = None
-    queue_id: int | None = None
-    created_at: float | None = None
-    starts_at: float | None = None
-
-
-@dataclass(eq=False)
-class QueueItem:
-    """A start that waits for its build (Jenkins)."""
-
-    id: int
-    pipeline: Pipeline
-    ask: Ask
-    entered_at: float
-    quiet_until: float
-    due_at: float
-    cancelled_at: float | None = None
-    left_at: float | None = None
-    build: Build | None = None
-    blocked_by: int | None = None
-
-    @property
-    def waiting(self) -> bool:
-        return self.cancelled_at is None and self.build is None
 
 
 class Instance:
@@ -220,6 +49,9 @@ class Instance:
         self.next_queue_id = 1
         self.faults = FaultBoard()
         self.skew = 0.0
+        self.scheduled: list[Pipeline] = []
+        self.changes = 0  # counts whatever is worth keeping
+        self.memory: dict[str, Any] = {}  # a vendor's own, such as rate-limit windows
 
     def now(self) -> float:
         """This instance's own clock, which may be wrong."""
@@ -233,6 +65,7 @@ class Instance:
             for build in pipeline.builds.values():
                 build.pipeline = pipeline
         self.pipelines[pipeline.name] = pipeline
+        self.scheduled = [p for p in self.pipelines.values() if p.every_seconds]
         child = pipeline.name
         while child:
             parent = child.rpartition("/")[0]
@@ -262,6 +95,7 @@ class Instance:
             course=Course(pipeline.steps, starts, speed),
             branch=branch,
             commit=ask.commit or commit_of(pipeline.name, branch, number),
+            head=ask.head,
             message=ask.message,
             parameters=dict(ask.parameters),
             env=dict(ask.env),
@@ -280,6 +114,7 @@ class Instance:
         pipeline = build.pipeline
         pipeline.builds[build.number] = build
         self.builds.append(build)
+        self.changes += 1
         if len(pipeline.builds) > pipeline.keep_builds:
             oldest = pipeline.builds.pop(min(pipeline.builds))
             self.builds.remove(oldest)
@@ -299,6 +134,7 @@ class Instance:
         )
         self.next_queue_id += 1
         self.queue[item.id] = item
+        self.changes += 1
         return item
 
     def settle(self, keep_left: float = 300.0) -> None:
@@ -312,6 +148,11 @@ class Instance:
                 del self.queue[item.id]
             elif item.waiting and item.due_at <= now:
                 self._leave(item, now)
+        for pipeline in self.scheduled:
+            last = pipeline.builds[max(pipeline.builds)] if pipeline.builds else None
+            since = pipeline.created_at if last is None else last.created_at
+            if now - since >= pipeline.every_seconds and (last is None or last.at(now).final):
+                self.start(pipeline, Ask(source="scm"))
 
     def _leave(self, item: QueueItem, now: float) -> None:
         free_at = item.due_at
@@ -328,6 +169,11 @@ class Instance:
         item.left_at = now
 
     # --- what is done to a build ----------------------------------------------------------------
+    def cancel_queued(self, item: QueueItem) -> None:
+        """Takes a start out of the queue."""
+        item.cancelled_at = item.left_at = self.now()
+        self.changes += 1
+
     def cancel(self, build: Build, reason: str = "") -> bool:
         """Asks a build to stop; False when it had ended already."""
         now = self.now()
@@ -336,27 +182,31 @@ class Instance:
         if build.course.cancelled_at is None:
             build.course.cancelled_at = now
             build.cancel_reason = reason
-            build.touched()
+            self._touch(build)
         return True
 
     def retry(self, build: Build, index: int) -> None:
         """Runs one step of a build again, from now on."""
         build.course.retries.setdefault(index, []).append(self.now())
-        build.touched()
+        self._touch(build)
 
     def unblock(self, build: Build, index: int, who: Person | None) -> None:
         """Opens a gate."""
         build.course.unblocked[index] = self.now()
         if who is not None:
             build.unblocked_by[index] = who
-        build.touched()
+        self._touch(build)
 
     def finish(self, build: Build, outcome: str = script.PASSED) -> None:
         """Ends a build now, by hand (tests)."""
         now = self.now()
         build.course.starts_at = min(build.course.starts_at, now)
         build.course.forced = (now, outcome)
+        self._touch(build)
+
+    def _touch(self, build: Build) -> None:
         build.touched()
+        self.changes += 1
 
 
 class World:
@@ -376,18 +226,3 @@ class World:
             raise ValueError(f"There is already an instance at /{prefix}.")
         self.instances[prefix] = Instance(vendor, prefix, self.clock, options)
         return self.instances[prefix]
-
-
-def stable_uuid(*parts: object) -> str:
-    """The same id for the same parts, in every process."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(str(part) for part in parts)))
-
-
-def commit_of(*parts: object) -> str:
-    """A commit hash that looks like one and is the same each time."""
-    text = "/".join(str(part) for part in parts)
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def by_name(pipelines: Iterable[Pipeline]) -> list[Pipeline]:
-    return sorted(pipelines, key=lambda pipeline: pipeline.name)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from .engine import Build, Pipeline
+from .objects import Build, Pipeline
 from .script import Run
 from .wire import Answer, html_answer
 

@@ -1,9 +1,11 @@
 """The sandbox's HTTP server: one port for all instances, faults applied on the way."""
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -98,10 +100,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _hang_up(self) -> None:
         self.close_connection = True
-        try:
+        with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return
 
 
 class SandboxServer(ThreadingHTTPServer):
@@ -114,11 +114,28 @@ class SandboxServer(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], sandbox: "Sandbox") -> None:
         self.sandbox = sandbox
+        self._open: set[socket.socket] = set()
         super().__init__(address, Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remembers the connection, for hang_up_on_all."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up_on_all(self) -> None:
+        """Ends kept-alive connections too, so that "refused" holds for every client."""
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no news; anything else is a fault of the sandbox."""
-        super().handle_error(request, client_address)
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class Sandbox:
@@ -156,6 +173,7 @@ class Sandbox:
         if self.server is not None:
             self.server.shutdown()
             self.server.server_close()
+            self.server.hang_up_on_all()
             self.server = None
         if self._thread is not None:
             self._thread.join(timeout=5)
@@ -165,6 +183,7 @@ class Sandbox:
         """Refuses connections for a while, from a thread of its own."""
 
         def pause() -> None:
+            time.sleep(0.2)  # lets the one who asked have an answer
             self.stop()
             time.sleep(seconds)
             self.start()

@@ -12,9 +12,10 @@ import pytest
 
 from pipelines.sandbox.control import build_of, fill_builds
 from pipelines.sandbox.definitions import add_pipeline, add_token, load_instance
-from pipelines.sandbox.engine import Build, Instance, Pipeline, World
+from pipelines.sandbox.engine import Instance, World
 from pipelines.sandbox.faults import Fault
 from pipelines.sandbox.journal import Accepted, Entry
+from pipelines.sandbox.objects import Build, Pipeline
 from pipelines.sandbox.server import Sandbox
 
 JENKINS_TOKEN = "11" + "a1b2c3d4" * 4

@@ -5,13 +5,17 @@ import signal
 import threading
 from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from pipelines.sandbox.definitions import load
 from pipelines.sandbox.demo import DEFINITION
 from pipelines.sandbox.engine import World
 from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.state import BadState, Keeper, restore
 
 
 class Command(BaseCommand):
@@ -21,20 +25,24 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="A loopback address.")
-        parser.add_argument("--port", type=int, default=9800, help="0 for any free one.")
-        parser.add_argument("--state", type=Path, help="Keep builds in this file between runs.")
+        known = urlsplit(settings.SANDBOX_URL)
+        parser.add_argument("--host", default=known.hostname, help="A loopback address.")
+        parser.add_argument("--port", type=int, default=known.port, help="0 for any free one.")
+        state = settings.DATA_DIR / "sandbox.json"
         parser.add_argument(
-            "--speed", type=float, default=1.0, help="2 makes builds twice as fast."
+            "--state", type=Path, default=state, help="The file that keeps builds between runs."
         )
+        parser.add_argument("--forget", action="store_true", help="Keep nothing, read nothing.")
+        parser.add_argument("--speed", type=float, default=1.0, help="2: builds take half as long.")
         parser.add_argument("--control-token", default="", help="For /_control; made up if empty.")
 
-    def handle(self, *, host: str, port: int, speed: float, **options: object) -> None:
+    def handle(self, *, host: str, port: int, speed: float, **options: Any) -> None:
         if speed <= 0:
             raise CommandError("--speed must be more than 0.")
         world = World(speed)
         load(world, DEFINITION)
-        control_token = str(options["control_token"]) or secrets.token_urlsafe(16)
+        keeper = None if options["forget"] else self._keeper(world, options["state"])
+        control_token = options["control_token"] or secrets.token_urlsafe(16)
         try:
             sandbox = Sandbox(world, host, port, control_token)
         except (ValueError, OSError) as error:
@@ -46,16 +54,26 @@ class Command(BaseCommand):
         self._introduce(sandbox, control_token)
         ended.wait()
         sandbox.stop()
+        if keeper is not None:
+            keeper.stop()
         self.stdout.write("Sandbox ended.")
+
+    def _keeper(self, world: World, path: Path) -> Keeper:
+        try:
+            restore(world, path)
+        except (BadState, OSError) as error:
+            raise CommandError(str(error)) from error
+        keeper = Keeper(world, path)
+        keeper.start()
+        return keeper
 
     def _introduce(self, sandbox: Sandbox, control_token: str) -> None:
         self.stdout.write(f"Sandbox CI at {sandbox.url}/")
         for instance in sandbox.world.instances.values():
             tail = "/v2" if instance.vendor == "buildkite" else ""
+            address = f"{sandbox.url}/{instance.prefix}{tail}"
             count = len(instance.pipelines)
-            self.stdout.write(
-                f"  {instance.vendor:10} {sandbox.url}/{instance.prefix}{tail}  {count} pipelines"
-            )
+            self.stdout.write(f"  {instance.vendor:10} {address}  {count} pipelines")
         self.stdout.write(
             f"  control    {sandbox.url}/_control  X-Sandbox-Control: {control_token}"
         )

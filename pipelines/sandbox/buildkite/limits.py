@@ -31,12 +31,12 @@ def spend(instance: Instance, user: str) -> tuple[dict[str, str], Answer | None]
 
     Options: `rest_limit` and `rest_user_limit`, requests a minute.
     """
-    windows = instance.options.setdefault("_windows", {})
+    windows: dict[tuple[str, str], Window] = instance.memory.setdefault("limits", {})
     headers: dict[str, str] = {}
     refusal: Answer | None = None
     scopes = (("RateLimit", "rest", ""), ("RateLimit-User", "rest_user", user))
     for name, scope, key in scopes:
-        window = windows.setdefault((scope, key), Window())  # type: ignore[union-attr]
+        window = windows.setdefault((scope, key), Window())
         left = window.count()
         limit = int(str(instance.options.get(f"{scope}_limit", UNLIMITED)))
         headers |= {

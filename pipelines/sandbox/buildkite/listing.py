@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from urllib.parse import urlencode
 
-from ..engine import Build
+from ..objects import Build
 from ..wire import Answer, Request, json_answer
 from . import errors
 from .model import FINISHED, Model

@@ -4,7 +4,7 @@ import re
 from html import escape
 
 from .. import script
-from ..engine import Build
+from ..objects import Build
 from ..script import Run
 from ..wire import Answer, Request, html_answer, json_answer, text_answer
 from . import errors

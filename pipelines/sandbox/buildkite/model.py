@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .. import script
-from ..engine import Build, Instance, Person, Pipeline, Token, stable_uuid
+from ..engine import Instance
+from ..objects import Build, Person, Pipeline, Token, stable_uuid
 from ..script import Run
 
 _STATES = {
@@ -174,7 +175,7 @@ class Model:
             "blocked_state": "passed" if blocked else "",
             "cancel_reason": build.cancel_reason or None,
             "message": build.message or None,
-            "commit": build.commit,
+            "commit": "HEAD" if build.head and seen.started_at is None else build.commit,
             "branch": build.branch,
             "tag": None,
             "env": build.env,

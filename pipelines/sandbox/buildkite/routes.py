@@ -1,10 +1,10 @@
 """Buildkite's addresses: token, scope, limits, then the pipeline, build or job meant."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from .. import html
-from ..engine import Build, Pipeline, Token, by_name
+from ..objects import Build, Pipeline, Token, by_name
 from ..script import Run
 from ..wire import Answer, BadBody, Request, json_answer
 from . import errors, limits, listing, log, writing
@@ -37,9 +37,11 @@ _SCOPES = {
 
 
 def route(method: str, segments: tuple[str, ...]) -> str:
-    """The class of a request: check, organizations, pipelines, builds, build, steps, log, start,
+    """The class of a request.
 
-    cancel, retry, unblock, user, page or other."""
+    One of check, organizations, pipelines, builds, build, steps, log, start, cancel, retry,
+    unblock, user, page, other.
+    """
     if segments[:1] != ("v2",):
         return "page"
     if method in ("PUT", "POST"):
@@ -142,8 +144,8 @@ def _organisations(request: Request, token: Token) -> list[str]:
     ]
 
 
-def _seen(token: Token, builds: object) -> list[Build]:
-    return [build for build in builds if token.sees(build.pipeline.name)]  # type: ignore[attr-defined]
+def _seen(token: Token, builds: Iterable[Build]) -> Iterator[Build]:
+    return (build for build in builds if token.sees(build.pipeline.name))
 
 
 def _organisation(request: Request, token: Token, slug: str, rest: tuple[str, ...]) -> Answer:

@@ -4,8 +4,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from .. import script
-from ..engine import Ask, Build, Pipeline, Token
 from ..journal import Accepted
+from ..objects import Ask, Build, Pipeline, Token
 from ..script import Run
 from ..wire import Answer, Request, json_answer
 from . import errors
@@ -32,7 +32,8 @@ def create(request: Request, pipeline: Pipeline, token: Token) -> Answer:
     ask = Ask(
         who=token.person,
         branch=body["branch"],
-        commit=commit if commit == "HEAD" or len(commit) == 40 else "",
+        commit="" if commit == "HEAD" else commit,
+        head=commit == "HEAD",
         message=body.get("message") or "",
         env=_strings(body.get("env")),
         meta_data=_strings(body.get("meta_data")),

@@ -4,7 +4,7 @@ import heapq
 import re
 from collections.abc import Iterator
 
-from ..engine import Build
+from ..objects import Build
 from ..script import FAILED, SKIPPED, Run
 from ..wire import Answer, Request, text_answer
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import script
-from ..engine import Build, Folder, Instance, Parameter, Pipeline, QueueItem, Token
+from ..engine import Instance
+from ..objects import Build, Folder, Parameter, Pipeline, QueueItem, Token
 from . import names
 from .log import RESULTS, cause_text
 from .tree import Exported

@@ -3,7 +3,8 @@
 from urllib.parse import quote, unquote
 
 from ..definitions import encode_branch
-from ..engine import Build, Folder, Instance, Pipeline
+from ..engine import Instance
+from ..objects import Build, Folder, Pipeline
 
 WORKFLOW_JOB = "org.jenkinsci.plugins.workflow.job.WorkflowJob"
 WORKFLOW_RUN = "org.jenkinsci.plugins.workflow.job.WorkflowRun"

@@ -3,7 +3,8 @@
 from html import escape
 
 from .. import html
-from ..engine import Build, Folder, Instance, Pipeline
+from ..engine import Instance
+from ..objects import Build, Folder, Pipeline
 from ..wire import Answer, Request, html_answer
 from . import names
 from .log import plain, raw_log

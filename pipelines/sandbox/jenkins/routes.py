@@ -6,7 +6,7 @@ import hashlib
 import hmac
 
 from .. import script
-from ..engine import Build, Folder, Pipeline, Token
+from ..objects import Build, Folder, Pipeline, Token
 from ..wire import Answer, Request, json_answer, text_answer
 from . import log, names, pages, stages, starting
 from .model import Model, input_id, permalink
@@ -18,9 +18,11 @@ _PERMISSIONS = {"read": "Job/Read", "build": "Job/Build", "cancel": "Job/Cancel"
 
 
 def route(method: str, segments: tuple[str, ...]) -> str:
-    """The class of a request: check, pipelines, builds, build, steps, log, queue, start, cancel,
+    """The class of a request.
 
-    retry, unblock, page or other."""
+    One of check, pipelines, builds, build, steps, log, queue, start, cancel, retry, unblock,
+    page, other.
+    """
     _, rest = split(segments)
     run = bool(rest) and _is_run(rest[0])
     tail = rest[1:] if run else rest

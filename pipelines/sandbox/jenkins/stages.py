@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 from .. import script
-from ..engine import Build
+from ..objects import Build
 from ..script import Run
 from ..wire import Answer, Request, json_answer, text_answer
 from . import names

@@ -1,14 +1,14 @@
 """Starting, rebuilding and stopping on Jenkins, with its rules about parameters and the queue."""
 
+import json
 import re
 
-from ..engine import Ask, Build, Folder, Pipeline, QueueItem, Token
 from ..journal import Accepted
+from ..objects import Ask, Build, Folder, Pipeline, QueueItem, Token
 from ..wire import Answer, Request, json_answer
 from . import names, pages
 
 _REQUEST_ID = "STAGEDOOR_REQUEST_ID"
-_RESERVED = frozenset({"delay", "token", "cause", "json", "Submit", "statusCode"})
 
 
 def start(request: Request, item: Pipeline | Folder, token: Token, entry: str) -> Answer:
@@ -24,6 +24,7 @@ def start(request: Request, item: Pipeline | Folder, token: Token, entry: str) -
         return pages.failure_page(instance, f"{item.name} is not parameterized")
     if entry == "build" and declared and "json" not in form:
         return pages.failure_page(instance, "Nothing is submitted")
+    form |= _json_values(form.get("json", ""))
     values = {p.name: form.get(p.name, p.default) for p in declared}
     for parameter in declared:
         if parameter.type == "choice" and values[parameter.name] not in parameter.choices:
@@ -41,6 +42,16 @@ def start(request: Request, item: Pipeline | Folder, token: Token, entry: str) -
     queued = instance.enqueue(item, ask, _delay(form.get("delay", "")))
     _note(request, queued, token, "start", form.get(_REQUEST_ID, ""))
     return _created(request, queued)
+
+
+def _json_values(text: str) -> dict[str, str]:
+    """The values of a submitted form: `{"parameter": [{"name", "value"}]}`."""
+    try:
+        found = json.loads(text or "{}").get("parameter", [])
+        entries = found if isinstance(found, list) else [found]
+        return {str(entry["name"]): str(entry["value"]) for entry in entries}
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return {}
 
 
 def _scan(request: Request, item: Folder) -> Answer:
@@ -126,5 +137,5 @@ def cancel_item(request: Request, token: Token) -> Answer:
         return Answer(422, headers=pages.headers(request.instance))
     if not item.waiting:
         return pages.not_found(request)
-    item.cancelled_at = item.left_at = request.instance.now()
+    request.instance.cancel_queued(item)
     return Answer(204)
