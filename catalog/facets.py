@@ -60,21 +60,21 @@ def kind_choices(filters: Filters) -> list[Choice]:
     counts.setdefault(filters.kind, 0)
     counts.pop(ANY_KIND, None)
     ours = [kind for kind in KINDS if kind in counts]
-    others = sorted(set(counts) - set(KINDS))
+    others = sorted(set(counts) - KINDS.keys())
     choices = [
         Choice(kind, kind_label(kind), counts[kind], kind == filters.kind, _to(filters, kind))
         for kind in [*ours, *others]
     ]
     total = sum(counts[kind] for kind in ours)
     everything = Choice(
-        ANY_KIND, "All kinds", total, filters.kind == ANY_KIND, _to(filters, ANY_KIND)
+        ANY_KIND, "all kinds", total, filters.kind == ANY_KIND, _to(filters, ANY_KIND)
     )
     return [*choices, everything]
 
 
 def kind_label(kind: str) -> str:
-    """The kind in a list of kinds; an unsupported one says so."""
-    return kind if kind in KINDS else f"{kind} (not supported)"
+    """Many of a kind, in words; an unsupported kind says so."""
+    return KINDS.get(kind, f"{kind} (not supported)")
 
 
 def value_facets(filters: Filters, expand: str = "") -> list[Facet]:

@@ -6,18 +6,19 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-# The kinds that have a meaning here; others are kept, marked as unsupported and shown plainly.
-KINDS = (
-    "Component",
-    "API",
-    "Resource",
-    "System",
-    "Domain",
-    "Group",
-    "User",
-    "Template",
-    "Location",
-)
+# The kinds that have a meaning here, with the word for many of them; others are kept, marked as
+# unsupported and shown plainly.
+KINDS = {
+    "Component": "components",
+    "API": "APIs",
+    "Resource": "resources",
+    "System": "systems",
+    "Domain": "domains",
+    "Group": "groups",
+    "User": "users",
+    "Template": "templates",
+    "Location": "locations",
+}
 DEFAULT_KIND = "Component"
 ANY_KIND = "any"
 MULTIPLE = ("owner", "lifecycle", "type", "tag")

@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import yaml
+from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,8 +15,8 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from catalog.facets import chips, kind_choices, named, value_facets
-from catalog.forms import ANY_KIND, DEFAULT_KIND, KINDS, Filters, read_filters
+from catalog.facets import chips, kind_choices, kind_label, named, value_facets
+from catalog.forms import ANY_KIND, KINDS, Filters, read_filters
 from catalog.links import contact_of, links_of
 from catalog.models import Entity
 from catalog.queries import (
@@ -49,7 +51,10 @@ def entity_list(request: HttpRequest) -> HttpResponse:
     template = "catalog/_entity_table.html" if fragment else "catalog/entity_list.html"
     response = render(request, template, {**context, "problems": problems, "fragment": fragment})
     if fragment:
-        response["HX-Push-Url"] = reverse("catalog:entity_list") + filters.query().rstrip("?")
+        address = reverse("catalog:entity_list") + filters.query().rstrip("?")
+        # The same filters again are no step that "back" should undo.
+        same = address == request.htmx.current_url_abs_path
+        response["HX-Push-Url"] = "false" if same else address
     patch_vary_headers(response, ["HX-Request"])
     return response
 
@@ -70,6 +75,7 @@ def _list_context(request: HttpRequest, filters: Filters) -> dict[str, Any]:
         "entities": page.object_list,
         "missing": totals["missing"],
         "kinds": kind_choices(filters),
+        "count_words": _count_words(totals["all"], filters.kind),
         "facets": named(facets, names),
         "chips": chips(filters, names),
         "names": names,
@@ -82,6 +88,13 @@ def _list_context(request: HttpRequest, filters: Filters) -> dict[str, Any]:
         "previous_query": filters.query(page=page.number - 1),
         "next_query": filters.query(page=page.number + 1),
     }
+
+
+def _count_words(count: int, kind: str) -> str:
+    words = "entities" if kind == ANY_KIND else kind_label(kind)
+    if count == 1:
+        words = "entity" if kind == ANY_KIND else words.removesuffix("s")
+    return f"{count} {words}"
 
 
 def _page(request: HttpRequest, found: Any, total: int) -> Page:
@@ -131,18 +144,8 @@ def service_detail(request: HttpRequest, namespace: str, name: str) -> HttpRespo
 def team_detail(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     """A team: its people, the teams around it and the services it owns."""
     team = _entity(request, namespace, "group", name)
-    filters = Filters(owner=(team.ref,))
-    total = listed(filters).count()
-    services = list(rows(filters)[:PER_PAGE])
-    context = {
-        "members": members_of(team),
-        "contacts": contact_of(team),
-        "entities": services,
-        "names": names_of(row.system_ref for row in services),
-        "total": total,
-        "all_query": filters.query(),
-        "states_wanted": "states" in request.GET,
-    }
+    context = {"members": members_of(team), "contacts": contact_of(team)}
+    context |= _table(request, Filters(owner=(team.ref,)))
     hidden = ("ownerOf", "hasMember")
     return render(request, "catalog/team_detail.html", _about(team, but=hidden) | context)
 
@@ -155,14 +158,11 @@ def entity_detail(request: HttpRequest, namespace: str, kind: str, name: str) ->
         return redirect(canonical, permanent=True)
     entity = _entity(request, namespace, kind, name)
     system, domain = system_and_domain(entity)
-    parts = Filters(system=entity.ref)
-    context = {
-        "system": system,
-        "domain": domain,
-        "supported": entity.state != Entity.State.UNSUPPORTED,
-        "parts_query": parts.query() if entity.kind == "System" else "",
-    }
-    return render(request, "catalog/entity_detail.html", _about(entity) | context)
+    context = {"system": system, "domain": domain}
+    if entity.kind == "System":
+        context |= _table(request, Filters(kind=ANY_KIND, system=entity.ref))
+    but = ("ownedBy", "hasPart") if entity.kind == "System" else ("ownedBy",)
+    return render(request, "catalog/entity_detail.html", _about(entity, but) | context)
 
 
 @require_safe
@@ -189,14 +189,26 @@ def _entity(request: HttpRequest, namespace: str, kind: str, name: str) -> Entit
     return entity
 
 
+def _table(request: HttpRequest, filters: Filters) -> dict[str, Any]:
+    """The first rows that the filters let through, for _rows.html on an entity's own page."""
+    entities = list(rows(filters)[:PER_PAGE])
+    return {
+        "entities": entities,
+        "names": names_of(ref for row in entities for ref in (row.owner_ref, row.system_ref)),
+        "total": listed(filters).count(),
+        "all_query": filters.query(),
+        "states_wanted": "states" in request.GET,
+    }
+
+
 def _about(entity: Entity, but: tuple[str, ...] = ("ownedBy",)) -> dict[str, Any]:
     """What every entity's page says."""
     return {
         "entity": entity,
-        "is_service": entity.kind == DEFAULT_KIND,
         "tags": [tag.value for tag in entity.tags.order_by("value")],
         "links": links_of(entity),
         "relations": relations_of(entity, but),
         "issues": issues_of(entity),
-        "names": names_of([entity.owner_ref, entity.system_ref]),
+        "removed_at": entity.gone_at
+        and entity.gone_at + timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS),
     }

@@ -40,17 +40,21 @@ def healthz(request: HttpRequest) -> JsonResponse:
 # --- Error pages -----------------------------------------------------------------------------
 @requires_csrf_token
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403 with the rule in words, where a decision refused (portal.guard.Denied)."""
-    context = {"decision": getattr(exception, "decision", None)}
+    """403 with the rule in words: a decision's (portal.guard.Denied) or the view's own sentence."""
+    context = {"decision": getattr(exception, "decision", None), "sentence": _said(exception)}
     return render(request, "403.html", context, status=403)
 
 
 @requires_csrf_token
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404, with a sentence where the view that raised it gave one."""
+    return render(request, "404.html", {"sentence": _said(exception)}, status=404)
+
+
+def _said(exception: Exception) -> str:
+    """The sentence that our code gave the exception; Django's own hold other things or none."""
     given = exception.args[0] if exception.args else ""
-    sentence = given if isinstance(given, str) else ""
-    return render(request, "404.html", {"sentence": sentence}, status=404)
+    return given if isinstance(given, str) else ""
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -57,16 +57,17 @@ def icon(name: str) -> SafeString:
 
 
 # --- Times -----------------------------------------------------------------------------------
-def span(seconds: float) -> str:
-    """A length of time in its one or two largest units, as "34 min" or "3 h 5 min"."""
+def span(seconds: float, *, fine: bool = False) -> str:
+    """A length of time in its largest unit, "3 h"; `fine` adds the next one, "3 h 5 min"."""
     total = max(0, round(seconds))
     if total < MINUTE:
         return f"{total} s"
     if total < HOUR:
-        return f"{total // MINUTE} min"
+        rest = total % MINUTE if fine else 0
+        return f"{total // MINUTE} min" + (f" {rest} s" if rest else "")
     if total < DAY:
-        minutes = total % HOUR // MINUTE
-        return f"{total // HOUR} h" + (f" {minutes} min" if minutes and total < 10 * HOUR else "")
+        rest = total % HOUR // MINUTE if fine else 0
+        return f"{total // HOUR} h" + (f" {rest} min" if rest else "")
     days = total // DAY
     return f"{days} day" + ("" if days == 1 else "s")
 
@@ -97,13 +98,10 @@ def age(value: datetime | None) -> SafeString | str:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """How long something took, to the second below an hour: "4 min 12 s"; None is empty."""
+    """How long something took, in two units: "4 min 12 s"; None is empty."""
     if seconds is None:
         return ""
-    total = max(0, round(seconds))
-    if MINUTE <= total < HOUR and total % MINUTE:
-        return f"{total // MINUTE} min {total % MINUTE} s"
-    return span(total)
+    return span(seconds, fine=True)
 
 
 # --- Entities --------------------------------------------------------------------------------
