@@ -22,6 +22,10 @@ DEMO_CREDENTIALS = {
 }
 
 
+# How Celery's warning about the superuser begins.
+RUNS_AS_ROOT = "You're running the worker with superuser privileges"
+
+
 @dataclass(frozen=True)
 class Part:
     """One process; `listens` is its host and port, None when it has none."""
@@ -33,7 +37,7 @@ class Part:
 
 def parts() -> list[Part]:
     """Web server, worker and beat; in the demo also the sandbox CI and the identity provider."""
-    celery = [sys.executable, "-m", "celery", "-A", "portal"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "portal"]
     quiet = ["--loglevel", os.environ.get("LOG_LEVEL", "WARNING")]
     worker = [*celery, "worker", "--pool", "threads", "--concurrency", "4"]
     found = [
@@ -45,7 +49,15 @@ def parts() -> list[Part]:
     ]
     if settings.ENVIRONMENT != "demo":
         return found
-    sandbox = [sys.executable, "manage.py", "sandbox"]
+    host, port = address(settings.SANDBOX_URL)
+    sandbox = [sys.executable, "manage.py", "sandbox", "--host", host, "--port", str(port)]
+    # Its builds outlive it, as those of a real CI would.
+    sandbox += [
+        "--state",
+        str(settings.DATA_DIR / "sandbox.json"),
+        "--speed",
+        settings.SANDBOX_SPEED,
+    ]
     provider = [sys.executable, "-m", "portal.demo_idp"]
     return [
         Part("sandbox", sandbox, address(settings.SANDBOX_URL)),
@@ -91,6 +103,8 @@ def environment() -> dict[str, str]:
     if settings.ENVIRONMENT == "demo":
         for name, form in DEMO_CREDENTIALS.items():
             variables.setdefault(name, form.format(secrets.token_hex(20)))
+        # A newcomer in a container is root, and hears of it from nobody else.
+        variables.setdefault("PYTHONWARNINGS", f"ignore:{RUNS_AS_ROOT}")
     return variables
 
 

@@ -289,4 +289,6 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
+    # It warns at every connection that a broker of files has no host name.
+    "loggers": {"kombu.connection": {"level": "ERROR"}},
 }

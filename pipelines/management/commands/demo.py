@@ -36,7 +36,9 @@ SERVERS = (
     DemoServer("jenkins", "Jenkins", "jenkins", "jenkins", "DEMO_JENKINS", "*"),
     # Nobody's descriptor may claim these: an administrator confirms each link.
     DemoServer("jenkins-ops", "Jenkins (ops)", "jenkins", "jenkins-ops", "DEMO_JENKINS_OPS", ""),
-    DemoServer("buildkite", "Buildkite", "buildkite", "buildkite", "DEMO_BUILDKITE", "limelight/*"),
+    DemoServer(
+        "buildkite", "Buildkite", "buildkite", "buildkite/v2", "DEMO_BUILDKITE", "limelight/*"
+    ),
 )
 ENVIRONMENTS = (
     ("development", "Development", 10),
@@ -121,7 +123,7 @@ def _create_servers() -> None:
             provider=server.provider,
             base_url=f"{settings.SANDBOX_URL}/{server.prefix}",
             credential_ref=f"env:STAGEDOOR_CREDENTIAL_{server.credential}",
-            options={"organization": "limelight"} if server.provider == "buildkite" else {},
+            options={"organizations": ["limelight"]} if server.provider == "buildkite" else {},
             claims=claims,
         )
 

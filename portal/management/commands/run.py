@@ -4,14 +4,17 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
+from django.utils import timezone
 
 from portal.demo_idp.people import PEOPLE
+from portal.models import Heartbeat
 from portal.processes import Part, Supervisor, busy, parts
 
 # A first start on a slow machine compiles all of Python's files.
@@ -64,12 +67,13 @@ class Command(BaseCommand):
             raise CommandError("\n".join(sentences))
 
     def _announce(self, found: list[Part]) -> None:
-        """Once everything that listens answers: the address, and who can sign in."""
-        deadline = time.monotonic() + START_SECONDS
-        waiting = [part for part in found if part.listens]
+        """Once everything runs: the address, and who can sign in."""
+        began, deadline = timezone.now(), time.monotonic() + START_SECONDS
+        waiting = found
         while waiting and time.monotonic() < deadline:
-            waiting = [part for part in waiting if not _answers(part)]
+            waiting = [part for part in waiting if not _runs(part, began)]
             time.sleep(0.1)
+        connections.close_all()
         if waiting:
             names = ", ".join(part.name for part in waiting)
             self.stdout.write(f"Still no answer from {names} after {START_SECONDS} s.")
@@ -91,9 +95,11 @@ class Command(BaseCommand):
         return "\n".join([*lines, f"Ctrl-C ends it; the data stay in {settings.DATA_DIR}.", ""])
 
 
-def _answers(part: Part) -> bool:
-    """Whether HTTP is spoken there; any status will do."""
-    host, port = part.listens or ("", 0)
+def _runs(part: Part, began: datetime) -> bool:
+    """Whether it answers HTTP, with whatever status; else whether it has shown that it lives."""
+    if part.listens is None:
+        return Heartbeat.objects.filter(pk=part.name, seen_at__gte=began).exists()
+    host, port = part.listens
     try:
         with urllib.request.urlopen(f"http://{host}:{port}/", timeout=2):
             return True
