@@ -4,14 +4,22 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.decorators import method_decorator
 
-from portal.signin import SignOutView, signin_url
+from portal import audit
+from portal.guard import Denied
+from portal.policy import Decision, Effect
+from portal.signin import SignOutView, safe_next, signin_url
+
+STAFF_ONLY = Decision(
+    Effect.DENY,
+    "admin.staff_only",
+    "The administration is for administrators, and your account is none. A group of the identity "
+    "provider decides that (OIDC_ADMIN_GROUPS).",
+)
 
 
 class PortalAdminSite(AdminSite):
@@ -19,22 +27,28 @@ class PortalAdminSite(AdminSite):
 
     site_header = "Stagedoor administration"
     site_title = "Stagedoor administration"
-    index_title = "What the portal knows and who may do what"
+    index_title = "What the portal knows, and who may do what"
     site_url = "/"
 
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
+        """Django sends everybody here whom it does not let in."""
         if not request.user.is_authenticated:
             return redirect(signin_url(request))
         if not self.has_permission(request):
-            raise PermissionDenied(
-                "The administration is for administrators. Your account is none; your "
-                "administrators decide that by a group of the identity provider."
+            audit.record(
+                "page.deny",
+                user=request.user,
+                target="the administration",
+                outcome="denied",
+                decision=STAFF_ONLY,
+                request=request,
             )
-        return redirect("admin:index")
+            raise Denied(STAFF_ONLY)
+        return redirect(safe_next(request) or "admin:index")
 
     def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
         return SignOutView.as_view()(request)
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
-        return redirect(reverse("account_change_password"))
+        return redirect("account_change_password")
