@@ -57,11 +57,10 @@ def errors_of(response) -> str:
 
 # --- The way in ------------------------------------------------------------------------------
 def test_a_stranger_is_sent_to_the_portals_sign_in(client):
-    assert client.get("/admin/")["Location"] == "/signin/?next=/admin/"
-    assert client.get("/admin/login/?next=/admin/")["Location"] == "/signin/?next=%2Fadmin%2F"
-    assert (
-        client.post("/admin/login/", {"username": "a", "password": "b"})["Location"] == "/signin/"
-    )
+    response = client.get("/admin/portal/role/", follow=True)
+    assert response.redirect_chain[-1][0] == "/signin/?next=%2Fadmin%2Fportal%2Frole%2F"
+    posted = client.post("/admin/login/", {"username": "a", "password": "b"})
+    assert posted["Location"] == "/signin/"
 
 
 def test_a_person_who_is_no_administrator_is_told_so_and_it_is_recorded(client):
