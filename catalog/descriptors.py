@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from catalog import yaml12
-from catalog.envelope import check_envelope, check_policy
-from catalog.kinds import KINDS
-from catalog.placeholders import Placeholders, ReadError
 from catalog.refs import DEFAULT_NAMESPACE, EntityRef
-from catalog.related import related
-from catalog.shapes import Path, what
-from catalog.twins import case_twins
-from catalog.yaml_stream import YamlError
+from catalog.rules.envelope import check_envelope, check_policy
+from catalog.rules.kinds import KINDS
+from catalog.rules.placeholders import Placeholders, ReadError
+from catalog.rules.related import related
+from catalog.rules.shapes import Path, what
+from catalog.rules.twins import case_twins
 
 # Where an error arises, in the order in which Backstage meets them. The first four belong to the
 # file (Backstage then takes nothing from it), the others to one entity.
@@ -72,6 +71,8 @@ class Descriptor:
     # (source ref, relation type, target ref), both directions
     relations: tuple[tuple[str, str, str], ...] = ()
     supported: bool = True  # False: a kind that Stagedoor keeps and shows plainly
+    # What a Location names, each (target, line, column) in the order of reading
+    targets: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def parse(
     """
     try:
         documents = list(yaml12.load(data))
-    except YamlError as error:
+    except yaml12.YamlError as error:
         return [DocumentResult(0, error.line, problems=(_problem(error),))]
     allowed = None if allowed_kinds is None else {kind.lower() for kind in allowed_kinds}
     results = [
@@ -140,7 +141,7 @@ def parse(
     return _without_repeats(results)
 
 
-def _problem(error: YamlError, severity: str = "error") -> Problem:
+def _problem(error: yaml12.YamlError, severity: str = "error") -> Problem:
     return Problem("parse", error.message, error.line, error.column, severity)
 
 
@@ -185,7 +186,9 @@ class _Document:
             self.failed = True
             self.problems.append(Problem("placeholder", message, *self.source.cycle))
             return None
-        placeholders = Placeholders(self.read, self._reporter("placeholder"))
+        placeholders = Placeholders(
+            self.read, self._reporter("placeholder"), self._reporter("policy")
+        )
         document = placeholders.resolve(root)
         if self.failed:
             return None
@@ -238,7 +241,19 @@ class _Document:
             annotation_lines=lines,
             relations=relations,
             supported=supported,
+            targets=self._targets(document) if supported and ref.kind == "Location" else (),
         )
+
+    def _targets(self, document: dict[str, Any]) -> tuple[tuple[str, int, int], ...]:
+        """`target` and then `targets`, each once; Backstage reads them as one list."""
+        spec = document["spec"]
+        paths: list[Path] = [("spec", "target")] if spec.get("target") else []
+        paths += [("spec", "targets", index) for index in range(len(spec.get("targets") or ()))]
+        found: dict[str, yaml12.Place] = {}
+        for path in paths:
+            value = spec[path[1]] if len(path) == 2 else spec[path[1]][path[2]]
+            found.setdefault(value, self._place(path))
+        return tuple((target, *place) for target, place in found.items())
 
     def _unknown(self, kind: str, version: str) -> None:
         """An error to Backstage, yet no reason for us to lose the entity: `failed` stays."""
@@ -274,20 +289,7 @@ class _Document:
         self.problems.append(Problem(stage, message, *self._place(path)))
 
     def _place(self, path: Path) -> yaml12.Place:
-        """Where a path's value stands, or the nearest part above it that the file holds."""
-        node = self.source.value
-        place = getattr(node, "place", (self.source.line, 1))
-        for part in path:
-            if isinstance(node, yaml12.Mapping) and part in node:
-                place = node.values_at[str(part)]
-                if isinstance(node[str(part)], yaml12.Mapping | yaml12.Sequence):
-                    place = node.keys_at[str(part)]
-                node = node[str(part)]
-            elif isinstance(node, yaml12.Sequence) and isinstance(part, int) and part < len(node):
-                place, node = node.items_at[part], node[part]
-            else:
-                break
-        return place
+        return yaml12.place_of(self.source.value, path)
 
 
 def _ref(document: dict[str, Any]) -> EntityRef:

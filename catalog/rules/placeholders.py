@@ -10,14 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from catalog import yaml12
-from catalog.shapes import Path, Report
-from catalog.yaml_stream import YamlError
+from catalog.rules.shapes import Path, Report
 
 Read = Callable[[str], bytes]
 Resolver = Callable[[str], Any]
 
 # Of one document, aliases written out and placeholders read: characters, plus one per value.
-MAX_SIZE = 16 * 1024 * 1024
+MAX_SIZE = 20_000_000
 
 
 class ReadError(Exception):
@@ -29,11 +28,16 @@ class _TooLarge(Exception):
 
 
 class Placeholders:
-    """The placeholders of one document. Problems go to `report`, with the path of the place."""
+    """The placeholders of one document.
 
-    def __init__(self, read: Read | None, report: Report) -> None:
+    `report` is told of placeholders that can't be resolved, `unfit` of everything that can't be
+    stored; both with the path of the place.
+    """
+
+    def __init__(self, read: Read | None, report: Report, unfit: Report) -> None:
         self.read = read
         self.report = report
+        self.unfit = unfit
         self.size = 0
 
     def resolve(self, root: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +46,7 @@ class Placeholders:
             plain = self._copy(root, ())
         except _TooLarge:
             message = f"The document is larger than {MAX_SIZE:,} characters with its aliases and "
-            self.report((), message + "placeholders written out; make it smaller.")
+            self.unfit((), message + "placeholders written out; make it smaller.")
             return {}
         return plain if isinstance(plain, dict) else {}
 
@@ -74,9 +78,9 @@ class Placeholders:
             raise _TooLarge
         if not value.isprintable():
             if "\0" in value:
-                self.report(path, "The character U+0000 can't be stored; remove it.")
+                self.unfit(path, "The character U+0000 can't be stored; remove it.")
             elif any("\ud800" <= character <= "\udfff" for character in value):
-                self.report(path, "Half of a surrogate pair (\\ud800 to \\udfff); write the whole.")
+                self.unfit(path, "Half of a surrogate pair (\\ud800 to \\udfff); write the whole.")
 
     def _placeholder(self, value: dict[str, Any], path: Path) -> Any:
         [key, *others] = value
@@ -128,7 +132,7 @@ def _not_json(word: str) -> Any:
 def _yaml(text: str) -> Any:
     try:
         documents = list(yaml12.load(text.encode()))
-    except YamlError as error:
+    except yaml12.YamlError as error:
         raise ValueError(error.message) from None
     if len(documents) != 1:
         raise ValueError(f"exactly one document is wanted, it has {len(documents)}")

@@ -4,17 +4,17 @@ A quoted text or a flow collection that goes over several lines must stay indent
 key or dash it belongs to. libyaml reads on regardless; Backstage's parser stops there.
 """
 
-from catalog.yaml_stream import Segment, YamlError
+from catalog.yaml12.stream import Segment, YamlError
 
 
-class Indentation:
+class Layout:
     """The lines of one document; line numbers here are libyaml's, from 0."""
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
         self._lines: list[str] = []
 
-    def check(self, first: int, last: int, needed: int, flow: bool) -> None:
+    def check_indent(self, first: int, last: int, needed: int, flow: bool) -> None:
         """Raises YamlError if a line behind `first`, to `last`, has fewer than `needed` spaces.
 
         Blank lines are exempt; in a flow collection comments are, and its closing bracket may

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from catalog.yaml_stream import Segment, YamlError
+from catalog.yaml12.stream import Segment, YamlError
 
 # A part of libyaml's words, and ours. The first that fits is taken.
 _WORDS = (

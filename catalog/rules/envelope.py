@@ -10,7 +10,7 @@ from typing import Any
 
 import ada_url
 
-from catalog.shapes import Path, Report, any_text, list_of, mapping, shown, text, what
+from catalog.rules.shapes import Path, Report, any_text, list_of, mapping, shown, text, what
 
 ROOT_FIELDS = ("apiVersion", "kind", "metadata", "spec")
 

@@ -6,7 +6,7 @@ applies them; `dependencyOf` is read although no schema names it.
 
 from dataclasses import dataclass
 
-from catalog.shapes import (
+from catalog.rules.shapes import (
     Shape,
     any_text,
     list_of,

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from catalog.kinds import Kind, RelationField
 from catalog.refs import EntityRef, RefError, parse_ref
-from catalog.shapes import Path, Report, shown, what
+from catalog.rules.kinds import Kind, RelationField
+from catalog.rules.shapes import Path, Report, shown, what
 
 Relation = tuple[str, str, str]
 
@@ -54,8 +54,8 @@ def _compound(
     """A ref in parts, {kind, namespace, name}: only `dependencyOf` has no schema against it."""
     found = value.get("kind") or relation.default_kind
     place, name = value.get("namespace") or namespace, value.get("name")
-    if isinstance(found, str) and isinstance(place, str) and isinstance(name, str):
-        if found and name:
-            return str(EntityRef(found, place, name))
+    texts = isinstance(found, str) and isinstance(place, str) and isinstance(name, str)
+    if texts and found and name:
+        return str(EntityRef(found, place, name))
     report(path, f"{shown(path)} must name a kind and a name; write kind:name.")
     return ""

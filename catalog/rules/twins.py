@@ -6,7 +6,7 @@ step of processing fail, unseen (catalog-backend 4.0, buildEntitySearch).
 
 from typing import Any
 
-from catalog.shapes import Path, Report
+from catalog.rules.shapes import Path, Report
 
 # Backstage indexes these itself instead of finding them in the document.
 _SPECIAL = ("metadata.name", "metadata.namespace", "metadata.uid")

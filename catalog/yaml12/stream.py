@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 5_000_000
 
 _MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _CONTENT = re.compile(r"^(?:[^ \t\r\n#%]|[ \t]+[^ \t\r\n#])", re.MULTILINE)

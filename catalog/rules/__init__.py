@@ -1,0 +1,1 @@
+"""What Backstage asks of an entity, rule by rule; catalog.descriptors applies them in its order."""
