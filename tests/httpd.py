@@ -42,6 +42,7 @@ def serve(behaviour: Behaviour) -> Iterator[Httpd]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def setup(self) -> None:
             httpd.connections += 1

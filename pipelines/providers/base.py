@@ -184,6 +184,13 @@ class Step:
     finished_at: datetime | None = None
     exit_code: int | None = None
 
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it runs or where the vendor does not say."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
 
 @dataclass(frozen=True)
 class LogChunk:

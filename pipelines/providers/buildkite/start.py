@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 # Documented for commits that come by webhook; whether it stops an API build is not.
 _SKIP = re.compile(r"\[(?:skip[ -]ci|ci[ -]skip)\]", re.IGNORECASE)
 # What an earlier message of ours ended with; a build that runs again gets the new person.
-_BY = re.compile(r"\s*\((?:requested by [^()]* )?via Stagedoor\)\s*$")
+_BY = re.compile(r"\s*\(requested by [^()]* via Stagedoor\)\s*$")
 
 
 def body(request: StartRequest, branch: str) -> dict[str, object]:
@@ -61,9 +61,9 @@ def again(request: StartRequest, old: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _message(request: StartRequest, wanted: str) -> str:
+    plain = _BY.sub("", _SKIP.sub("", wanted)).strip()
     person = request.labels.get("person", "")
-    by = f" (requested by {person} via Stagedoor)" if person else " (via Stagedoor)"
-    return _BY.sub("", _SKIP.sub("", wanted)).strip() + by
+    return plain if person in plain else f"{plain} (requested by {person} via Stagedoor)"
 
 
 def _author(request: StartRequest) -> dict[str, object]:

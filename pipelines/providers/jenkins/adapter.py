@@ -26,7 +26,6 @@ from pipelines.providers.jenkins.form import branch_parameter, fill
 from pipelines.providers.jenkins.log import read_log, read_stages
 from pipelines.providers.jenkins.names import (
     QueueRef,
-    branch_item,
     job_path,
     leads_away,
     parse_ref,
@@ -97,7 +96,7 @@ class Jenkins(JenkinsReading):
     # --- Writing -----------------------------------------------------------------------------
     def start(self, request: StartRequest) -> Receipt:
         """Queues the job. Jenkins answers with a place in its queue, never with a build."""
-        item, job = self._job_to_start(request)
+        item, job = self._branch_job(request.pipeline, request.branch)
         declared = parse.parse_parameters(job)
         fields = fill(
             request,
@@ -107,27 +106,6 @@ class Jenkins(JenkinsReading):
             branch_is_job=bool(item),
         )
         return self._post(request.pipeline, item, job, fields if declared else None)
-
-    def _job_to_start(self, request: StartRequest) -> tuple[str, Mapping[str, Any]]:
-        """The branch job's name (empty outside multibranch) and the job as it is now."""
-        fields = f"{parse.ITEM},queueItem[id]"
-        job = self._wire.tree(job_path(request.pipeline), fields)
-        if parse.is_folder(job):
-            raise Rejected(f"{request.pipeline} is a folder; what runs is inside it.")
-        if not parse.is_multibranch(job):
-            return "", job
-        # A POST to the project itself would only look for new branches.
-        branch = request.branch or self._pipeline(job, request.pipeline).default_branch
-        if not branch:
-            raise Rejected(f"{request.pipeline} has a job per branch: choose the branch.")
-        item = branch_item(branch)
-        try:
-            return item, self._wire.tree(job_path(request.pipeline, item), fields)
-        except NotFound:
-            raise Rejected(
-                f"Jenkins has no job for the branch {branch} of {request.pipeline}. It makes one "
-                "when it next looks for branches that hold a Jenkinsfile."
-            ) from None
 
     def _post(
         self, pipeline: str, item: str, job: Mapping[str, Any], fields: dict[str, str] | None
@@ -185,7 +163,7 @@ class Jenkins(JenkinsReading):
         ref = self._run_ref(build)
         run = self._wire.tree(self._run_path(request.pipeline, ref), parse.BUILD)
         old = parse.parameter_values(run)
-        job = self._wire.tree(job_path(request.pipeline, ref.item), f"{parse.ITEM},queueItem[id]")
+        job = self._wire.tree(job_path(request.pipeline, ref.item), parse.JOB)
         declared = parse.parse_parameters(job)
         names = {parameter.name for parameter in declared}
         kept = {k: v for k, v in old.items() if k in names and not k.startswith(PREFIX)}

@@ -7,14 +7,13 @@ is `queue:7`, or `queue:7/<branch job>`.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from pipelines.providers.base import NotFound
 from pipelines.providers.wire import segment
 
-# What the branch-api plugin's NameEncoder writes as %XX in the name of a branch job.
-ENCODED = frozenset("/\\%#?[];")
 _QUEUE = re.compile(r"queue:(\d{1,18})(?:/([^/]+))?")
 _BUILD = re.compile(r"(?:([^/]+)/)?(\d{1,10})")
 _QUEUE_PATH = re.compile(r"/queue/item/(\d{1,18})(?:/|$)")
@@ -57,11 +56,11 @@ def job_path(full_name: str, item: str = "") -> str:
     return "".join(f"/job/{segment(name)}" for name in names)
 
 
-def branch_item(branch: str) -> str:
-    """A branch's job name in a multibranch project: `feature/x` -> `feature%2Fx`."""
-    if branch in (".", ".."):
-        return "%2E" * len(branch)
-    return "".join(quote(char, safe="") if char in ENCODED else char for char in branch)
+def branch_item(branch: str, items: Iterable[str]) -> str | None:
+    """The name of a branch's job among those of a multibranch project: `feature/x` is the job
+    `feature%2Fx`. Looked up and not made, because which characters the branch-api plugin encodes
+    differs from version to version."""
+    return next((item for item in items if branch_of(item) == branch), None)
 
 
 def branch_of(item: str) -> str:

@@ -4,7 +4,7 @@ Which fields there are: Jenkins' remote API (`@Exported` members of hudson.model
 and the plugins git, workflow-api, branch-api, pipeline-input-step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +24,7 @@ from pipelines.providers.wire import epoch_ms, integer, mapping, mappings, text
 
 PARAMETERS = "parameterDefinitions[name,type,description,choices,defaultParameterValue[value]]"
 # `jobs` answers only for folders and multibranch projects, so it tells them from jobs.
-JOB = f"name,displayName,color,buildable,disabled,property[{PARAMETERS}]"
+JOB = f"name,displayName,color,buildable,disabled,queueItem[id],property[{PARAMETERS}]"
 ITEM = f"{JOB},jobs[name,displayName,property[{PARAMETERS}]]{{0,50}}"
 BUILD = (
     "number,queueId,displayName,building,inProgress,result,timestamp,duration,"
@@ -99,13 +99,13 @@ def parse_pipeline(
     among the parameters that a person is asked for."""
     if is_multibranch(item):
         branches = {branch_of(text(job.get("name"))): job for job in mappings(item.get("jobs"))}
-        default_branch = next((name for name in DEFAULT_BRANCHES if name in branches), "")
-        declared = branches.get(default_branch) or next(iter(branches.values()), {})
-        parameters = parse_parameters(declared)
+        branch = default_branch(branches)
+        parameters = parse_parameters(branches.get(branch) or next(iter(branches.values()), {}))
     else:
         parameters = parse_parameters(item)
         branch_field = branch_parameter(parameters, branch_parameters)
-        default_branch = next((p.default for p in parameters if p.name == branch_field), "")
+        default = next((p.default for p in parameters if p.name == branch_field), "")
+        branch = short_branch(default)
         parameters = tuple(p for p in parameters if p.name != branch_field)
     runnable = is_multibranch(item) or not (
         is_folder(item) or item.get("disabled") is True or item.get("buildable") is False
@@ -114,10 +114,16 @@ def parse_pipeline(
         external_id=full_name,
         name=text(item.get("displayName")) or full_name.rpartition("/")[2],
         web_url=f"{base_url}{job_path(full_name)}/",
-        default_branch=default_branch,
+        default_branch=branch,
         parameters=tuple(p for p in parameters if not p.name.startswith(PREFIX)),
         runnable=runnable,
     )
+
+
+def default_branch(branches: Iterable[str]) -> str:
+    """The likely default branch; Jenkins does not tell which one it is."""
+    known = set(branches)
+    return next((name for name in DEFAULT_BRANCHES if name in known), "")
 
 
 def parse_parameters(job: Mapping[str, Any]) -> tuple[RemoteParameter, ...]:

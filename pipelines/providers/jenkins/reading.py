@@ -90,6 +90,26 @@ class JenkinsReading:
     def _pipeline(self, item: Mapping[str, Any], full_name: str) -> RemotePipeline:
         return parse.parse_pipeline(item, full_name, self._base, self._branch_parameters)
 
+    def _branch_job(self, pipeline: str, branch: str) -> tuple[str, Mapping[str, Any]]:
+        """A job as it is now, and its name as a branch job, empty for a plain job. Raises Rejected
+        for a folder and for a branch that has no job."""
+        job = self._wire.tree(job_path(pipeline), f"{parse.JOB},jobs[name]")
+        if parse.is_folder(job):
+            raise Rejected(f"{pipeline} is a folder; what runs is inside it.")
+        if not parse.is_multibranch(job):
+            return "", job
+        items = [text(child.get("name")) for child in mappings(job.get("jobs"))]
+        branch = branch or parse.default_branch(map(branch_of, items))
+        if not branch:
+            raise Rejected(f"{pipeline} has a job per branch: choose the branch.")
+        item = branch_item(branch, items)
+        if item is None:
+            raise Rejected(
+                f"Jenkins has no job for the branch {branch} of {pipeline}. It makes one when it "
+                "next looks for branches that hold a Jenkinsfile."
+            )
+        return item, self._wire.tree(job_path(pipeline, item), parse.JOB)
+
     # --- Builds ------------------------------------------------------------------------------
     def list_builds(self, pipeline: str, *, branch: str = "", limit: int = 20) -> list[RemoteBuild]:
         """Newest first. A multibranch project's builds come from its most recent branches."""
@@ -102,7 +122,9 @@ class JenkinsReading:
         if parse.is_folder(job):
             raise Rejected(f"{pipeline} is a folder; what runs is inside it.")
         if parse.is_multibranch(job):
-            newest = [(EPOCH, branch_item(branch))] if branch else _by_newest_build(job)
+            newest = _by_newest_build(job)
+            if branch:
+                newest = [(when, item) for when, item in newest if branch_of(item) == branch]
             builds = self._branch_builds(pipeline, newest, limit)
         else:
             builds = self._builds(job, pipeline, "")
@@ -203,12 +225,7 @@ class JenkinsReading:
 
         The queue is read first, since items leave it towards the builds.
         """
-        job = self._wire.tree(job_path(pipeline), parse.ITEM)
-        item = ""
-        if parse.is_multibranch(job):
-            branch = branch or self._pipeline(job, pipeline).default_branch
-            item = branch_item(branch)
-            job = self._wire.tree(job_path(pipeline, item), parse.JOB)
+        item, job = self._branch_job(pipeline, branch)
         if REQUEST_ID not in {parameter.name for parameter in parse.parse_parameters(job)}:
             raise Unsupported(
                 f"The job does not declare the parameter {REQUEST_ID}, so Jenkins can't tell which "

@@ -1,0 +1,89 @@
+"""One installation per provider: the sandbox's, with an adapter that talks to it over HTTP."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from pipelines.providers import PROVIDERS
+from pipelines.providers.base import Provider, Receipt, RemoteBuild, ServerConfig, State
+from portal.credentials import Secret
+from portal.http import HttpClient
+from tests.pipelines.sandbox_fixture import InstanceHandle, SandboxHandle
+
+MOVING = (State.QUEUED, State.RUNNING, State.WAITING, State.UNKNOWN)
+
+
+def http_client() -> HttpClient:
+    """Short of patience and small, so that what hangs or never ends is soon met."""
+    return HttpClient(allow=["127.0.0.1"], timeout=(1, 2), deadline=3, max_bytes=2_000_000)
+
+
+def make_adapter(slug: str, base_url: str, credential: str, **options: object) -> Provider:
+    config = ServerConfig(slug=slug, base_url=base_url, options=options)
+    return PROVIDERS[slug](config, http_client(), Secret(credential))
+
+
+@dataclass
+class Installation:
+    """A vendor's installation with one pipeline that declares all of our labels."""
+
+    slug: str
+    sandbox: SandboxHandle
+    handle: InstanceHandle
+    pipeline: str
+
+    def adapter(self, credential: str = "", **options: object) -> Provider:
+        secret = credential or self.handle.credential
+        return make_adapter(self.slug, self.handle.base_url, secret, **options)
+
+    def credential(self, value: str, **fields: object) -> str:
+        """A further token in the vendor's form; fields: rights, only, expires_in_days."""
+        self.handle.add_token(value, login="other", **fields)
+        return f"other:{value}" if self.slug == "jenkins" else value
+
+
+@pytest.fixture(params=sorted(PROVIDERS))
+def installation(request, sandbox) -> Installation:
+    """Runs a test once for every provider."""
+    handle = getattr(sandbox, request.param)
+    name = {"jenkins": "payments/checkout", "buildkite": "acme/checkout"}[request.param]
+    declared = {"parameters": [{"name": "BRANCH", "default": "main"}], "labels": True}
+    handle.pipeline(
+        name,
+        branches=("main", "feature/x"),
+        steps=[
+            {"name": "Build", "seconds": 4, "lines": ["compiling", "done ✓"]},
+            {"name": "Test", "seconds": 4, "lines": [f"test {n}" for n in range(20)]},
+        ],
+        **(declared if request.param == "jenkins" else {}),
+    )
+    return Installation(request.param, sandbox, handle, name)
+
+
+def until(question: Callable[[], object], seconds: float = 10) -> object:
+    """Asks until the answer is true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := question():
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def build_of(adapter: Provider, pipeline: str, receipt: Receipt) -> RemoteBuild:
+    """Follows a receipt to its build."""
+    if receipt.build:
+        return receipt.build
+    return until(lambda: adapter.resolve(pipeline, receipt.queue_ref).build)
+
+
+def ended(adapter: Provider, build: RemoteBuild) -> RemoteBuild:
+    """The build once it has ended."""
+
+    def look():
+        now = adapter.get_build(build.pipeline, build.external_id)
+        return now if now.state not in MOVING else None
+
+    return until(look)

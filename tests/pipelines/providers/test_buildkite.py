@@ -1,0 +1,403 @@
+"""What is Buildkite's own: scopes, pages, limits, blocked builds, meta-data and its logs' codes."""
+
+import json
+
+import pytest
+
+from pipelines.providers.base import (
+    Forbidden,
+    InvalidResponse,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    StartRequest,
+    State,
+    Unavailable,
+)
+from pipelines.providers.buildkite import Buildkite
+from pipelines.providers.buildkite.log import TAIL_BYTES
+from pipelines.providers.buildkite.parse import parse_build, parse_job
+from tests.httpd import json_reply, reply, serve
+from tests.pipelines.providers.conftest import build_of, ended, make_adapter, until
+
+PIPELINE = "acme/checkout"
+
+
+@pytest.fixture
+def buildkite(sandbox):
+    return sandbox.buildkite
+
+
+@pytest.fixture
+def adapter(buildkite) -> Buildkite:
+    return make_adapter("buildkite", buildkite.base_url, buildkite.credential)
+
+
+def ask(request_id: str = "r-1", **fields) -> StartRequest:
+    return StartRequest(
+        **{"pipeline": PIPELINE, "request_id": request_id, "branch": "main", **fields}
+    )
+
+
+def at(url: str, **options) -> Buildkite:
+    return make_adapter("buildkite", url, "token", **options)
+
+
+# --- Token ---------------------------------------------------------------------------------------
+def test_the_check_names_scopes_that_lack_and_that_are_unused(buildkite):
+    rights = ["read_pipelines", "read_builds", "write_builds", "graphql"]
+    token = buildkite.add_token("narrow", rights=rights, expires_in_days=7)
+    result = make_adapter("buildkite", buildkite.base_url, token).check()
+    assert [right for right, _ in result.lacks] == ["read_build_logs", "read_organizations"]
+    assert [right for right, _ in result.unused] == ["graphql"]
+    assert result.expires_at.tzinfo
+
+
+def test_organizations_named_in_the_options_need_no_scope(buildkite):
+    buildkite.pipeline(PIPELINE)
+    token = buildkite.add_token("narrow", rights=["read_pipelines"])
+    with pytest.raises(Misconfigured, match='option "organizations"'):
+        make_adapter("buildkite", buildkite.base_url, token).list_pipelines()
+    named = make_adapter("buildkite", buildkite.base_url, token, organizations=["acme"])
+    assert [pipeline.external_id for pipeline in named.list_pipelines()] == [PIPELINE]
+    assert "read_organizations" not in dict(named.check().lacks)
+
+
+def test_a_lacking_scope_is_named_from_the_headers(buildkite):
+    buildkite.pipeline(PIPELINE)
+    token = buildkite.add_token("narrow", rights=["read_pipelines"])
+    with pytest.raises(Forbidden, match="lacks the scope read_builds"):
+        make_adapter("buildkite", buildkite.base_url, token).list_builds(PIPELINE)
+
+
+@pytest.mark.parametrize("options", [{"organizations": "acme"}, {"organizations": [1]}])
+def test_wrong_options_are_said(options):
+    with pytest.raises(Misconfigured, match="organizations"):
+        at("http://127.0.0.1:9", **options)
+
+
+def test_a_token_of_several_words_is_refused_unseen():
+    with pytest.raises(Misconfigured) as caught:
+        make_adapter("buildkite", "http://127.0.0.1:9", "two words")
+    assert "two" not in str(caught.value)
+
+
+# --- Lists and limits ----------------------------------------------------------------------------
+def test_all_pages_are_read_and_archived_pipelines_can_not_run(buildkite, adapter):
+    for number in range(205):
+        buildkite.pipeline(f"acme/p{number:03}", archived=number == 7)
+    listed = adapter.list_pipelines()
+    assert len(listed) == len({pipeline.external_id for pipeline in listed}) == 205
+    assert [p.external_id for p in listed if not p.runnable] == ["acme/p007"]
+
+
+def test_a_list_that_never_ends_is_an_error_and_not_a_part():
+    page = json_reply('[{"slug": "p"}]', Link='<https://elsewhere.example/>; rel="next"')
+    with serve(page) as httpd, pytest.raises(InvalidResponse):
+        at(httpd.url, organizations=["acme"]).list_pipelines()
+    assert len(httpd.asked) == 100
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "seconds"),
+    [
+        ({"RateLimit_Reset": "12", "RateLimit_User_Reset": "40"}, "{}", 40),
+        ({"rate_limit_reset": "9"}, "not json", 9),
+        ({}, '{"message": "wait", "reset": 42}', 42),
+        ({"RateLimit_Reset": "99999"}, "{}", 120),
+        ({"RateLimit_Reset": "nan"}, "{}", None),
+        ({}, "{}", None),
+    ],
+)
+def test_the_wait_is_the_longest_that_is_told(headers, body, seconds):
+    with serve(json_reply(body, 429, **headers)) as httpd, pytest.raises(RateLimited) as caught:
+        at(httpd.url).get_build(PIPELINE, "1")
+    assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "words"),
+    [
+        (422, '{"message": "Branches have been disabled for this pipeline"}', Rejected, "branch"),
+        (422, '{"message": "s3cr3t is invalid"}', Rejected, "refused"),
+        (500, "<html>s3cr3t</html>", OutcomeUnknown, "500"),
+        (201, "s3cr3t", OutcomeUnknown, "something else than a build"),
+        (201, '{"message": "s3cr3t"}', OutcomeUnknown, "something else than a build"),
+        (302, "", Misconfigured, "redirect"),
+    ],
+)
+def test_answers_to_a_start_are_told_in_our_words(status, body, error, words):
+    with serve(json_reply(body, status)) as httpd, pytest.raises(error, match=words) as caught:
+        at(httpd.url).start(ask())
+    assert len(httpd.asked) == 1
+    assert "s3cr3t" not in str(caught.value)
+
+
+# --- Starting ------------------------------------------------------------------------------------
+def test_a_start_says_who_asked_in_the_vendors_places(buildkite, adapter):
+    buildkite.pipeline(PIPELINE)
+    labels = {"person": "Ana Lima", "team": "payments", "environment": ""}
+    asked = ask(labels=labels, parameters={"TARGET": "blue"}, message="Deploy [skip ci] checkout")
+    build = adapter.start(asked).build
+    assert build.message == "Deploy  checkout (requested by Ana Lima via Stagedoor)"
+    seen = buildkite.build(PIPELINE, 1)
+    assert seen.author == {"name": "Ana Lima"}
+    assert seen.env == {
+        "TARGET": "blue",
+        "STAGEDOOR_REQUEST_ID": "r-1",
+        "STAGEDOOR_PERSON": "Ana Lima",
+        "STAGEDOOR_TEAM": "payments",
+    }
+    assert seen.meta_data == {
+        "stagedoor-request-id": "r-1",
+        "stagedoor-person": "Ana Lima",
+        "stagedoor-team": "payments",
+    }
+
+
+def test_without_a_commit_the_newest_is_asked_for():
+    with serve(json_reply('{"number": 1}', 201)) as httpd:
+        at(httpd.url).start(ask())
+        at(httpd.url).start(ask(commit="abc"))
+    assert [json.loads(asked.body)["commit"] for asked in httpd.asked] == ["HEAD", "abc"]
+
+
+def test_without_a_branch_the_default_one_is_built(buildkite, adapter):
+    buildkite.pipeline(PIPELINE, default_branch="trunk")
+    assert adapter.start(ask(branch="")).build.branch == "trunk"
+
+
+@pytest.mark.parametrize("name", ["a-b", "1A", "", "A=B", "BUILDKITE_BRANCH", "stagedoor_person"])
+def test_what_is_no_free_variable_is_refused(buildkite, adapter, name):
+    buildkite.pipeline(PIPELINE)
+    with pytest.raises(Rejected):
+        adapter.start(ask(parameters={name: "x"}))
+    assert buildkite.builds(PIPELINE) == []
+
+
+def test_a_branch_that_the_pipeline_does_not_build_is_said(buildkite, adapter):
+    buildkite.pipeline(PIPELINE, branch_filter="main")
+    with pytest.raises(Rejected, match="this branch"):
+        adapter.start(ask(branch="feature/x"))
+
+
+def test_a_retry_keeps_variables_and_meta_data_and_gets_a_new_person(buildkite, adapter):
+    buildkite.pipeline(PIPELINE)
+    commit = "c" * 40
+    first = ask(commit=commit, labels={"person": "Ana"}, parameters={"TARGET": "blue"})
+    ended(adapter, adapter.start(first).build)
+    buildkite.build(PIPELINE, 1).meta_data["release"] = "7"
+    build = adapter.retry(ask("r-2", labels={"person": "Bo"}), "1").build
+    seen = buildkite.build(PIPELINE, 2)
+    assert (build.commit, seen.rebuilt_from) == (commit, None)
+    assert build.message == "Build main (requested by Bo via Stagedoor)"
+    assert seen.env == {"TARGET": "blue", "STAGEDOOR_REQUEST_ID": "r-2", "STAGEDOOR_PERSON": "Bo"}
+    assert seen.meta_data == {
+        "release": "7",
+        "stagedoor-request-id": "r-2",
+        "stagedoor-person": "Bo",
+    }
+
+
+def test_a_rebuild_in_buildkite_is_not_what_was_asked_for(buildkite, adapter):
+    buildkite.pipeline(PIPELINE)
+    first = ended(adapter, adapter.start(ask()).build)
+    adapter._wire.write("PUT", "/organizations/acme/pipelines/checkout/builds/1/rebuild")
+    with_meta = buildkite.build(PIPELINE, 2)
+    with_meta.meta_data["stagedoor-request-id"] = "r-1"
+    assert adapter.find_by_request_id(PIPELINE, "r-1").build == first
+    assert adapter.get_build(PIPELINE, "2").request_id == ""
+
+
+def test_a_server_that_ignores_the_filter_finds_nothing_wrong():
+    rows = json.dumps([{"number": 3, "meta_data": {"stagedoor-request-id": "other"}}])
+    with serve(json_reply(rows)) as httpd:
+        assert at(httpd.url).find_by_request_id(PIPELINE, "r-1") is None
+    assert "meta_data%5Bstagedoor-request-id%5D=r-1" in httpd.asked[0].path
+
+
+# --- States --------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("fields", "state", "raw"),
+    [
+        ({"state": "passed", "blocked": True}, State.WAITING, "blocked"),
+        ({"state": "passed"}, State.PASSED, "passed"),
+        ({"state": "failing"}, State.RUNNING, "failing"),
+        ({"state": "canceling"}, State.RUNNING, "canceling"),
+        ({"state": "not_run"}, State.SKIPPED, "not_run"),
+        ({"state": "waiting_failed"}, State.UNKNOWN, "waiting_failed"),
+        ({"state": "PASSED"}, State.UNKNOWN, "PASSED"),
+        ({"state": None}, State.UNKNOWN, ""),
+    ],
+)
+def test_build_words_become_states(fields, state, raw):
+    build = parse_build({"number": 1, **fields}, PIPELINE)
+    assert (build.state, build.raw_state) == (state, raw)
+
+
+@pytest.mark.parametrize(
+    ("job", "state"),
+    [
+        ({"state": "passed"}, State.PASSED),
+        ({"state": "failed"}, State.FAILED),
+        ({"state": "failed", "soft_failed": True}, State.PASSED),
+        ({"state": "timed_out"}, State.FAILED),
+        ({"state": "expired"}, State.FAILED),
+        ({"state": "broken"}, State.SKIPPED),
+        ({"state": "blocked"}, State.QUEUED),
+        ({"state": "blocked", "type": "manual"}, State.WAITING),
+        ({"state": "finished", "type": "manual"}, State.PASSED),
+        ({"state": "finished"}, State.UNKNOWN),
+        ({"state": "brand_new"}, State.UNKNOWN),
+        ({}, State.UNKNOWN),
+    ],
+)
+def test_job_words_become_states(job, state):
+    assert parse_job({"id": "1", "type": "script", **job}).state is state
+
+
+def test_a_waiter_is_no_step_and_a_gate_has_no_log():
+    assert parse_job({"id": "1", "type": "waiter"}) is None
+    gate = parse_job({"id": "1", "type": "manual", "label": "Go?", "state": "blocked"})
+    assert (gate.name, gate.log_id) == ("Go?", "")
+
+
+@pytest.mark.parametrize("author", [None, {}, "Ana", {"name": "Ana"}, 7])
+def test_the_author_may_have_any_shape(author):
+    build = parse_build({"number": 1, "author": author, "creator": None}, PIPELINE)
+    assert build.who in ("Ana", "")
+
+
+def test_a_link_that_is_no_web_address_is_dropped():
+    build = parse_build({"number": 1, "web_url": "javascript:alert(1)"}, PIPELINE)
+    assert build.web_url == ""
+
+
+def test_a_blocked_build_waits_until_it_is_cancelled(buildkite, adapter):
+    buildkite.pipeline(PIPELINE, steps=[{"name": "Build"}, {"name": "Go?", "gate": True}])
+    build = adapter.start(ask()).build
+    until(lambda: adapter.get_build(PIPELINE, "1").state is State.WAITING)
+    gate = adapter.steps(PIPELINE, "1")[-1]
+    assert (gate.name, gate.state) == ("Go?", State.WAITING)
+    with pytest.raises(NotFound):
+        adapter.log(PIPELINE, "1", gate.id)
+    adapter.cancel(PIPELINE, "1")
+    assert ended(adapter, build).state is State.CANCELLED
+
+
+# --- Logs ----------------------------------------------------------------------------------------
+JOB = {"id": "j-1", "type": "script", "state": "running"}
+
+
+def log_of(answer, state="running", offset=0):
+    """A log read from a server that answers so, of a job in this state."""
+
+    def behave(handler):
+        if handler.path.endswith("/log"):
+            answer(handler)
+        else:
+            json_reply(json.dumps({"items": [{**JOB, "state": state}]}))(handler)
+
+    with serve(behave) as httpd:
+        chunk = at(httpd.url).log(PIPELINE, "1", "j-1", offset)
+    assert httpd.asked[-1].headers["Range"] == f"bytes=-{TAIL_BYTES}"
+    return chunk
+
+
+def text(body, status=200, **headers):
+    return reply(status, body, Content_Type="text/plain; charset=utf-8", **headers)
+
+
+@pytest.mark.parametrize("answer", [reply(404), reply(416), text("")], ids=["404", "416", "empty"])
+def test_a_job_without_output_is_no_error(answer):
+    assert log_of(answer) == log_of(answer, "scheduled")
+    assert (log_of(answer).text, log_of(answer).done) == ("", False)
+    assert log_of(answer, "canceled").done
+
+
+def test_timestamps_and_images_go_and_colours_stay():
+    raw = "\x1b_bk;t=1\x07\x1b[31mred\x1b[0m\r\n\x1b]1338;url=x;alt=y\x07pic\x1b]8;;u\x1b\\z\r\n"
+    assert log_of(text(raw), "passed").text == "\x1b[31mred\x1b[0m\r\npicz\r\n"
+
+
+def test_half_a_line_waits_until_it_is_whole():
+    half = log_of(text("one\ntwo \x1b_bk;"))
+    assert (half.text, half.next_offset, half.done) == ("one\n", 4, False)
+    whole = log_of(text("one\ntwo \x1b_bk;t=1\x07!"), "passed", half.next_offset)
+    assert (whole.text, whole.done) == ("two !", True)
+
+
+def test_a_log_that_shrank_begins_anew():
+    chunk = log_of(text("new\n"), "passed", offset=500)
+    assert (chunk.text, chunk.restarted) == ("new\n", True)
+
+
+def test_of_a_huge_log_the_end_is_shown_and_followed(buildkite, adapter):
+    line = "x" * 998
+    buildkite.pipeline(PIPELINE, steps=[{"name": "Loud", "lines": [line], "repeat": 3000}])
+    ended(adapter, adapter.start(ask()).build)
+    log_id = adapter.steps(PIPELINE, "1")[0].log_id
+    chunk = adapter.log(PIPELINE, "1", log_id)
+    assert (chunk.truncated, chunk.done, chunk.restarted) == (True, True, False)
+    assert chunk.text.startswith(line)
+    assert len(chunk.text) <= TAIL_BYTES
+    assert adapter.log(PIPELINE, "1", log_id, chunk.next_offset).text == ""
+    missed = adapter.log(PIPELINE, "1", log_id, 10)
+    assert (missed.truncated, missed.restarted) == (True, True)
+
+
+def test_a_server_that_knows_no_ranges_gives_the_beginning_and_says_so():
+    chunk = log_of(text("x\n" * TAIL_BYTES))
+    assert chunk.done
+    assert "too large to show" in chunk.text
+    assert len(chunk.text) < TAIL_BYTES + 200
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(200, "<html>", Content_Type="text/html"),
+        text("x" * TAIL_BYTES, 206),
+        text("x" * TAIL_BYTES, 206, Content_Range="bytes 5-9/10"),
+    ],
+)
+def test_what_is_no_readable_log_is_said(answer):
+    with pytest.raises(InvalidResponse):
+        log_of(answer)
+
+
+def test_a_job_that_the_build_does_not_have_has_no_log(buildkite, adapter):
+    buildkite.pipeline(PIPELINE)
+    build_of(adapter, PIPELINE, adapter.start(ask()))
+    for log_id in ("", "unknown", "../../x", "a" * 65):
+        with pytest.raises(NotFound):
+            adapter.log(PIPELINE, "1", log_id)
+
+
+def test_jobs_are_read_by_pages_and_only_the_cursor_of_a_link_is_believed():
+    def behave(handler):
+        page = {"items": [{**JOB, "id": "b" if "after=c2" in handler.path else "a"}], "links": {}}
+        if "after" not in handler.path:
+            page["links"] = {"next": "http://elsewhere.example/jobs?after=c2&per_page=9"}
+        json_reply(json.dumps(page))(handler)
+
+    with serve(behave) as httpd:
+        assert [step.id for step in at(httpd.url).steps(PIPELINE, "1")] == ["a", "b"]
+    assert len(httpd.asked) == 2
+
+
+def test_an_api_without_the_list_of_jobs_has_them_in_the_build():
+    def behave(handler):
+        missing = handler.path.partition("?")[0].endswith("/jobs")
+        answer = json_reply("{}", 404) if missing else json_reply(json.dumps({"jobs": [JOB]}))
+        answer(handler)
+
+    with serve(behave) as httpd:
+        assert [step.id for step in at(httpd.url).steps(PIPELINE, "1")] == ["j-1"]
+
+
+def test_a_server_that_fails_is_unavailable_whatever_it_says():
+    with serve(reply(503, "<html>", Content_Type="text/html")) as httpd, pytest.raises(Unavailable):
+        at(httpd.url).list_builds(PIPELINE)
