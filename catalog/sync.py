@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from catalog import runs, teams
 from catalog.apply import Applied, apply, retire
 from catalog.locations import read_source
+from catalog.lock import catalog_lock
 from catalog.models import Entity, Source, SyncIssue, SyncRun
 from catalog.reading import SOURCE_STAGE, Issue, Reading
 from catalog.runs import Claim, LeaseLost
@@ -31,8 +32,6 @@ HEARTBEAT_SECONDS = 15
 APPLY_LEASE = timedelta(minutes=15)
 KEEP_RUNS = timedelta(days=14)
 MAX_ISSUES = 5_000
-# Any number, the same everywhere: "the catalog is being written".
-ADVISORY_LOCK = 0x57A6ED00
 
 
 def run(run_id: int, progress: Progress = lambda phase, done, total: None) -> SyncRun | None:
@@ -56,8 +55,7 @@ def retire_orphans() -> None:
     if not orphans.exists():
         return
     applied = Applied()
-    with transaction.atomic():
-        _one_at_a_time()
+    with catalog_lock():
         reason = "Its source was deleted from Stagedoor."
         retire(dict.fromkeys(orphans, reason), applied, timezone.now())
         if applied.touched:
@@ -100,8 +98,7 @@ def _read(claim: Claim, progress: Progress) -> Reading:
 
 
 def _apply(claim: Claim, reading: Reading, progress: Progress) -> set[int]:
-    with transaction.atomic():
-        _one_at_a_time()
+    with catalog_lock():
         claim.extend(APPLY_LEASE)
         source = Source.objects.select_for_update().get(pk=claim.run.source_id)
         read = claim.run.source
@@ -186,10 +183,3 @@ def _sentence(reading: Reading, applied: Applied, problems: int) -> str:
     files = f"{reading.files:,} file{'s' if reading.files != 1 else ''}"
     end = f" {problems:,} problem{'s' if problems != 1 else ''}." if problems else ""
     return f"Read {files}: {what or 'nothing new'}.{end}"
-
-
-def _one_at_a_time() -> None:
-    """Two sources may name one another's entities. SQLite has one writer anyway."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog import views
+from catalog import source_views, views
 
 app_name = "catalog"
 
@@ -10,6 +10,9 @@ urlpatterns = [
     path("catalog/", views.entity_list, name="entity_list"),
     path("catalog/states/", views.entity_states, name="entity_states"),
     path("teams/", views.team_list, name="team_list"),
+    path("sources/", source_views.source_list, name="source_list"),
+    path("sources/<slug:slug>/", source_views.source_detail, name="source_detail"),
+    path("sources/<slug:slug>/sync/", source_views.source_sync, name="source_sync"),
     path(
         "catalog/<str:namespace>/component/<str:name>/", views.service_detail, name="service_detail"
     ),

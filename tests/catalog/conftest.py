@@ -2,6 +2,7 @@
 
 import pytest
 
+from portal.celery import app
 from tests.catalog.trees import Tree
 from tests.catalog.webserver import web_server
 
@@ -19,3 +20,11 @@ def tree(tmp_path, settings):
 def site():
     with web_server() as server:
         yield server
+
+
+@pytest.fixture
+def at_once():
+    """What is sent to a worker is done here and now."""
+    app.conf.task_always_eager = True
+    yield
+    app.conf.task_always_eager = False

@@ -141,7 +141,8 @@ def test_what_is_no_readable_file_is_said_in_words(tree):
 
 def test_a_name_that_no_database_takes_is_a_problem_of_the_folder(tree):
     tree.write(FILE, "x")
-    tree.write(f"{os.fsdecode(b'caf\xe9')}/{FILE}", "x")
+    latin1 = os.fsdecode(b"caf\xe9")
+    tree.write(f"{latin1}/{FILE}", "x")
     listing = reader_for("path", str(tree.folder)).roots()
     assert listing.locations == [FILE]
     assert listing.problems == [(f"caf?/{FILE}", "Its name is not valid UTF-8.")]

@@ -1,0 +1,114 @@
+"""Django admin of the catalog: sources are configured here, entities only looked at."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from catalog import tasks, teams
+from catalog.lock import catalog_lock
+from catalog.models import Entity, Source
+from catalog.sources import SourceFailed, reader_for
+from catalog.sync_requests import ask
+from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
+
+# What another reading follows from.
+READ_AGAIN = {"kind", "target", "credential_ref", "enabled"}
+
+
+class SourceForm(forms.ModelForm):
+    """Refuses a target that can't be a source, with what to mend."""
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("enabled") and data.get("kind") and data.get("target"):
+            try:
+                reader_for(data["kind"], data["target"], data.get("credential_ref", ""))
+            except SourceFailed as refused:
+                raise ValidationError({"target": str(refused)}) from None
+        return data
+
+
+@admin.register(Source)
+class SourceAdmin(AuditedModelAdmin):
+    form = SourceForm
+    list_display = ["name", "kind", "target", "enabled", "trusted_for_org", "read", "next_due_at"]
+    list_filter = ["kind", "enabled", "trusted_for_org"]
+    search_fields = ["name", "slug", "target"]
+    prepopulated_fields = {"slug": ["name"]}
+    exclude = ["next_due_at"]
+    unaudited_fields = ("next_due_at", "last_attempt_at", "last_success_at", "last_error")
+    actions = ["sync_now"]
+
+    @admin.display(description="last reading")
+    def read(self, source: Source) -> SafeString | str:
+        if source.last_attempt_at is None:
+            return "not read yet"
+        words = "failed" if source.last_error else "succeeded"
+        url = reverse("catalog:source_detail", args=[source.slug])
+        return format_html('<a href="{}">{}</a>', url, words)
+
+    @admin.action(description="Sync now", permissions=["view"])
+    def sync_now(self, request: HttpRequest, sources: QuerySet[Source]) -> HttpResponse | None:
+        """Asks policy like the source's own page; being an administrator opens nothing."""
+        asked = []
+        for source in sources:
+            run, decision = ask(request.user, source, request)
+            if run is None:
+                self.message_user(request, f"{source}: {decision.reason}", messages.ERROR)
+                continue
+            tasks.sync_source.delay_on_commit(run.pk)
+            asked.append(source)
+        if len(asked) == 1:
+            return redirect("catalog:source_detail", asked[0].slug)
+        if asked:
+            self.message_user(request, f"{len(asked)} sources are being read.", messages.SUCCESS)
+            return redirect("catalog:source_list")
+        return None
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        if READ_AGAIN & set(form.changed_data):
+            obj.next_due_at = timezone.now()
+        super().save_model(request, obj, form, change)
+        if "trusted_for_org" in form.changed_data:
+            _rebuild_teams()
+
+    def delete_model(self, request: HttpRequest, obj: Source) -> None:
+        super().delete_model(request, obj)
+        _rebuild_teams()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        super().delete_queryset(request, queryset)
+        _rebuild_teams()
+
+
+@admin.register(Entity)
+class EntityAdmin(ReadOnlyAdmin):
+    list_display = ["ref", "title", "type", "state", "source", "location", "seen_at"]
+    list_filter = ["kind", "state", "source"]
+    list_select_related = ["source"]
+    search_fields = ["ref", "title"]
+    list_per_page = 50
+    show_full_result_count = False
+    exclude = ["document", "search_text", "digest", "annotation_lines"]
+    readonly_fields = ["descriptor"]
+
+    @admin.display(description="descriptor")
+    def descriptor(self, entity: Entity) -> SafeString:
+        text = json.dumps(entity.document, indent=2, ensure_ascii=False)
+        return format_html("<pre>{}</pre>", text)
+
+
+def _rebuild_teams() -> None:
+    """Trust takes effect at once, not with the next reading."""
+    with catalog_lock():
+        teams.rebuild()

@@ -1,0 +1,235 @@
+"""The pages of sources say how old the data are and what is wrong; only the entitled may sync."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from catalog.models import Source, SyncRun
+from portal.health import touch
+from portal.models import AuditEvent, Role, RoleMapping
+from tests.catalog.trees import component, group, read
+
+FILE = "catalog-info.yaml"
+LIST = "/sources/"
+PAGE = "/sources/org/"
+SYNC = "/sources/org/sync/"
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def alive(db):
+    for process in ("beat", "worker", "tick"):
+        touch(process)
+
+
+@pytest.fixture
+def viewer(client, db):
+    """Signed in, with what everybody has."""
+    user = User.objects.create_user("vic", first_name="Vic", last_name="Viewer")
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def admin(client, db):
+    """Signed in, with the role that may sync, for everything."""
+    user = User.objects.create_user("ada")
+    user.groups.add(Group.objects.create(name="idp:platform"))
+    role = Role.objects.get(slug="admin")
+    RoleMapping.objects.create(group="idp:platform", role=role, scope_kind="everything")
+    client.force_login(user)
+    return client
+
+
+def page(client, url=PAGE, **headers):
+    response = client.get(url, **headers)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+# --- List ------------------------------------------------------------------------------------
+def test_source_list_shows_state_age_and_problems(viewer, tree, alive):
+    tree.write(FILE, component("pay"), component("bad", owner=7))
+    read(tree.source())
+    text = page(viewer, LIST)
+    assert "Org" in text
+    assert "state--passed" in text
+    assert "notice--error" not in text
+    assert '<td data-label="Entities" class="num">1</td>' in text
+    assert '<td data-label="Problems" class="num">1</td>' in text
+
+
+def test_source_list_says_that_beat_has_died(viewer, tree):
+    touch("worker")
+    assert "Celery beat has not run yet. Nothing is read on schedule." in page(viewer, LIST)
+
+
+def test_source_list_explains_itself_when_empty(viewer, alive):
+    text = page(viewer, LIST)
+    assert "The catalog has no sources yet" in text
+    assert "Add a source" not in text  # only for whom it leads somewhere
+
+
+def test_source_list_asks_the_same_number_of_queries_for_many(viewer, tree, alive):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            page(viewer, LIST)
+        return len(captured)
+
+    tree.source(slug="first")
+    one = queries()
+    for number in range(20):
+        source = tree.source(slug=f"s{number}")
+        SyncRun.objects.create(source=source, cause="person")
+    assert queries() == one < 20
+
+
+def test_source_list_is_for_people_signed_in(client, db):
+    assert client.get(LIST).status_code == 302
+
+
+# --- One source ------------------------------------------------------------------------------
+def test_source_detail_shows_the_reading_and_its_problems_by_file(viewer, tree, alive):
+    tree.write(f"a/{FILE}", component("pay"), group("payments"))
+    tree.write(f"b/{FILE}", component("bad", owner=7))
+    read(tree.source())
+    text = page(viewer)
+    assert "Read 2 files: 2 added. 1 problem." in text
+    assert f'<h3 class="mono">b/{FILE}</h3>' in text
+    assert 'href="/catalog/default/component/bad/"' in text
+    assert "hx-get" not in text.split('id="source-run"')[1]  # all is final: quiet
+    assert "every 5 min" in text
+
+
+def test_source_detail_says_what_failed_and_how_old_the_data_are(viewer, tree, alive):
+    tree.write(FILE, component("pay"))
+    source = tree.source()
+    read(source)
+    hours = timezone.now() - timedelta(hours=3)
+    Source.objects.filter(pk=source.pk).update(last_success_at=hours)
+    tree.remove(FILE)
+    read(source)
+    text = page(viewer)
+    assert "The folder holds no catalog-info.yaml" in text
+    assert "Nothing was changed." in text
+    assert "3 h ago" in text
+    assert "state--passed" in text  # the reading before
+    assert text.index("state--failed") < text.index("state--passed")
+
+
+def test_source_detail_escapes_what_authors_write(viewer, tree, alive):
+    tree.write(FILE, component("pay"), "kind: <script>alert(1)</script>\n")
+    read(tree.source())
+    text = page(viewer)
+    assert "<script>alert" not in text
+
+
+def test_source_detail_names_who_claims_its_entities_as_well(viewer, tree, alive):
+    tree.write("a.yaml", component("pay"))
+    tree.write("b.yaml", component("pay"), component("own"))
+    read(tree.source("a.yaml", "org"))
+    read(tree.source("b.yaml", "copy"))
+    text = page(viewer)
+    assert "Names that others claim as well" in text
+    assert 'href="/sources/copy/"' in text
+
+
+def test_source_detail_gives_htmx_the_fragment_until_all_is_final(viewer, tree, alive):
+    tree.write(FILE, component("pay"))
+    source = tree.source()
+    run = SyncRun.objects.create(source=source, cause="person")
+    whole, part = page(viewer), page(viewer, **HTMX)
+    assert part.strip() in whole
+    assert "<html" not in part
+    assert f'hx-get="{PAGE}"' in part
+    run.delete()
+    read(source)
+    part = page(viewer, **HTMX)
+    assert "hx-get" not in part
+    assert "1 added" in part
+
+
+def test_source_detail_asks_the_same_number_of_queries_for_many_problems(viewer, tree, alive):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            page(viewer)
+        return len(captured)
+
+    source = tree.source()
+    tree.write(FILE, component("good"), *[component(f"c{n}", owner=7) for n in range(2)])
+    read(source)
+    few = queries()
+    tree.write(FILE, component("good"), *[component(f"c{n}", owner=7) for n in range(300)])
+    read(source)
+    text = page(viewer)
+    assert "The first 200 of 300 are shown." in text
+    assert queries() == few < 25
+
+
+def test_source_detail_of_no_source_is_a_404(viewer):
+    assert viewer.get("/sources/nothing/").status_code == 404
+
+
+# --- Sync now --------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_source_sync_reads_at_once_and_its_page_shows_the_result(admin, tree, alive, at_once):
+    tree.write(FILE, component("pay"))
+    tree.source()
+    response = admin.post(SYNC, follow=True)
+    assert response.redirect_chain == [(PAGE, 302)]
+    assert "Read 1 file: 1 added." in response.content.decode()
+    run = SyncRun.objects.get()
+    assert (run.cause, run.requested_by.username) == ("person", "ada")
+    event = AuditEvent.objects.get(action="source.sync")
+    assert (event.actor, event.target, event.outcome) == ("ada", "source: org", "ok")
+    assert event.data == {"run": run.pk}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_source_sync_joins_a_reading_that_is_under_way(admin, tree, alive, at_once):
+    source = tree.source()
+    SyncRun.objects.create(source=source, cause="schedule", state="running", attempts=1)
+    assert admin.post(SYNC).status_code == 302
+    assert SyncRun.objects.count() == 1
+
+
+def test_source_sync_is_refused_without_the_role_and_the_refusal_is_audited(viewer, tree, alive):
+    tree.source()
+    assert "disabled" in page(viewer).split('action="/sources/org/sync/"')[1].split("</form>")[0]
+    response = viewer.post(SYNC)
+    assert response.status_code == 403
+    assert "sync a catalog source" in response.content.decode()
+    assert not SyncRun.objects.exists()
+    event = AuditEvent.objects.get(action="source.sync")
+    assert (event.actor, event.outcome) == ("Vic Viewer", "denied")
+    assert event.rule
+
+
+def test_source_sync_of_a_role_in_a_smaller_scope_is_refused(viewer, tree, alive):
+    tree.source()
+    user = User.objects.get()
+    user.groups.add(Group.objects.create(name="idp:team"))
+    RoleMapping.objects.create(
+        group="idp:team", role=Role.objects.get(slug="admin"), scope_kind="team", scope_ref="x"
+    )
+    assert viewer.post(SYNC).status_code == 403
+
+
+def test_source_sync_of_a_source_that_is_off_is_refused(admin, tree, alive):
+    tree.source(enabled=False)
+    response = admin.post(SYNC)
+    assert response.status_code == 403
+    assert "switched off" in response.content.decode()
+
+
+def test_source_sync_takes_only_a_post_with_its_token(admin, tree, alive):
+    tree.source()
+    assert admin.get(SYNC).status_code == 405
+    admin.handler.enforce_csrf_checks = True
+    assert admin.post(SYNC).status_code == 403
+    assert reverse("catalog:source_sync", args=["org"]) == SYNC
