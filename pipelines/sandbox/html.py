@@ -51,7 +51,7 @@ def build_page(
         ("Message", build.message),
         ("Started by", build.who.name if build.who else ""),
     ]
-    given = {**build.parameters, **build.env, **build.meta_data}
+    given = {**build.shown_parameters(), **build.env, **build.meta_data}
     steps = [(run.step.name, run.state) for run in _shown(seen.runs)]
     body = (
         table(facts)

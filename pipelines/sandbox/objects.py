@@ -86,6 +86,11 @@ class Build:
             self._final = seen
         return seen
 
+    def shown_parameters(self) -> dict[str, str]:
+        """The parameters as logs and pages may show them."""
+        secret = {p.name for p in self.pipeline.parameters if p.type == "password"}
+        return {n: "****" if n in secret else v for n, v in self.parameters.items()}
+
     def touched(self) -> None:
         """Call after changing `course`."""
         self._final = None

@@ -171,7 +171,7 @@ def _closed(course: Course, run: Run, now: float) -> Run:
         if run.finished_at is None or run.finished_at > at:
             if run.started_at is None:
                 return replace(run, state=SKIPPED)
-            return replace(run, state=outcome, finished_at=at, ends_at=at)
+            return replace(run, state=outcome, finished_at=at)
     stop = course.stops_at()
     if course.cancelled_at is None or stop is None or now < course.cancelled_at:
         return run

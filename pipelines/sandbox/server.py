@@ -19,7 +19,7 @@ from .wire import Answer, Request, Vendor, decoded, html_answer, http_date, json
 
 VENDORS: dict[str, Vendor] = {vendor.slug: vendor for vendor in (JENKINS, BUILDKITE)}
 LARGEST_BODY = 2_000_000
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class Dropped(Exception):
@@ -170,14 +170,15 @@ class Sandbox:
 
     def stop(self) -> None:
         """Closes the port: new connections are refused until start() is called again."""
-        if self.server is not None:
-            self.server.shutdown()
-            self.server.server_close()
-            self.server.hang_up_on_all()
-            self.server = None
+        if self.server is None:
+            return
         if self._thread is not None:
+            self.server.shutdown()
             self._thread.join(timeout=5)
             self._thread = None
+        self.server.server_close()
+        self.server.hang_up_on_all()
+        self.server = None
 
     def refuse(self, seconds: float) -> None:
         """Refuses connections for a while, from a thread of its own."""

@@ -113,10 +113,10 @@ def _load(instance: Instance, kept: dict[str, Any]) -> None:
         pipeline.builds.clear()
         pipeline.next_number = kept["next_numbers"].get(pipeline.name, 1)
     for entry in kept["builds"]:
-        pipeline = instance.pipelines.get(entry["pipeline"])
-        if pipeline is not None:
+        known = instance.pipelines.get(entry["pipeline"])
+        if known is not None:
             values = entry | {
-                "pipeline": pipeline,
+                "pipeline": known,
                 "course": _course(entry["course"]),
                 "who": _person(entry["who"]),
                 "unblocked_by": {
@@ -126,10 +126,10 @@ def _load(instance: Instance, kept: dict[str, Any]) -> None:
             instance.keep(Build(**values))
     instance.next_queue_id = kept["next_queue_id"]
     for entry in kept["queue"]:
-        pipeline = instance.pipelines.get(entry["pipeline"])
-        if pipeline is not None:
+        known = instance.pipelines.get(entry["pipeline"])
+        if known is not None:
             ask = Ask(**(entry["ask"] | {"who": _person(entry["ask"]["who"])}))
-            item = QueueItem(**(entry | {"pipeline": pipeline, "ask": ask}))
+            item = QueueItem(**(entry | {"pipeline": known, "ask": ask}))
             instance.queue[item.id] = item
 
 

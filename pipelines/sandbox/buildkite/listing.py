@@ -36,8 +36,8 @@ def build_list(request: Request, builds: Iterable[Build]) -> Answer:
     shown = [
         model.build(
             build,
-            jobs=request.get("exclude_jobs") != "true",
-            pipeline=request.get("exclude_pipeline") != "true",
+            jobs=request.get("exclude_jobs").lower() != "true",
+            pipeline=request.get("exclude_pipeline").lower() != "true",
             retried=request.get("include_retried_jobs").lower() == "true",
         )
         for build in found[:size]
@@ -94,10 +94,13 @@ def _tests(request: Request, model: Model) -> Iterator[Callable[[Build], bool]]:
     creator = request.get("creator")
     if creator:
         yield lambda b: b.who is not None and b.who.id == creator
-    for name, value in request.query:
-        if name.startswith("meta_data[") and name.endswith("]"):
-            key = name[len("meta_data[") : -1]
-            yield lambda b, key=key, value=value: b.meta_data.get(key) == value
+    labels = {
+        name[len("meta_data[") : -1]: value
+        for name, value in request.query
+        if name.startswith("meta_data[") and name.endswith("]")
+    }
+    if labels:
+        yield lambda b: all(b.meta_data.get(key) == value for key, value in labels.items())
     yield from _time_tests(request, model)
 
 

@@ -100,7 +100,8 @@ def answer(request: Request) -> Answer:
             "Cache-Control": "max-age=0, private, must-revalidate",
         }
     )
-    if request.entry.route != "log" and reply.status == 200 and isinstance(reply.body, bytes):
+    plain_read = request.method == "GET" and request.entry.route != "log"
+    if plain_read and reply.status == 200 and isinstance(reply.body, bytes):
         digest = hashlib.md5(reply.body, usedforsecurity=False).hexdigest()
         reply.headers["ETag"] = f'W/"{digest}"'
     return reply
@@ -205,7 +206,7 @@ def _build(request: Request, token: Token, build: Build, rest: tuple[str, ...]) 
     retried = request.get("include_retried_jobs").lower() == "true"
     match rest:
         case ():
-            jobs = request.get("exclude_jobs") != "true"
+            jobs = request.get("exclude_jobs").lower() != "true"
             return json_answer(model.build(build, jobs=jobs, retried=retried))
         case ("jobs",):
             return json_answer({"items": model.jobs(build, retried=retried), "links": {}})

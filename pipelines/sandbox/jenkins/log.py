@@ -29,7 +29,7 @@ def raw_log(build: Build, now: float) -> bytes:
     if seen.started_at is None or build.pipeline.log_lost:
         return b""
     head = [f"{_NOTE}{cause_text(build)}"]
-    head += [f"{name}={value}" for name, value in build.parameters.items()]
+    head += [f"{name}={value}" for name, value in build.shown_parameters().items()]
     pipeline = build.pipeline.kind != "freestyle"
     if pipeline:
         head.append("[Pipeline] Start of Pipeline")

@@ -150,7 +150,7 @@ def _exported(request: Request, value: Exported) -> Answer:
         depth = min(int(request.get("depth") or 0), 2)
         shown = render(value, tree=request.get("tree"), depth=depth)
     except (BadTree, ValueError) as error:
-        return pages.error(request.instance, 400, str(error))
+        return pages.failure_page(request.instance, str(error))
     return json_answer(shown, headers=pages.headers(request.instance))
 
 
@@ -240,7 +240,7 @@ def _item(
         return pages.item_page(request, item)
     if rest == ("api", "json"):
         return _may(request, token, "read") or _exported(request, _model(request, token).item(item))
-    if rest in ((word,) for word in _START):
+    if len(rest) == 1 and rest[0] in _START:
         if request.method != "POST":
             return pages.needs_post(request)
         refusal = _may(request, token, "build")

@@ -89,7 +89,7 @@ def _stage(run: Run, now: float, path: str) -> dict[str, Any]:
 def graph(build: Build, now: float) -> dict[str, Any]:
     """`stages/tree`."""
     seen = build.at(now)
-    stages = [
+    stages: list[dict[str, Any]] = [
         {
             "id": node_id(run.index),
             "name": run.step.name,
