@@ -16,7 +16,13 @@ PREFIX = "parameter:"
 class TriggerForm(forms.Form):
     """One field per declared parameter; what they may hold is checked where it is decided."""
 
-    request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    request_id = forms.UUIDField(
+        widget=forms.HiddenInput,
+        initial=uuid.uuid4,
+        error_messages=dict.fromkeys(
+            ("required", "invalid"), "This form is not whole. Open the page anew and try again."
+        ),
+    )
 
     def __init__(self, link: PipelineLink, data: Mapping[str, str] | None = None) -> None:
         super().__init__(data)
@@ -44,6 +50,11 @@ class TriggerForm(forms.Form):
             for name in self.fields
             if name.startswith(PREFIX)
         }
+
+    @property
+    def whole_errors(self) -> list[str]:
+        """What is wrong with the form as a whole, its hidden field included."""
+        return [*self.non_field_errors(), *self.errors.get("request_id", [])]
 
     def show(self, errors: Mapping[str, str]) -> None:
         """Puts what the request found wrong beside its field."""

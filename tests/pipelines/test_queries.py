@@ -3,18 +3,28 @@
 import pytest
 
 from pipelines import queries
-from tests.pipelines.factories import make_build, make_entity, make_link, make_pipeline
+from tests.pipelines.world import (
+    confirmed_link,
+    make_build,
+    make_pipeline,
+    make_server,
+    make_service,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def link():
-    return make_link()
+    return confirmed_link(make_service("shop"), make_pipeline(make_server(), "acme/shop"))
+
+
+def another(link, name="acme/deploy"):
+    return make_pipeline(link.pipeline.server, name)
 
 
 def test_a_service_is_in_the_worst_state_of_its_pipelines_newest_builds(link):
-    deploy = make_link(link.entity, make_pipeline("deploy")).pipeline
+    deploy = confirmed_link(link.entity, another(link)).pipeline
     make_build(link.pipeline, 1, "failed", minutes_ago=9)
     make_build(link.pipeline, 2, "passed", minutes_ago=1)
     broken = make_build(deploy, 1, "failed", minutes_ago=30)
@@ -30,26 +40,27 @@ def test_other_branches_say_nothing_about_a_services_state(link):
 
 
 def test_unknown_is_worse_than_passed(link):
-    deploy = make_link(link.entity, make_pipeline("deploy")).pipeline
+    deploy = confirmed_link(link.entity, another(link)).pipeline
     make_build(link.pipeline, 1, "passed")
     odd = make_build(deploy, 1, "unknown")
     assert queries.worst_of(queries.pipelines_of(link.entity)) == odd
 
 
-def test_the_states_of_a_page_are_two_queries(django_assert_num_queries):
+def test_the_states_of_a_page_are_two_queries(link, django_assert_num_queries):
     entities = []
     for number in range(20):
-        link = make_link(make_entity(f"service-{number}"), make_pipeline(f"job-{number}"))
-        make_build(link.pipeline, 1, "passed", minutes_ago=5)
-        make_build(link.pipeline, 2, "failed")
-        entities.append(link.entity)
+        entity, pipeline = make_service(f"service-{number}"), another(link, f"acme/{number}")
+        confirmed_link(entity, pipeline)
+        make_build(pipeline, 1, "passed", minutes_ago=5)
+        make_build(pipeline, 2, "failed")
+        entities.append(entity)
     with django_assert_num_queries(2):
         states = queries.states_of(entities)
     assert {build.state for build in states.values()} == {"failed"}
 
 
 def test_the_newest_builds_of_many_pipelines_are_one_query(link, django_assert_num_queries):
-    other = make_pipeline("other")
+    other = another(link)
     for number in range(4):
         make_build(link.pipeline, number, minutes_ago=10 - number)
         make_build(other, number, minutes_ago=10 - number)

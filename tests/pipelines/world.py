@@ -1,12 +1,13 @@
 """The rows that tests of this room begin with: servers, pipelines, services, people with roles."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from catalog.models import Entity, Source
-from pipelines.models import Environment, EnvironmentRule, Pipeline, PipelineLink, Server
+from pipelines.models import Build, Environment, EnvironmentRule, Pipeline, PipelineLink, Server
 from portal.models import Role, RoleMapping
 from portal.roles import seed_roles
 
@@ -37,7 +38,9 @@ def make_pipeline(server: Server, external_id: str, **fields: Any) -> Pipeline:
 
 def make_source(slug: str = "payments") -> Source:
     """A catalog source; the same one for the same slug."""
-    return Source.objects.get_or_create(slug=slug, defaults={"name": slug, "kind": "path"})[0]
+    return Source.objects.get_or_create(
+        slug=slug, defaults={"name": slug, "kind": "path", "enabled": False}
+    )[0]
 
 
 def make_service(
@@ -87,3 +90,18 @@ def make_environments() -> tuple[Environment, Environment]:
     production = Environment.objects.create(slug="production", name="Production", rank=90)
     EnvironmentRule.objects.create(order=10, branch="feature/*", environment=staging)
     return staging, production
+
+
+def make_build(
+    pipeline: Pipeline, number: int, state: str = "passed", minutes_ago: float = 0, **fields: Any
+) -> Build:
+    """A build of main as it was read, queued so many minutes ago."""
+    values = {
+        "external_id": str(number),
+        "raw_state": state,
+        "branch": "main",
+        "queued_at": timezone.now() - timedelta(minutes=minutes_ago),
+        "observed_at": timezone.now(),
+        **fields,
+    }
+    return Build.objects.create(pipeline=pipeline, number=number, state=state, **values)

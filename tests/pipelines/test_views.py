@@ -1,0 +1,163 @@
+"""The pages of builds, as a person's browser asks for them; the CI behind them is the sandbox."""
+
+import uuid
+
+import pytest
+from django.core.cache import cache
+from django.urls import reverse
+
+from pipelines import builds
+from pipelines.models import Build
+from pipelines.providers.base import StartRequest
+from pipelines.servers import client_for
+from portal.models import Role
+from tests.pipelines.world import (
+    confirmed_link,
+    make_build,
+    make_person,
+    make_pipeline,
+    make_server,
+    make_service,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def link():
+    return confirmed_link(make_service("shop"), make_pipeline(make_server(), "acme/shop"))
+
+
+@pytest.fixture
+def ana(client):
+    user = make_person("ana", "deployer")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def live(sandbox, server_at):
+    """A build of the sandbox that runs until its test ends it, and has been read."""
+    cache.clear()  # of another test's build with the same key
+    sandbox.speed = 0.01
+    sandbox.buildkite.pipeline("acme/shop")
+    pipeline = make_pipeline(server_at(sandbox.buildkite), "acme/shop")
+    client_for(pipeline.server).start(StartRequest("acme/shop", str(uuid.uuid4()), branch="main"))
+    builds.refresh(pipeline.pk)
+    confirmed_link(make_service("shop"), pipeline)
+    return Build.objects.get()
+
+
+def get(client, name, *args, **headers):
+    return client.get(reverse(f"pipelines:{name}", args=args), headers=headers)
+
+
+# --- One pipeline ----------------------------------------------------------------------------
+def test_pipeline_asks_for_itself_again_only_while_something_moves(client, ana, link):
+    make_build(link.pipeline, 1, "passed")
+    builds.want([link.pipeline], link.pipeline.listed_at)
+    quiet = get(client, "pipeline", link.pk).content.decode()
+    make_build(link.pipeline, 2, "running")
+    moving = get(client, "pipeline", link.pk).content.decode()
+    assert "hx-get" not in quiet
+    assert "hx-get" in moving
+
+
+def test_pipeline_shows_what_it_knows_and_what_went_wrong(client, ana, link):
+    make_build(link.pipeline, 7, "failed", message="Fix <b>tax</b>", who="Elif")
+    link.pipeline.builds_error = "Buildkite did not answer."
+    link.pipeline.save()
+    page = get(client, "pipeline", link.pk).content.decode()
+    assert "#7" in page
+    assert "Fix &lt;b&gt;tax&lt;/b&gt;" in page
+    assert "Buildkite did not answer." in page
+
+
+def test_pipeline_never_shows_an_unknown_state_as_passed(client, ana, link):
+    make_build(link.pipeline, 1, "unknown", raw_state="dancing")
+    page = get(client, "pipeline", link.pk).content.decode()
+    assert "state--unknown" in page
+    assert "state--passed" not in page
+
+
+def test_pipeline_offers_only_what_policy_allows(client, link):
+    make_build(link.pipeline, 1, "failed")
+    client.force_login(make_person("ben", "viewer"))
+    page = get(client, "pipeline", link.pk).content.decode()
+    assert reverse("pipelines:build_retry", args=[Build.objects.get().pk]) not in page
+    assert "may not start builds" in page
+    client.force_login(make_person("ana", "deployer"))
+    page = get(client, "pipeline", link.pk).content.decode()
+    assert reverse("pipelines:build_retry", args=[Build.objects.get().pk]) in page
+
+
+@pytest.mark.parametrize(
+    "name", ["pipeline", "build_detail", "build_status", "build_log", "service_verdict"]
+)
+def test_who_may_not_see_builds_finds_nothing(client, link, settings, name):
+    settings.DEFAULT_ROLE = ""
+    build = make_build(link.pipeline, 1)
+    pk = {"pipeline": link.pk, "service_verdict": link.entity_id}.get(name, build.pk)
+    client.force_login(make_person("eve"))
+    assert get(client, name, pk).status_code == 404
+
+
+def test_signed_out_nothing_is_shown(client, link):
+    assert get(client, "pipeline", link.pk).status_code == 302
+
+
+# --- The list --------------------------------------------------------------------------------
+def test_build_list_filters_by_state_and_by_who_asked(client, ana, link):
+    make_build(link.pipeline, 1, "passed")
+    make_build(link.pipeline, 2, "failed")
+    url = reverse("pipelines:build_list")
+    failed = client.get(url, {"state": "failed"}).content.decode()
+    assert "#2" in failed
+    assert "#1<" not in failed
+    assert "No build matches this filter." in client.get(url, {"mine": "1"}).content.decode()
+
+
+def test_build_list_costs_the_same_for_many_builds(
+    client, ana, link, django_assert_max_num_queries
+):
+    for number in range(60):
+        make_build(link.pipeline, number, minutes_ago=number)
+    with django_assert_max_num_queries(14):
+        get(client, "build_list")
+
+
+# --- One build -------------------------------------------------------------------------------
+def test_build_detail_shows_steps_and_the_log(client, ana, live, sandbox):
+    sandbox.buildkite.finish("acme/shop", live.number)
+    builds.refresh(live.pipeline_id)
+    page = get(client, "build_detail", live.pk).content.decode()
+    assert 'id="L1"' in page
+    assert "state--passed" in page
+
+
+def test_build_log_is_followed_from_where_the_reader_stands(client, ana, live, sandbox):
+    sandbox.advance(60)
+    first = get(client, "build_detail", live.pk).content.decode()
+    assert "log-more" in first
+    sandbox.buildkite.finish("acme/shop", live.number)
+    builds.refresh(live.pipeline_id)
+    cache.clear()
+    rest = get(client, "build_log", live.pk).content.decode()
+    assert 'id="L1"' in rest
+    assert "log-more" not in rest
+
+
+def test_build_detail_says_when_the_server_does_not_answer(client, ana, live, sandbox):
+    sandbox.stop()
+    page = get(client, "build_detail", live.pk)
+    assert page.status_code == 200
+    assert "is not reached" in page.content.decode()
+
+
+def test_build_log_needs_the_right_to_read_logs(client, live, settings):
+    settings.DEFAULT_ROLE = "seer"
+    Role.objects.create(slug="seer", name="Seer", permissions=["build.view"])
+    client.force_login(make_person("eve"))
+    page = get(client, "build_detail", live.pk).content.decode()
+    assert "You can't read this log" in page
+    assert get(client, "build_log", live.pk).status_code == 404
