@@ -145,6 +145,9 @@ class CallbackView(OIDCAuthenticationCallbackView):
             # Not ours: the library would sign the person out on any link with an error in it.
             return fail(request, SignInFailure("unknown_state"))
         self.next_url = entry.get("next") or ""
+        # RFC 9207: where the provider names itself, an answer of another one is a mix-up.
+        if request.GET.get("iss", settings.OIDC_OP_ISSUER) != settings.OIDC_OP_ISSUER:
+            return fail(request, SignInFailure("token_refused", "the answer names another issuer"))
         try:
             if request.GET.get("error"):
                 return self.provider_error(request, request.GET["error"])
@@ -254,11 +257,8 @@ def safe_next(request: HttpRequest) -> str:
 def signin_url(request: HttpRequest, next_url: str = "") -> str:
     """The sign-in page that leads on to `next_url`, by default the request's own `next`."""
     wanted = next_url or safe_next(request)
-    return (
-        f"{reverse('portal:signin')}?{urlencode({'next': wanted})}"
-        if wanted
-        else (reverse("portal:signin"))
-    )
+    query = f"?{urlencode({'next': wanted})}" if wanted else ""
+    return f"{reverse('portal:signin')}{query}"
 
 
 def fail(request: HttpRequest, failure: SignInFailure) -> HttpResponse:

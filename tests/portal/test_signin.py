@@ -227,6 +227,13 @@ def test_a_cancelled_sign_in_ends_on_the_page_without_the_providers_words(client
     assert "555" not in client.get("/signin/failed/").content.decode()
 
 
+def test_an_answer_that_names_another_issuer_is_refused(client, provider):
+    sent = begin(client, provider)
+    answer = {"code": "code-1", "state": sent["state"], "iss": "https://evil.example"}
+    assert_refused(client, client.get("/oidc/callback/", answer), "token_refused")
+    assert "/token" not in provider.paths()
+
+
 def test_neither_code_nor_error_ends_on_the_page(client, provider):
     sent = begin(client, provider)
     assert_refused(client, client.get("/oidc/callback/", {"state": sent["state"]}), "refused")

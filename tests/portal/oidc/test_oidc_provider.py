@@ -1,0 +1,144 @@
+"""The portal against npm's oidc-provider, which is certified by the OpenID Foundation."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+import requests
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.test import Client
+
+from tests.plugins.ports import free_port
+from tests.portal.oidc.provider import CLIENT_ID, CLIENT_SECRET
+
+pytestmark = [pytest.mark.node, pytest.mark.django_db]
+HERE = Path(__file__).parent
+# Kept between runs, so that only the first one installs.
+MODULES = django_settings.BASE_DIR / "var" / "oidc-provider"
+PORTAL = "http://testserver"
+INSTALL_SECONDS = 180
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[str]:
+    install()
+    port = free_port()
+    process = subprocess.Popen(
+        ["node", "server.js"],
+        cwd=MODULES,
+        env={
+            **os.environ, "PORT": str(port), "PORTAL": PORTAL,
+            "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )  # fmt: skip
+    try:
+        lines = iter(process.stdout.readline, "")
+        assert any(line.strip() == "ready" for line in lines), "the provider did not start"
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def install() -> None:
+    """The pinned version and what it needs, when the last run has not left it here."""
+    MODULES.mkdir(parents=True, exist_ok=True)
+    wanted, present = HERE / "package.json", MODULES / "package.json"
+    shutil.copy(HERE / "server.js", MODULES)
+    if (MODULES / "installed").exists() and present.read_text() == wanted.read_text():
+        return
+    shutil.copy(wanted, present)
+    quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
+    subprocess.run(["npm", "install", *quiet], cwd=MODULES, check=True, timeout=INSTALL_SECONDS)
+    (MODULES / "installed").touch()
+
+
+@pytest.fixture(autouse=True)
+def _portal(issuer: str, settings: Any) -> Iterator[None]:
+    cache.clear()
+    settings.OIDC_OP_ISSUER = issuer
+    settings.OIDC_RP_CLIENT_ID, settings.OIDC_RP_CLIENT_SECRET = CLIENT_ID, CLIENT_SECRET
+    yield
+    cache.clear()
+
+
+def follow(browser: requests.Session, method: str, url: str, **kwargs: Any) -> requests.Response:
+    """Follows redirects as far as the portal, which runs inside this process."""
+    answer = browser.request(method, url, allow_redirects=False, timeout=10, **kwargs)
+    while answer.is_redirect:
+        target = urljoin(answer.url, answer.headers["Location"])
+        if target.startswith(PORTAL):
+            return answer
+        answer = browser.get(target, allow_redirects=False, timeout=10)
+    return answer
+
+
+def submit(browser: requests.Session, page: requests.Response, **values: str) -> requests.Response:
+    """Sends the page's form with its hidden fields."""
+    action = unescape(re.search(r'<form[^>]*action="([^"]+)"', page.text)[1])
+    hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
+    return follow(browser, "POST", urljoin(page.url, action), data={**hidden, **values})
+
+
+def at_the_provider(client: Client, browser: requests.Session) -> str:
+    """Signs in there and agrees; returns where the browser is sent back to."""
+    asked = client.get("/oidc/authenticate/?next=/account/")["Location"]
+    page = follow(browser, "GET", asked)
+    if page.status_code == 200:
+        page = submit(browser, page, login="mara", password="anything")
+    if page.status_code == 200:
+        page = submit(browser, page)
+    return page.headers["Location"]
+
+
+def test_the_code_flow_signs_in_with_claims_from_userinfo(client):
+    response = client.get(at_the_provider(client, requests.Session()))
+    assert response["Location"] == "/account/"
+    user = User.objects.get()
+    assert (user.username, user.email) == ("mara", "mara@example.com")
+    groups = sorted(user.groups.values_list("name", flat=True))
+    assert groups == ["idp:payments", "idp:payments-deployers"]
+
+
+def test_a_session_is_renewed_without_the_person_and_ends_with_the_providers(client):
+    browser = requests.Session()
+    client.get(at_the_provider(client, browser))
+    make_stale(client)
+    answer = follow(browser, "GET", client.get("/account/")["Location"])
+    assert client.get(answer.headers["Location"])["Location"] == "/account/"
+    make_stale(client)
+    answer = follow(requests.Session(), "GET", client.get("/account/")["Location"])
+    assert "error=login_required" in answer.headers["Location"]
+    assert client.get(answer.headers["Location"])["Location"].startswith("/signin/?next=")
+    assert "_auth_user_id" not in client.session
+
+
+def test_signing_out_here_signs_out_there(client):
+    browser = requests.Session()
+    client.get(at_the_provider(client, browser))
+    client.post("/signout/")
+    page = follow(browser, "GET", client.get("/signout/provider/")["Location"])
+    assert page.status_code == 200  # it asks the person
+    back = submit(browser, page, logout="yes")
+    assert back.headers["Location"] == f"{PORTAL}/signed-out/"
+    asked = client.get("/oidc/authenticate/")["Location"]
+    assert follow(browser, "GET", asked).status_code == 200  # its sign-in form again
+
+
+def make_stale(client: Client) -> None:
+    session = client.session
+    session["oidc_id_token_expiration"] = 1
+    session.save()
