@@ -59,7 +59,7 @@ def client_for(server: Server) -> Provider:
 @lru_cache(maxsize=4)
 def _http(allow: tuple[str, ...]) -> HttpClient:
     """One client a process, so that connections are kept; by its bounds, which tests change."""
-    return HttpClient(allow=allow)
+    return HttpClient(allow=allow, ca_bundle=settings.OUTGOING_CA_BUNDLE)
 
 
 def refresh_pipelines(server: Server) -> int:

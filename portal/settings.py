@@ -265,6 +265,8 @@ DEFAULT_ROLE = env_str("DEFAULT_ROLE", "viewer")
 OUTGOING_ALLOW = env_list("OUTGOING_ALLOW", "" if PRODUCTION else "127.0.0.1,localhost")
 # Certificate authorities (a PEM file) to trust in place of the public ones.
 OUTGOING_CA_BUNDLE = env_str("OUTGOING_CA_BUNDLE")
+if OUTGOING_CA_BUNDLE and not Path(OUTGOING_CA_BUNDLE).is_file():
+    raise ImproperlyConfigured("OUTGOING_CA_BUNDLE must name a file that can be read.")
 # `file:` credential references must stay below this folder; empty refuses them all.
 CREDENTIALS_DIR = env_str("CREDENTIALS_DIR")
 # Variables that `env:` references may name beside STAGEDOOR_CREDENTIAL_*; patterns are allowed.

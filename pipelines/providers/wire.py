@@ -28,10 +28,8 @@ from portal.http import (
     HttpClient,
     HttpError,
     NotJson,
-    RedirectRefused,
     Response,
     TimedOut,
-    TooLarge,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,6 +113,7 @@ class Wire:
     def _ask(self, method: str, path: str, *, headers: Mapping[str, str], **how: Any) -> Response:
         write = method != "GET"
         lost = OutcomeUnknown if write else Unavailable
+        wrong = OutcomeUnknown if write else InvalidResponse
         try:
             return self._http.request(
                 method, self._base + path, headers={**self._headers, **headers}, follow=False, **how
@@ -125,10 +124,8 @@ class Wire:
             raise Unavailable(f"{self.label} is not reached: {error}") from None
         except (TimedOut, ConnectionLost) as error:
             raise lost(f"{self.label}: {error}") from None
-        except TooLarge as error:
-            raise (OutcomeUnknown if write else InvalidResponse)(f"{self.label}: {error}") from None
-        except (RedirectRefused, HttpError) as error:
-            raise InvalidResponse(f"{self.label}: {error}") from None
+        except HttpError as error:
+            raise wrong(f"{self.label}: {error}") from None
 
     def json(self, response: Response) -> Any:
         """The parsed answer of a read."""

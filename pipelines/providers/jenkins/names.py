@@ -7,7 +7,6 @@ is `queue:7`, or `queue:7/<branch job>`.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -56,15 +55,11 @@ def job_path(full_name: str, item: str = "") -> str:
     return "".join(f"/job/{segment(name)}" for name in names)
 
 
-def branch_item(branch: str, items: Iterable[str]) -> str | None:
-    """The name of a branch's job among those of a multibranch project: `feature/x` is the job
-    `feature%2Fx`. Looked up and not made, because which characters the branch-api plugin encodes
-    differs from version to version."""
-    return next((item for item in items if branch_of(item) == branch), None)
-
-
 def branch_of(item: str) -> str:
-    """The branch that a branch job builds."""
+    """The branch that a branch job builds: the job `feature%2Fx` builds `feature/x`.
+
+    Only this way round: which characters the branch-api plugin encodes in a job's name differs
+    from version to version."""
     return unquote(item)
 
 

@@ -25,7 +25,7 @@ from pipelines.providers.wire import epoch_ms, integer, mapping, mappings, text
 PARAMETERS = "parameterDefinitions[name,type,description,choices,defaultParameterValue[value]]"
 # `jobs` answers only for folders and multibranch projects, so it tells them from jobs.
 JOB = f"name,displayName,color,buildable,disabled,queueItem[id],property[{PARAMETERS}]"
-ITEM = f"{JOB},jobs[name,displayName,property[{PARAMETERS}]]{{0,50}}"
+ITEM = f"{JOB},jobs[name]"
 BUILD = (
     "number,queueId,displayName,building,inProgress,result,timestamp,duration,"
     "actions[causes[shortDescription,userId,userName],parameters[name,value],"
@@ -93,14 +93,19 @@ def is_folder(item: Mapping[str, Any]) -> bool:
 
 
 def parse_pipeline(
-    item: Mapping[str, Any], full_name: str, base_url: str, branch_parameters: Sequence[str] = ()
+    item: Mapping[str, Any],
+    full_name: str,
+    base_url: str,
+    branch_parameters: Sequence[str] = (),
+    branch_job: Mapping[str, Any] | None = None,
 ) -> RemotePipeline:
-    """An answer to the tree ITEM. What Stagedoor fills itself (the branch, STAGEDOOR_*) is not
-    among the parameters that a person is asked for."""
+    """An answer to the tree ITEM; for a multibranch project also that of its default branch's job.
+
+    What Stagedoor fills itself (the branch, STAGEDOOR_*) is not among the parameters that a person
+    is asked for."""
     if is_multibranch(item):
-        branches = {branch_of(text(job.get("name"))): job for job in mappings(item.get("jobs"))}
-        branch = default_branch(branches)
-        parameters = parse_parameters(branches.get(branch) or next(iter(branches.values()), {}))
+        branch = default_branch(branch_items(item))
+        parameters = parse_parameters(branch_job or {})
     else:
         parameters = parse_parameters(item)
         branch_field = branch_parameter(parameters, branch_parameters)
@@ -118,6 +123,12 @@ def parse_pipeline(
         parameters=tuple(p for p in parameters if not p.name.startswith(PREFIX)),
         runnable=runnable,
     )
+
+
+def branch_items(project: Mapping[str, Any]) -> dict[str, str]:
+    """The branches of a multibranch project, each with the name of its job."""
+    names = [text(job.get("name")) for job in mappings(project.get("jobs"))]
+    return {branch_of(name): name for name in names if name}
 
 
 def default_branch(branches: Iterable[str]) -> str:

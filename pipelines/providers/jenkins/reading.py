@@ -21,7 +21,6 @@ from pipelines.providers.jenkins import parse
 from pipelines.providers.jenkins.names import (
     BuildRef,
     QueueRef,
-    branch_item,
     branch_of,
     job_path,
     parse_ref,
@@ -88,21 +87,29 @@ class JenkinsReading:
         return self._pipeline(self._wire.tree(job_path(pipeline), parse.ITEM), pipeline)
 
     def _pipeline(self, item: Mapping[str, Any], full_name: str) -> RemotePipeline:
-        return parse.parse_pipeline(item, full_name, self._base, self._branch_parameters)
+        job = None
+        if parse.is_multibranch(item):
+            items = parse.branch_items(item)
+            name = items.get(parse.default_branch(items)) or next(iter(items.values()), "")
+            try:
+                job = self._wire.tree(job_path(full_name, name), parse.JOB) if name else None
+            except NotFound:
+                job = None  # the branch went away in between
+        return parse.parse_pipeline(item, full_name, self._base, self._branch_parameters, job)
 
     def _branch_job(self, pipeline: str, branch: str) -> tuple[str, Mapping[str, Any]]:
         """A job as it is now, and its name as a branch job, empty for a plain job. Raises Rejected
         for a folder and for a branch that has no job."""
-        job = self._wire.tree(job_path(pipeline), f"{parse.JOB},jobs[name]")
+        job = self._wire.tree(job_path(pipeline), parse.ITEM)
         if parse.is_folder(job):
             raise Rejected(f"{pipeline} is a folder; what runs is inside it.")
         if not parse.is_multibranch(job):
             return "", job
-        items = [text(child.get("name")) for child in mappings(job.get("jobs"))]
-        branch = branch or parse.default_branch(map(branch_of, items))
+        items = parse.branch_items(job)
+        branch = branch or parse.default_branch(items)
         if not branch:
             raise Rejected(f"{pipeline} has a job per branch: choose the branch.")
-        item = branch_item(branch, items)
+        item = items.get(branch)
         if item is None:
             raise Rejected(
                 f"Jenkins has no job for the branch {branch} of {pipeline}. It makes one when it "
@@ -225,7 +232,10 @@ class JenkinsReading:
 
         The queue is read first, since items leave it towards the builds.
         """
-        item, job = self._branch_job(pipeline, branch)
+        try:
+            item, job = self._branch_job(pipeline, branch)
+        except Rejected as error:
+            raise Unsupported(str(error)) from None
         if REQUEST_ID not in {parameter.name for parameter in parse.parse_parameters(job)}:
             raise Unsupported(
                 f"The job does not declare the parameter {REQUEST_ID}, so Jenkins can't tell which "

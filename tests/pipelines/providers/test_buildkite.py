@@ -18,7 +18,6 @@ from pipelines.providers.base import (
 )
 from pipelines.providers.buildkite import Buildkite
 from pipelines.providers.buildkite.log import TAIL_BYTES
-from pipelines.providers.buildkite.parse import parse_build, parse_job
 from tests.httpd import json_reply, reply, serve
 from tests.pipelines.providers.conftest import build_of, ended, make_adapter, until
 
@@ -218,63 +217,7 @@ def test_a_server_that_ignores_the_filter_finds_nothing_wrong():
     assert "meta_data%5Bstagedoor-request-id%5D=r-1" in httpd.asked[0].path
 
 
-# --- States --------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("fields", "state", "raw"),
-    [
-        ({"state": "passed", "blocked": True}, State.WAITING, "blocked"),
-        ({"state": "passed"}, State.PASSED, "passed"),
-        ({"state": "failing"}, State.RUNNING, "failing"),
-        ({"state": "canceling"}, State.RUNNING, "canceling"),
-        ({"state": "not_run"}, State.SKIPPED, "not_run"),
-        ({"state": "waiting_failed"}, State.UNKNOWN, "waiting_failed"),
-        ({"state": "PASSED"}, State.UNKNOWN, "PASSED"),
-        ({"state": None}, State.UNKNOWN, ""),
-    ],
-)
-def test_build_words_become_states(fields, state, raw):
-    build = parse_build({"number": 1, **fields}, PIPELINE)
-    assert (build.state, build.raw_state) == (state, raw)
-
-
-@pytest.mark.parametrize(
-    ("job", "state"),
-    [
-        ({"state": "passed"}, State.PASSED),
-        ({"state": "failed"}, State.FAILED),
-        ({"state": "failed", "soft_failed": True}, State.PASSED),
-        ({"state": "timed_out"}, State.FAILED),
-        ({"state": "expired"}, State.FAILED),
-        ({"state": "broken"}, State.SKIPPED),
-        ({"state": "blocked"}, State.QUEUED),
-        ({"state": "blocked", "type": "manual"}, State.WAITING),
-        ({"state": "finished", "type": "manual"}, State.PASSED),
-        ({"state": "finished"}, State.UNKNOWN),
-        ({"state": "brand_new"}, State.UNKNOWN),
-        ({}, State.UNKNOWN),
-    ],
-)
-def test_job_words_become_states(job, state):
-    assert parse_job({"id": "1", "type": "script", **job}).state is state
-
-
-def test_a_waiter_is_no_step_and_a_gate_has_no_log():
-    assert parse_job({"id": "1", "type": "waiter"}) is None
-    gate = parse_job({"id": "1", "type": "manual", "label": "Go?", "state": "blocked"})
-    assert (gate.name, gate.log_id) == ("Go?", "")
-
-
-@pytest.mark.parametrize("author", [None, {}, "Ana", {"name": "Ana"}, 7])
-def test_the_author_may_have_any_shape(author):
-    build = parse_build({"number": 1, "author": author, "creator": None}, PIPELINE)
-    assert build.who in ("Ana", "")
-
-
-def test_a_link_that_is_no_web_address_is_dropped():
-    build = parse_build({"number": 1, "web_url": "javascript:alert(1)"}, PIPELINE)
-    assert build.web_url == ""
-
-
+# --- Jobs and logs -------------------------------------------------------------------------------
 def test_a_blocked_build_waits_until_it_is_cancelled(buildkite, adapter):
     buildkite.pipeline(PIPELINE, steps=[{"name": "Build"}, {"name": "Go?", "gate": True}])
     build = adapter.start(ask()).build

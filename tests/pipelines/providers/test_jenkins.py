@@ -5,10 +5,8 @@ import json
 import pytest
 
 from pipelines.providers.base import (
-    Forbidden,
     InvalidResponse,
     Misconfigured,
-    NotAuthorized,
     NotFound,
     OutcomeUnknown,
     Rejected,
@@ -18,11 +16,9 @@ from pipelines.providers.base import (
 )
 from pipelines.providers.jenkins import Jenkins
 from pipelines.providers.jenkins.log import CHUNK_BYTES
-from pipelines.providers.jenkins.parse import parse_build
 from tests.httpd import json_reply, reply, serve
 from tests.pipelines.providers.conftest import build_of, ended, make_adapter, until
 
-X_JENKINS = {"X_Jenkins": "2.516"}
 ID = {"name": "STAGEDOOR_REQUEST_ID"}
 
 
@@ -42,62 +38,6 @@ def ask(pipeline: str, request_id: str = "r-1", **fields) -> StartRequest:
 
 def at(url: str, **options) -> Jenkins:
     return make_adapter("jenkins", url, "bot:token", **options)
-
-
-# --- Credential and connection -------------------------------------------------------------------
-@pytest.mark.parametrize("secret", ["onlytoken", ":token", "user:"])
-def test_a_credential_without_a_user_is_misconfigured(secret):
-    with pytest.raises(Misconfigured, match="user:token") as caught:
-        make_adapter("jenkins", "http://127.0.0.1:9", secret)
-    assert "onlytoken" not in str(caught.value)
-
-
-def test_a_user_name_beyond_ascii_is_sent_as_utf_8():
-    with serve(json_reply('{"name": "jürgen", "authenticated": true}', **X_JENKINS)) as httpd:
-        make_adapter("jenkins", httpd.url, "jürgen:token").check()
-    assert httpd.asked[0].headers["Authorization"] == "Basic asO8cmdlbjp0b2tlbg=="
-
-
-def test_the_check_tells_version_and_what_it_can_not_know(jenkins, adapter):
-    result = adapter.check()
-    assert result.version
-    assert any("sees no job" in note for note in result.notes)
-    jenkins.pipeline("a")
-    assert not any("sees no job" in note for note in adapter.check().notes)
-
-
-def test_a_site_that_is_no_jenkins_is_said():
-    who = '{"name": "bot", "authenticated": true, "anonymous": false}'
-    with serve(json_reply(who)) as httpd, pytest.raises(Misconfigured, match="no Jenkins"):
-        at(httpd.url).check()
-
-
-@pytest.mark.parametrize("who", ['{"name": "anonymous", "anonymous": true}', "{}", "[]"])
-def test_anonymous_is_not_signed_in_although_jenkins_answers_200(who):
-    with serve(json_reply(who, **X_JENKINS)) as httpd, pytest.raises(NotAuthorized):
-        at(httpd.url).check()
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "error", "words"),
-    [
-        (
-            reply(403, "<html>", X_Required_Permission="hudson.model.Item.Build"),
-            Forbidden,
-            "Job/Bu",
-        ),
-        (reply(403, "<html>", X_Required_Permission="<script>"), Forbidden, "a permission"),
-        (reply(403, "", X_You_Are_Authenticated_As="anonymous"), NotAuthorized, "anonymous"),
-        (reply(403, "No valid crumb was included"), Misconfigured, "crumb"),
-        (reply(302, "", Location="https://idp.example/login?x=1"), Misconfigured, "idp.example"),
-        (json_reply("[1, 2]"), InvalidResponse, "shape"),
-        (reply(200, "<html>", Content_Type="text/html"), InvalidResponse, "sign-in"),
-    ],
-)
-def test_jenkins_refusals_are_told_in_our_words(behaviour, error, words):
-    with serve(behaviour) as httpd, pytest.raises(error, match=words) as caught:
-        at(httpd.url).get_pipeline("job")
-    assert "<" not in str(caught.value)
 
 
 # --- Jobs, folders, branches ---------------------------------------------------------------------
@@ -146,6 +86,22 @@ def test_a_multibranch_project_is_one_pipeline_over_its_branches(jenkins, adapte
     assert "Finished: SUCCESS" in adapter.log("mb", first.external_id).text
     again = build_of(adapter, "mb", adapter.retry(ask("mb", "r-3"), first.external_id))
     assert (again.external_id, again.request_id) == ("feature%2Fx/2", "r-3")
+
+
+def test_the_default_branch_is_found_among_many(jenkins, adapter):
+    branches = [f"feature/{number:02}" for number in range(60)] + ["main"]
+    parameters = [{"name": "TARGET", "type": "choice", "choices": ["a", "b"]}]
+    jenkins.pipeline("mb", multibranch=True, branches=branches, parameters=parameters, labels=True)
+    [project] = adapter.list_pipelines()
+    assert project.default_branch == "main"
+    assert [parameter.name for parameter in project.parameters] == ["TARGET"]
+    assert project == adapter.get_pipeline("mb")
+
+
+def test_a_look_up_on_a_branch_that_is_gone_can_not_tell(jenkins, adapter):
+    jenkins.pipeline("mb", multibranch=True, branches=("main",), labels=True)
+    with pytest.raises(Unsupported):
+        adapter.find_by_request_id("mb", "r-1", branch="gone")
 
 
 def test_a_branch_without_a_job_is_refused_before_anything_is_sent(sandbox, jenkins, adapter):
@@ -378,67 +334,7 @@ def test_what_is_no_log_is_not_shown_as_one(answer):
         at(httpd.url).log("job", "1")
 
 
-# --- Reading runs --------------------------------------------------------------------------------
-def run(**fields):
-    return parse_build({"number": 1, **fields}, "job", "", "http://ci.example", ["BRANCH"])
-
-
-@pytest.mark.parametrize(
-    ("fields", "state", "raw"),
-    [
-        ({"result": "SUCCESS"}, State.PASSED, "SUCCESS"),
-        ({"result": "SUCCESS", "building": True}, State.RUNNING, "BUILDING"),
-        ({"result": "FAILURE", "inProgress": True}, State.RUNNING, "BUILDING"),
-        ({"result": "NOT_BUILT"}, State.SKIPPED, "NOT_BUILT"),
-        ({"result": "ABORTED"}, State.CANCELLED, "ABORTED"),
-        ({"result": None}, State.UNKNOWN, ""),
-        ({"result": "SPLENDID"}, State.UNKNOWN, "SPLENDID"),
-        ({"result": ["SUCCESS"]}, State.UNKNOWN, ""),
-    ],
-)
-def test_results_become_states(fields, state, raw):
-    build = run(**fields)
-    assert (build.state, build.raw_state) == (state, raw)
-
-
-@pytest.mark.parametrize("wrong", [None, 1, "x", [None, 1, {}], {"a": None}, [{"causes": "x"}]])
-def test_a_run_of_any_shape_is_read(wrong):
-    build = run(actions=wrong, changeSets=wrong, timestamp=wrong, duration=wrong, displayName=wrong)
-    assert build.state is State.UNKNOWN
-    with pytest.raises(InvalidResponse):
-        run(number=wrong if wrong != 1 else "1")
-
-
-def data(branch: str, commit: str) -> dict:
-    return {"lastBuiltRevision": {"SHA1": commit, "branch": [{"SHA1": commit, "name": branch}]}}
-
-
-def test_branch_and_commit_come_from_the_checkout():
-    build = run(actions=[{}, None, data("refs/remotes/origin/feature/x", "abc")])
-    assert (build.branch, build.commit) == ("feature/x", "abc")
-
-
-def test_of_two_checkouts_the_one_of_the_asked_branch_counts():
-    asked = {"parameters": [{"name": "BRANCH", "value": "origin/dev"}]}
-    library, ours = data("origin/main", "lib"), data("origin/dev", "ours")
-    assert run(actions=[asked, library, ours]).commit == "ours"
-    build = run(actions=[library, ours])
-    assert (build.branch, build.commit) == ("", "")
-
-
-def test_durations_are_never_negative():
-    build = run(timestamp=1_700_000_000_000, duration=-5, result="SUCCESS")
-    assert build.finished_at == build.started_at
-
-
-def test_the_message_is_one_line_and_says_who():
-    cause = {"causes": [{"shortDescription": "Started by timer"}]}
-    assert run(actions=[cause]).who == "Started by timer"
-    change = {"items": [{"msg": "Mend the till\n\nlong"}]}
-    assert run(actions=[cause], changeSets=[change]).message == "Mend the till"
-    assert run(actions=[cause], displayName="#1").message == "Started by timer"
-
-
+# --- The rest ------------------------------------------------------------------------------------
 def test_annotation_names_may_be_percent_encoded():
     [claim] = Jenkins.parse_annotations({"jenkins.io/job-full-name": "ci:/a%20b/c/"})
     assert (claim.server, claim.pipeline) == ("ci", "a b/c")
