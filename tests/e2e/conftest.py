@@ -1,20 +1,23 @@
-"""The whole of Stagedoor as `manage.py run` starts it, for the browser tests."""
+"""The whole of Stagedoor as `manage.py run` starts it, and browsers that sign in for real."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 
+from tests.e2e.people import Visit, sign_in
 from tests.e2e.stack import Stack
 
-Visit = Callable[..., Page]
+# Builds take seconds instead of half a minute.
+SPEED = "5"
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One portal for all stories, on free ports and with data of its own."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
+    with Stack(tmp_path_factory.mktemp("stack"), SANDBOX_SPEED=SPEED) as running:
         yield running
 
 
@@ -27,25 +30,17 @@ def stack_without_beat(tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
-    """Opens the portal as a person, in a browser session of their own, signed in for real."""
-    contexts: list[BrowserContext] = []
+    """visit(stack, "ana"): a page of a browser session of her own, signed in."""
+    contexts = []
 
-    def open_as(stack: Stack, username: str, path: str = "/", **options: object) -> Page:
-        context = browser.new_context(**options)
+    def visit_as(stack: Stack, username: str, **options: Any) -> Page:
+        context = browser.new_context(base_url=stack.url, **options)
         contexts.append(context)
         page = context.new_page()
-        page.goto(stack.url + path)
+        page.goto("/")
         sign_in(page, username)
         return page
 
-    yield open_as
+    yield visit_as
     for context in contexts:
         context.close()
-
-
-def sign_in(page: Page, username: str) -> None:
-    """From the portal's sign-in page over the provider's and back."""
-    page.get_by_role("button", name="Continue with").click()
-    page.get_by_label("Username").fill(username)
-    page.get_by_label("Password").fill(f"{username}-at-limelight")
-    page.get_by_role("button", name="Sign in").click()

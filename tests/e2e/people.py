@@ -1,0 +1,65 @@
+"""What a person does with a browser in several of the stories."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page, expect
+
+Visit = Callable[..., Page]
+SERVICE = "/catalog/default/component/payments-api/"
+# From a click on Run to the end of a build at the sandbox's speed, on a busy machine.
+BUILD_MS = 60_000
+
+
+def sign_in(page: Page, username: str) -> None:
+    """From the portal's sign-in page over the provider's and back."""
+    page.get_by_role("link", name="Continue with").click()
+    page.get_by_label("User name").fill(username)
+    page.get_by_label("Password").fill(f"{username}-at-limelight")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", name="Sign in to Stagedoor")).to_have_count(0)
+
+
+def run_link(page: Page, pipeline: str) -> Locator:
+    """The way to run a pipeline, which only those who may run it get."""
+    return page.get_by_role("link", name=f"Run {pipeline}", exact=True).first
+
+
+def refused_button(page: Page, pipeline: str) -> Locator:
+    """What the others get instead."""
+    return page.get_by_role("button", name=f"Run {pipeline}", exact=True, disabled=True).first
+
+
+def reason(page: Page, button: Locator) -> str:
+    """The sentence that a disabled button refers to."""
+    described_by = button.get_attribute("aria-describedby")
+    assert described_by
+    return page.locator(f"#{described_by}").first.inner_text()
+
+
+def open_service(page: Page, path: str = SERVICE) -> None:
+    """A service's page, once its pipelines have been found."""
+    page.goto(path)
+    # Right after the start, the worker is still reading the server's list.
+    for _ in range(30):
+        if page.get_by_role("heading", name=re.compile("^Pipelines")).count():
+            return
+        page.wait_for_timeout(1000)
+        page.reload()
+    raise AssertionError(f"no pipelines on {path}:\n{page.locator('main').inner_text()}")
+
+
+def run_build(page: Page, pipeline: str) -> str:
+    """Runs a pipeline from its service's page to the end; returns the build's heading."""
+    run_link(page, pipeline).click()
+    expect(page.get_by_role("heading", name="What will happen")).to_be_visible()
+    page.get_by_role("button", name=f"Run {pipeline}", exact=True).click()
+    return watch_build(page, pipeline)
+
+
+def watch_build(page: Page, pipeline: str) -> str:
+    """Waits on the request's page for the build, and on the build's page for its end."""
+    heading = page.get_by_role("heading", name=re.compile(rf"^{pipeline} #\d+$"))
+    expect(heading).to_be_visible(timeout=BUILD_MS)
+    expect(page.locator("#build .state--large")).to_contain_text("passed", timeout=BUILD_MS)
+    return heading.inner_text()
