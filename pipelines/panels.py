@@ -74,7 +74,8 @@ def pipeline_rows(request: HttpRequest, links: Sequence[PipelineLink]) -> list[P
         row.pending = [trigger for trigger in pending if trigger.pipeline_id == link.pipeline_id]
         row.trouble = link.pipeline.builds_error
         for build in row.builds:
-            build.actions = actions_for(actor, link, build)
+            # A passed build can be run again from its own page; here it would only be clutter.
+            build.actions = [] if build.state == "passed" else actions_for(actor, link, build)
         moving = row.pending or any(build.state in MOVING for build in row.builds)
         unread = link.pipeline_id in stale
         row.poll_seconds = POLL_FIRST if unread else POLL_MOVING if moving else 0
