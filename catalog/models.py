@@ -115,7 +115,7 @@ class Entity(models.Model):
     lifecycle = models.CharField(max_length=100, blank=True)
     owner_ref = models.CharField(max_length=255, blank=True, db_index=True)
     system_ref = models.CharField(max_length=255, blank=True, db_index=True)
-    # Searched with icontains: lower-case name, title, description and tags in one column.
+    # Searched by catalog/search.py: lower-case name, title, description and tags in one column.
     search_text = models.TextField(blank=True, editable=False)
     document = models.JSONField(help_text="The whole document: apiVersion, kind, metadata, spec.")
     digest = models.CharField(max_length=64, editable=False, help_text="Of document and place.")

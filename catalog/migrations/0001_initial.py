@@ -21,13 +21,13 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('ref', models.CharField(max_length=255, unique=True)),
-                ('kind', models.CharField(db_index=True, help_text='As written, e.g. Component.', max_length=63)),
+                ('kind', models.CharField(help_text='As written, e.g. Component.', max_length=63)),
                 ('namespace', models.CharField(default='default', max_length=63)),
                 ('name', models.CharField(max_length=63)),
                 ('title', models.CharField(blank=True, max_length=200)),
                 ('description', models.TextField(blank=True)),
-                ('type', models.CharField(blank=True, db_index=True, max_length=100)),
-                ('lifecycle', models.CharField(blank=True, db_index=True, max_length=100)),
+                ('type', models.CharField(blank=True, max_length=100)),
+                ('lifecycle', models.CharField(blank=True, max_length=100)),
                 ('owner_ref', models.CharField(blank=True, db_index=True, max_length=255)),
                 ('system_ref', models.CharField(blank=True, db_index=True, max_length=255)),
                 ('search_text', models.TextField(blank=True, editable=False)),
@@ -187,7 +187,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='entity',
-            index=models.Index(fields=['kind', 'state', 'name'], name='entity_list'),
+            index=models.Index(fields=['kind', 'name', 'ref', 'state'], name='entity_list'),
+        ),
+        migrations.AddIndex(
+            model_name='entity',
+            index=models.Index(fields=['kind', 'owner_ref', 'state'], name='entity_owner_facet'),
+        ),
+        migrations.AddIndex(
+            model_name='entity',
+            index=models.Index(fields=['kind', 'lifecycle', 'state'], name='entity_lifecycle_facet'),
+        ),
+        migrations.AddIndex(
+            model_name='entity',
+            index=models.Index(fields=['kind', 'type', 'state'], name='entity_type_facet'),
         ),
         migrations.AddConstraint(
             model_name='syncrun',
