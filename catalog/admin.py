@@ -41,7 +41,7 @@ class SourceForm(forms.ModelForm):
 @admin.register(Source)
 class SourceAdmin(AuditedModelAdmin):
     form = SourceForm
-    list_display = ["name", "kind", "target", "enabled", "trusted_for_org", "read", "next_due_at"]
+    list_display = ["name", "target", "enabled", "trusted_for_org", "read"]
     list_filter = ["kind", "enabled", "trusted_for_org"]
     search_fields = ["name", "slug", "target"]
     prepopulated_fields = {"slug": ["name"]}

@@ -130,8 +130,11 @@ class Reading:
         if not self.issues:
             return "It holds no descriptor."
         first = self.issues[0]
-        where = f"{first.location}, line {first.line}" if first.line else first.location
-        return f"{where}: {first.message}"
+        # Which file it is goes without saying where there is but one.
+        if len(self.visited) > 1:
+            line = f", line {first.line}" if first.line else ""
+            return f"{first.location}{line}: {first.message}"
+        return f"Line {first.line}: {first.message}" if first.line else first.message
 
     def _add_invalid(self, result: DocumentResult) -> None:
         if result.ref:

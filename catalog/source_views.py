@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, Prefetch, Subquery
+from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -37,7 +37,7 @@ class SourceRow:
     status: SourceStatus
     entities: int
     problems: int
-    last_run: SyncRun | None
+    due: bool
 
 
 @require_safe
@@ -90,14 +90,19 @@ def _source(slug: str) -> Source:
 def _row(source: Any, now: datetime) -> SourceRow:
     run = source.open_runs[0] if source.open_runs else None
     return SourceRow(
-        source, status_of(source, run, now), source.entity_count, source.issue_count, run
+        source=source,
+        status=status_of(source, run, now),
+        entities=source.entity_count,
+        problems=source.issue_count,
+        due=source.next_due_at <= now,
     )
 
 
 def _detail(source: Source, now: datetime) -> dict[str, Any]:
     runs = list(source.runs.select_related("requested_by")[:SHOWN_RUNS])
     open_run = next((run for run in runs if run.state in OPEN), None)
-    issues = source.issues.all()
+    named = Entity.objects.filter(ref=OuterRef("entity_ref"))
+    issues = source.issues.annotate(entity_known=Exists(named))
     claimed = SyncIssue.objects.filter(
         stage=CONFLICT_STAGE, entity_ref__in=source.entities.values("ref")
     ).exclude(source=source)
@@ -108,7 +113,7 @@ def _detail(source: Source, now: datetime) -> dict[str, Any]:
         "open_run": open_run,
         "last_run": next((run for run in runs if run.state not in OPEN), None),
         "runs": runs,
-        "due": source.enabled and source.next_due_at <= now,
+        "due": source.next_due_at <= now,
         "entities": sum(states.values()),
         "missing": states.get(Entity.State.MISSING, 0),
         "files": _by_file(issues[:SHOWN_ISSUES]),

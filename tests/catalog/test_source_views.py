@@ -61,7 +61,7 @@ def test_source_list_shows_state_age_and_problems(viewer, tree, alive):
     assert "state--passed" in text
     assert "notice--error" not in text
     assert '<td data-label="Entities" class="num">1</td>' in text
-    assert '<td data-label="Problems" class="num">1</td>' in text
+    assert '<span class="tag tag--warning">1</span>' in text
 
 
 def test_source_list_says_that_beat_has_died(viewer, tree):
@@ -100,10 +100,20 @@ def test_source_detail_shows_the_reading_and_its_problems_by_file(viewer, tree, 
     read(tree.source())
     text = page(viewer)
     assert "Read 2 files: 2 added. 1 problem." in text
-    assert f'<h3 class="mono">b/{FILE}</h3>' in text
-    assert 'href="/catalog/default/component/bad/"' in text
+    assert f'class="mono">b/{FILE}</th>' in text
+    assert "component:default/bad" in text
+    assert 'href="/catalog/default/component/bad/"' not in text  # it has no page yet
     assert "hx-get" not in text.split('id="source-run"')[1]  # all is final: quiet
     assert "every 5 min" in text
+
+
+def test_source_detail_links_a_problem_to_the_entity_that_has_it(viewer, tree, alive):
+    tree.write(FILE, component("pay"))
+    source = tree.source()
+    read(source)
+    tree.write(FILE, component("pay", owner=7))
+    read(source)
+    assert 'href="/catalog/default/component/pay/"' in page(viewer)
 
 
 def test_source_detail_says_what_failed_and_how_old_the_data_are(viewer, tree, alive):

@@ -1,5 +1,6 @@
 """A sync applies what a source certainly says, and nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog import runs, sync
-from catalog.models import Entity, Source, SyncIssue, SyncRun
+from catalog.models import Entity, Relation, Source, SyncIssue, SyncRun, TeamClosure
 from portal import hooks
 from tests.catalog.trees import component, document, group, location, problems, read, states
 
@@ -394,6 +395,28 @@ def test_runs_of_long_ago_are_deleted(tree):
     SyncRun.objects.filter(pk=old.pk).update(finished_at=timezone.now() - timedelta(days=15))
     new = read(source)
     assert list(SyncRun.objects.all()) == [new]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sources_that_name_one_another_are_applied_in_turn(tree):
+    """Eight at once, each adding ways back to the others' entities and teams above them."""
+    names = [f"t{number}" for number in range(8)]
+    for name, following in zip(names, names[1:] + names[:1], strict=True):
+        tree.write(f"{name}.yaml", group(name, parent=following), component(name, owner=following))
+    sources = [tree.source(f"{name}.yaml", name, trusted_for_org=True) for name in names]
+
+    def in_a_thread(source):
+        try:
+            return sync.run(runs.request(source, SyncRun.Cause.COMMAND).pk).state
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(sources)) as pool:
+        assert set(pool.map(in_a_thread, sources)) == {"succeeded"}
+    assert Entity.objects.count() == 16
+    assert Relation.objects.filter(target=None).count() == 0
+    assert Relation.objects.count() == 32
+    assert TeamClosure.objects.count() == 64  # a circle: everyone is above everyone
 
 
 # --- Measure ---------------------------------------------------------------------------------
