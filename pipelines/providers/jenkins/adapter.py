@@ -21,7 +21,7 @@ from pipelines.providers.base import (
     State,
     Step,
 )
-from pipelines.providers.jenkins import parse
+from pipelines.providers.jenkins import parse, runs
 from pipelines.providers.jenkins.form import branch_parameter, fill
 from pipelines.providers.jenkins.log import read_log, read_stages
 from pipelines.providers.jenkins.names import (
@@ -61,7 +61,7 @@ class Jenkins(JenkinsReading):
             Capability.FIND_BY_REQUEST_ID,
         }
     )
-    states: ClassVar[Mapping[str, State]] = parse.STATES
+    states: ClassVar[Mapping[str, State]] = runs.STATES
 
     @classmethod
     def parse_annotations(cls, annotations: Mapping[str, str]) -> list[PipelineClaim]:
@@ -161,7 +161,7 @@ class Jenkins(JenkinsReading):
         id, and they give no queue id. Passwords aren't readable: their defaults are used.
         """
         ref = self._run_ref(build)
-        run = self._wire.tree(self._run_path(request.pipeline, ref), parse.BUILD)
+        run = self._wire.tree(self._run_path(request.pipeline, ref), runs.BUILD)
         old = parse.parameter_values(run)
         job = self._wire.tree(job_path(request.pipeline, ref.item), parse.JOB)
         declared = parse.parse_parameters(job)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipelines.providers.base import InvalidResponse, LogChunk, NotFound, Step
-from pipelines.providers.jenkins.parse import parse_stages
+from pipelines.providers.jenkins.runs import parse_stages
 from pipelines.providers.jenkins.wire import JenkinsWire
 from pipelines.providers.wire import mapping
 

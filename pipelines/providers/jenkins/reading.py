@@ -17,7 +17,7 @@ from pipelines.providers.base import (
     State,
     Unsupported,
 )
-from pipelines.providers.jenkins import parse
+from pipelines.providers.jenkins import parse, runs
 from pipelines.providers.jenkins.names import (
     BuildRef,
     QueueRef,
@@ -124,7 +124,7 @@ class JenkinsReading:
         count = BUILDS_MAX if branch else limit
         job = self._wire.tree(
             job_path(pipeline),
-            f"builds[{parse.BUILD}]{{0,{count}}},jobs[name,lastBuild[number,timestamp]]",
+            f"builds[{runs.BUILD}]{{0,{count}}},jobs[name,lastBuild[number,timestamp]]",
         )
         if parse.is_folder(job):
             raise Rejected(f"{pipeline} is a folder; what runs is inside it.")
@@ -147,7 +147,7 @@ class JenkinsReading:
         for newest, item in branches[:MAX_BRANCHES_READ]:
             if len(builds) >= limit and newest < _when(builds[limit - 1]):
                 break
-            job = self._wire.tree(job_path(pipeline, item), f"builds[{parse.BUILD}]{{0,{limit}}}")
+            job = self._wire.tree(job_path(pipeline, item), f"builds[{runs.BUILD}]{{0,{limit}}}")
             builds += self._builds(job, pipeline, item)
             builds.sort(key=_when, reverse=True)
         return builds[:limit]
@@ -156,7 +156,7 @@ class JenkinsReading:
         return [self._build(run, pipeline, item) for run in mappings(job.get("builds"))]
 
     def _build(self, run: Mapping[str, Any], pipeline: str, item: str) -> RemoteBuild:
-        return parse.parse_build(run, pipeline, item, self._base, self._branch_parameters)
+        return runs.parse_build(run, pipeline, item, self._base, self._branch_parameters)
 
     def get_build(self, pipeline: str, build: str) -> RemoteBuild:
         """A build by its external id or queue reference."""
@@ -166,7 +166,7 @@ class JenkinsReading:
         return self._read(pipeline, ref)
 
     def _read(self, pipeline: str, ref: BuildRef) -> RemoteBuild:
-        run = self._wire.tree(self._run_path(pipeline, ref), parse.BUILD)
+        run = self._wire.tree(self._run_path(pipeline, ref), runs.BUILD)
         return self._build(run, pipeline, ref.item)
 
     def _run_path(self, pipeline: str, ref: BuildRef) -> str:
@@ -198,7 +198,7 @@ class JenkinsReading:
 
     def _by_queue_id(self, pipeline: str, ref: QueueRef) -> RemoteBuild:
         job = self._wire.tree(
-            job_path(pipeline, ref.item), f"builds[{parse.BUILD}]{{0,{BUILDS_MAX}}}"
+            job_path(pipeline, ref.item), f"builds[{runs.BUILD}]{{0,{BUILDS_MAX}}}"
         )
         for run in mappings(job.get("builds")):
             if integer(run.get("queueId")) == ref.id:
@@ -246,7 +246,7 @@ class JenkinsReading:
             if parse.parameter_values(waiting).get(REQUEST_ID) == request_id and queue_id:
                 return Receipt(queue_ref=str(QueueRef(queue_id, item)))
         recent = self._wire.tree(
-            job_path(pipeline, item), f"builds[{parse.BUILD}]{{0,{BUILDS_MAX}}}"
+            job_path(pipeline, item), f"builds[{runs.BUILD}]{{0,{BUILDS_MAX}}}"
         )
         builds = self._builds(recent, pipeline, item)
         carriers = [build for build in builds if build.request_id == request_id]

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.providers.base import InvalidResponse, State
-from pipelines.providers.jenkins.parse import parse_build
+from pipelines.providers.jenkins.runs import parse_build
 
 
 def run(**fields):
@@ -36,8 +36,9 @@ def test_a_run_of_any_shape_is_read(wrong):
         run(number=wrong if wrong != 1 else "1")
 
 
-def data(branch: str, commit: str) -> dict:
-    return {"lastBuiltRevision": {"SHA1": commit, "branch": [{"SHA1": commit, "name": branch}]}}
+def data(branch: str, commit: str, remote: str = "") -> dict:
+    revision = {"SHA1": commit, "branch": [{"SHA1": commit, "name": branch}]}
+    return {"lastBuiltRevision": revision, "remoteUrls": [remote]}
 
 
 def test_branch_and_commit_come_from_the_checkout():
@@ -45,11 +46,30 @@ def test_branch_and_commit_come_from_the_checkout():
     assert (build.branch, build.commit) == ("feature/x", "abc")
 
 
+@pytest.mark.parametrize(
+    "library",
+    [
+        data("main", "lib", "https://git.example/ci/jenkins-library.git"),
+        data("dev", "lib", "git@git.example:ci/shared-libs.git"),
+    ],
+)
+def test_a_shared_librarys_checkout_does_not_count(library):
+    build = run(actions=[library, data("origin/dev", "ours", "https://git.example/till.git")])
+    assert (build.branch, build.commit) == ("dev", "ours")
+
+
 def test_of_two_checkouts_the_one_of_the_asked_branch_counts():
     asked = {"parameters": [{"name": "BRANCH", "value": "origin/dev"}]}
-    library, ours = data("origin/main", "lib"), data("origin/dev", "ours")
-    assert run(actions=[asked, library, ours]).commit == "ours"
-    build = run(actions=[library, ours])
+    assert run(actions=[asked, data("origin/main", "a"), data("origin/dev", "b")]).commit == "b"
+
+
+def test_of_two_checkouts_the_one_that_is_named_like_the_job_counts():
+    other, ours = data("main", "a", "git.example/other"), data("main", "b", "git.example/JOB.git")
+    assert run(actions=[other, ours]).commit == "b"
+
+
+def test_of_checkouts_that_can_not_be_told_apart_none_counts():
+    build = run(actions=[data("main", "a", "git.example/x"), data("dev", "b", "git.example/y")])
     assert (build.branch, build.commit) == ("", "")
 
 
