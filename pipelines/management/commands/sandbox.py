@@ -41,7 +41,8 @@ class Command(BaseCommand):
             raise CommandError("--speed must be more than 0.")
         world = World(speed)
         load(world, DEFINITION)
-        keeper = None if options["forget"] else self._keeper(world, options["state"])
+        if not options["forget"]:
+            self._restore(world, options["state"])
         control_token = options["control_token"] or secrets.token_urlsafe(16)
         try:
             sandbox = Sandbox(world, host, port, control_token)
@@ -51,6 +52,9 @@ class Command(BaseCommand):
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: ended.set())
         sandbox.start()
+        keeper = None if options["forget"] else Keeper(world, options["state"])
+        if keeper is not None:
+            keeper.start()
         self._introduce(sandbox, control_token)
         ended.wait()
         sandbox.stop()
@@ -58,14 +62,11 @@ class Command(BaseCommand):
             keeper.stop()
         self.stdout.write("Sandbox ended.")
 
-    def _keeper(self, world: World, path: Path) -> Keeper:
+    def _restore(self, world: World, path: Path) -> None:
         try:
             restore(world, path)
         except (BadState, OSError) as error:
             raise CommandError(str(error)) from error
-        keeper = Keeper(world, path)
-        keeper.start()
-        return keeper
 
     def _introduce(self, sandbox: Sandbox, control_token: str) -> None:
         self.stdout.write(f"Sandbox CI at {sandbox.url}/")

@@ -7,7 +7,7 @@ from typing import Any
 from .. import script
 from ..engine import Instance
 from ..objects import Build, Person, Pipeline, Token, stable_uuid
-from ..script import Run
+from ..script import Run, Step
 
 _STATES = {
     script.QUEUED: "scheduled",
@@ -35,6 +35,12 @@ _GATE_STATES = {
     script.PASSED: "unblocked",
     script.CANCELLED: "canceled",
     script.SKIPPED: "blocked_failed",
+}
+_UNSKIPPED: dict[str, Any] = {
+    "skip_queued_branch_builds": False,
+    "skip_queued_branch_builds_filter": None,
+    "cancel_running_branch_builds": False,
+    "cancel_running_branch_builds_filter": None,
 }
 FINISHED = frozenset({"passed", "failed", "blocked", "canceled"})
 
@@ -114,8 +120,6 @@ class Model:
     def pipeline(self, pipeline: Pipeline) -> dict[str, Any]:
         identifier = stable_uuid(self.instance.prefix, pipeline.name)
         url = self.pipeline_url(pipeline)
-        recent = [build.at(self.now).state for build in pipeline.newest_first()[:100]]
-        running = sum(state in {script.RUNNING, script.FAILING} for state in recent)
         return {
             "id": identifier,
             "graphql_id": _graphql("Pipeline", identifier),
@@ -128,10 +132,6 @@ class Model:
             "cluster_id": None,
             "branch_configuration": pipeline.branch_filter or None,
             "default_branch": pipeline.default_branch,
-            "skip_queued_branch_builds": False,
-            "skip_queued_branch_builds_filter": None,
-            "cancel_running_branch_builds": False,
-            "cancel_running_branch_builds_filter": None,
             "allow_rebuilds": pipeline.allow_rebuilds,
             "provider": {"id": "git", "settings": {}, "webhook_url": ""},
             "builds_url": f"{url}/builds",
@@ -140,21 +140,24 @@ class Model:
             "created_at": stamp(pipeline.created_at),
             "archived_at": stamp(pipeline.created_at) if pipeline.archived else None,
             "env": {},
+            "visibility": "private",
+            "tags": None,
+            "emoji": None,
+            "color": None,
+            "steps": [_configured(step) for step in pipeline.steps],
+            **_UNSKIPPED,
+            **self._counts(pipeline),
+        }
+
+    def _counts(self, pipeline: Pipeline) -> dict[str, int]:
+        recent = [build.at(self.now).state for build in pipeline.newest_first()[:100]]
+        running = sum(state in {script.RUNNING, script.FAILING} for state in recent)
+        return {
             "scheduled_builds_count": recent.count(script.QUEUED),
             "running_builds_count": running,
             "scheduled_jobs_count": 0,
             "running_jobs_count": running,
             "waiting_jobs_count": 0,
-            "visibility": "private",
-            "tags": None,
-            "emoji": None,
-            "color": None,
-            "steps": [
-                {"type": "manual", "label": step.name}
-                if step.gate
-                else {"type": "script", "name": step.name, "command": command_of(step.name)}
-                for step in pipeline.steps
-            ],
         }
 
     # --- builds ---------------------------------------------------------------------------------
@@ -312,6 +315,12 @@ def _exit_status(run: Run) -> int:
     if run.state == script.CANCELLED:
         return -1
     return 1 if run.state in {script.FAILED, script.SOFT_FAILED} else 0
+
+
+def _configured(step: Step) -> dict[str, str]:
+    if step.gate:
+        return {"type": "manual", "label": step.name}
+    return {"type": "script", "name": step.name, "command": command_of(step.name)}
 
 
 def key_of(name: str) -> str:

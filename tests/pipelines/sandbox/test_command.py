@@ -74,5 +74,5 @@ def test_refuses_a_state_that_is_none(tmp_path):
 
 
 def test_refuses_a_port_that_is_taken(sandbox):
-    with pytest.raises(CommandError, match="can't listen on 127.0.0.1"):
+    with pytest.raises(CommandError, match=r"can't listen on 127\.0\.0\.1"):
         call_command("sandbox", "--forget", "--port", str(sandbox.sandbox.port))
