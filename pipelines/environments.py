@@ -24,6 +24,13 @@ def environment_for(
     return strictest(found) if found else Environment.objects.order_by("-rank", "pk").first()
 
 
+def environment_choices(kind: str) -> list[tuple[str, str]]:
+    """For the hook `scope_choices`: what a role mapping may name as its environment."""
+    if kind != "environment":
+        return []
+    return list(Environment.objects.order_by("rank", "slug").values_list("slug", "name"))
+
+
 def possible_environments(
     rules: Iterable[EnvironmentRule],
     pipeline: Pipeline,

@@ -8,13 +8,17 @@ from collections.abc import Iterable, Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog.models import Entity
+from catalog.queries import scopes_of
 from pipelines.annotations import Directory, Named, Problem
 from pipelines.models import LinkProblem, Pipeline, PipelineLink, Server
 from pipelines.standing import RELATED, source_of, standing
 from portal import audit
+from portal.access import fresh_actor
+from portal.policy import Decision, Target, decide
 
 audit.register("link.confirm", "confirmed a pipeline link")
 audit.register("link.unconfirm", "took back the confirmation of a pipeline link")
@@ -67,31 +71,51 @@ def decide_server(server: Server) -> None:
     decide_standing(set(linked.values_list("pipeline_id", flat=True)))
 
 
-def confirm(link_id: int, user: User) -> bool:
-    """An admin's word that this entity may trigger this pipeline; False when it stood already."""
-    return _give_word(link_id, user, confirmed=True)
+def confirm(user: User, link_id: int, request: HttpRequest | None = None) -> Decision:
+    """Gives an admin's word that this entity may trigger this pipeline, if policy lets them.
+
+    The decision says whether it was given; both outcomes are audited, a repetition is not.
+    """
+    return _give_word(user, link_id, request, given=True)
 
 
-def unconfirm(link_id: int, user: User) -> bool:
+def unconfirm(user: User, link_id: int, request: HttpRequest | None = None) -> Decision:
     """Takes the word back; the server's claims may still cover the link."""
-    return _give_word(link_id, user, confirmed=False)
+    return _give_word(user, link_id, request, given=False)
 
 
-def _give_word(link_id: int, user: User, *, confirmed: bool) -> bool:
+def _give_word(user: User, link_id: int, request: HttpRequest | None, *, given: bool) -> Decision:
     with transaction.atomic():
         link = PipelineLink.objects.select_related("entity__source", "pipeline").get(pk=link_id)
         _locked({link.pipeline_id})
-        values = {
-            "confirmed_at": timezone.now() if confirmed else None,
-            "confirmed_by": user if confirmed else None,
-            "confirmed_source": source_of(link) if confirmed else "",
-        }
-        rows = PipelineLink.objects.filter(pk=link_id, confirmed_at__isnull=confirmed)
-        if not rows.update(**values):
-            return False
-        audit.record("link.confirm" if confirmed else "link.unconfirm", user=user, target=str(link))
-        decide_standing({link.pipeline_id})
-    return True
+        target = Target(label=str(link.entity), scopes=scopes_of(link.entity))
+        actor = fresh_actor(user.pk)
+        decision = decide(actor, "link.confirm", target, now=timezone.now())
+        changed = decision.allowed and _set_word(link, user if given else None)
+        if changed or not decision.allowed:
+            audit.record(
+                "link.confirm" if given else "link.unconfirm",
+                actor=actor,
+                target=str(link),
+                outcome="ok" if decision.allowed else "denied",
+                decision=decision,
+                request=request,
+            )
+        if changed:
+            decide_standing({link.pipeline_id})
+    return decision
+
+
+def _set_word(link: PipelineLink, user: User | None) -> bool:
+    """Notes who gave the word, None for nobody; False when it stood like that already."""
+    given = user is not None
+    rows = PipelineLink.objects.filter(pk=link.pk, confirmed_at__isnull=given)
+    values = {
+        "confirmed_at": timezone.now() if given else None,
+        "confirmed_by": user,
+        "confirmed_source": source_of(link) if given else "",
+    }
+    return bool(rows.update(**values))
 
 
 def _link_batch(entities: Sequence[Entity], directory: Directory) -> None:

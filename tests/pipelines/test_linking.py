@@ -1,7 +1,6 @@
 """Annotations become links and problems; what a link grants follows claims and an admin's word."""
 
 import pytest
-from django.contrib.auth.models import User
 
 from pipelines import linking
 from pipelines.linking import confirm, link_entities, unconfirm
@@ -10,6 +9,7 @@ from portal.models import AuditEvent
 from tests.pipelines.world import (
     BUILDKITE_KEY,
     JENKINS_KEY,
+    make_person,
     make_pipeline,
     make_server,
     make_service,
@@ -31,7 +31,7 @@ def shop(server):
 
 @pytest.fixture
 def admin():
-    return User.objects.create_user("admin")
+    return make_person("root", "admin")
 
 
 def only_link():
@@ -239,7 +239,7 @@ def test_claims_resolve_a_conflict_only_when_they_cover_one(server):
 def test_a_newcomer_takes_nothing_from_what_an_admin_confirmed(admin):
     make_service("a", {BUILDKITE_KEY: "acme/shop"})
     relink_all()
-    assert confirm(only_link().pk, admin)
+    assert confirm(admin, only_link().pk).allowed
     make_service("b", {BUILDKITE_KEY: "acme/shop"})
     relink_all()
     assert states() == {"a": "confirmed", "b": "read"}
@@ -252,25 +252,40 @@ def test_an_admin_decides_a_conflict_and_may_take_it_back(admin):
         make_service(name, {BUILDKITE_KEY: "acme/shop"})
     relink_all()
     link = PipelineLink.objects.get(entity__name="a")
-    assert confirm(link.pk, admin)
-    assert not confirm(link.pk, admin)
+    for _ in range(2):
+        assert confirm(admin, link.pk).allowed
     assert states() == {"a": "confirmed", "b": "read"}
-    assert unconfirm(link.pk, admin)
+    for _ in range(2):
+        assert unconfirm(admin, link.pk).allowed
     assert states() == {"a": "conflict", "b": "conflict"}
     actions = list(AuditEvent.objects.order_by("pk").values_list("action", "actor", "reason"))
+    given, taken = "Your role Admin covers everything.", "Also claimed by component:default/b."
     assert actions == [
-        ("link.confirm", "admin", ""),
-        ("link.change", "Stagedoor", "Confirmed by admin."),
-        ("link.unconfirm", "admin", ""),
-        ("link.change", "Stagedoor", "Also claimed by component:default/b."),
+        ("link.confirm", "Root", given),
+        ("link.change", "Stagedoor", "Confirmed by Root."),
+        ("link.unconfirm", "Root", given),
+        ("link.change", "Stagedoor", taken),
     ]
+
+
+@pytest.mark.usefixtures("shop")
+def test_who_may_not_confirm_is_denied_and_audited():
+    make_service("a", {BUILDKITE_KEY: "acme/shop"})
+    relink_all()
+    user = make_person("ana", "deployer")
+    user.is_superuser = True
+    user.save()
+    assert not confirm(user, only_link().pk).allowed
+    assert states() == {"a": "read"}
+    event = AuditEvent.objects.get()
+    assert (event.action, event.outcome, event.actor) == ("link.confirm", "denied", "Ana")
 
 
 @pytest.mark.usefixtures("shop")
 def test_an_admins_word_outlives_the_account_but_not_the_source(admin):
     entity = make_service("a", {BUILDKITE_KEY: "acme/shop"})
     relink_all()
-    confirm(only_link().pk, admin)
+    confirm(admin, only_link().pk)
     admin.delete()
     relink_all()
     assert states() == {"a": "confirmed"}
@@ -287,7 +302,7 @@ def test_an_admins_word_outlives_the_account_but_not_the_source(admin):
 def test_an_entity_missing_from_its_source_claims_nothing(admin):
     gone = make_service("a", {BUILDKITE_KEY: "acme/shop"})
     relink_all()
-    confirm(only_link().pk, admin)
+    confirm(admin, only_link().pk)
     gone.state = "missing"
     gone.save()
     make_service("b", {BUILDKITE_KEY: "acme/shop"})
@@ -311,7 +326,7 @@ def test_a_removed_entity_frees_what_it_was_in_conflict_about(server):
 def test_losing_a_confirmed_link_is_audited(admin):
     entity = make_service("a", {BUILDKITE_KEY: "acme/shop"})
     relink_all()
-    confirm(only_link().pk, admin)
+    confirm(admin, only_link().pk)
     entity.document["metadata"]["annotations"] = {}
     entity.save()
     link_entities({entity.pk})
