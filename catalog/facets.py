@@ -6,12 +6,13 @@ One grouped query per facet, bounded whatever the size of the catalog.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 
-from catalog.forms import ANY_KIND, DEFAULT_KIND, KINDS, Filters
-from catalog.models import Tag
+from catalog.forms import ANY_KIND, DEFAULT_KIND, KINDS, MISSING, UNSUPPORTED, Filters
+from catalog.models import Entity, Tag
 from catalog.queries import Names, listed
 
+STATES = {MISSING: "No longer in its source", UNSUPPORTED: "Kind not supported"}
 SHOWN = 8  # values before "show more"
 EXPANDED = 500
 TITLES = {"owner": "Owner", "lifecycle": "Lifecycle", "type": "Type", "tag": "Tag"}
@@ -48,33 +49,32 @@ class Chip:
 
 
 def kind_choices(filters: Filters) -> list[Choice]:
-    """Every kind there is, ours first and in our order; then the unsupported; then all of them."""
+    """Our kinds in our order, all of them together, and what is of no kind that we support."""
+    unsupported = Q(state=Entity.State.UNSUPPORTED)
     rows = (
-        listed(filters, but=("kind", "type", "lifecycle"))
+        listed(filters, but=("kind", "state", "type", "lifecycle"))
         .values_list("kind")
-        .annotate(count=Count("pk"))
+        .annotate(count=Count("pk", filter=~unsupported), odd=Count("pk", filter=unsupported))
         .order_by("kind")
     )
-    counts = dict(rows)
-    counts.setdefault(DEFAULT_KIND, 0)
-    counts.setdefault(filters.kind, 0)
-    counts.pop(ANY_KIND, None)
-    ours = [kind for kind in KINDS if kind in counts]
-    others = sorted(set(counts) - KINDS.keys())
+    counts = {kind: count for kind, count, _ in rows if count}
+    odd = sum(row[2] for row in rows)
+    asked = filters.wants_unsupported
+    kinds = [kind for kind in KINDS if kind in counts or kind in (DEFAULT_KIND, filters.kind)]
     choices = [
-        Choice(kind, kind_label(kind), counts[kind], kind == filters.kind, _to(filters, kind))
-        for kind in [*ours, *others]
+        _kind_choice(filters, kind, KINDS[kind], counts.get(kind, 0), not asked) for kind in kinds
     ]
-    total = sum(counts[kind] for kind in ours)
-    everything = Choice(
-        ANY_KIND, "all kinds", total, filters.kind == ANY_KIND, _to(filters, ANY_KIND)
-    )
-    return [*choices, everything]
+    total = sum(counts.values())
+    choices.append(_kind_choice(filters, ANY_KIND, "all kinds", total, not asked))
+    if odd or asked:
+        query = filters.with_kind(ANY_KIND, UNSUPPORTED).query()
+        choices.append(Choice(UNSUPPORTED, "not supported", odd, asked, query))
+    return choices
 
 
-def kind_label(kind: str) -> str:
-    """Many of a kind, in words; an unsupported kind says so."""
-    return KINDS.get(kind, f"{kind} (not supported)")
+def _kind_choice(filters: Filters, kind: str, label: str, count: int, may: bool) -> Choice:
+    chosen = may and kind == filters.kind
+    return Choice(kind, label, count, chosen, filters.with_kind(kind).query())
 
 
 def value_facets(filters: Filters, expand: str = "") -> list[Facet]:
@@ -125,7 +125,7 @@ def chips(filters: Filters, names: Names) -> list[Chip]:
     if filters.system:
         found.append(Chip(f"System: {names[filters.system]}", filters.without("system").query()))
     if filters.state:
-        found.append(Chip("No longer in its source", filters.without("state").query()))
+        found.append(Chip(STATES[filters.state], filters.without("state").query()))
     for name, title in TITLES.items():
         for value in getattr(filters, name):
             words = names[value] if name == "owner" else value
@@ -148,7 +148,3 @@ def named(facets: list[Facet], names: Mapping[str, str]) -> list[Facet]:
         else facet
         for facet in facets
     ]
-
-
-def _to(filters: Filters, kind: str) -> str:
-    return filters.with_kind(kind).query()

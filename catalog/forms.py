@@ -21,6 +21,7 @@ KINDS = {
 }
 DEFAULT_KIND = "Component"
 ANY_KIND = "any"
+MISSING, UNSUPPORTED = "missing", "unsupported"  # as in Entity.State
 MULTIPLE = ("owner", "lifecycle", "type", "tag")
 MAX_VALUES = 20  # of one filter; more come from a broken link, not from a person
 
@@ -36,9 +37,9 @@ class FilterForm(forms.Form):
     kind = forms.CharField(max_length=63, required=False)
     system = forms.CharField(max_length=255, required=False)
     state = forms.ChoiceField(
-        choices=[("missing", "missing")],
+        choices=[(MISSING, MISSING), (UNSUPPORTED, UNSUPPORTED)],
         required=False,
-        error_messages={"invalid_choice": "The only state to filter by is “missing”."},
+        error_messages={"invalid_choice": "There is no state “%(value)s” to filter by."},
     )
 
 
@@ -74,6 +75,11 @@ class Filters:
             data[name] = str(value)
         return f"?{data.urlencode()}" if data else "?"
 
+    @property
+    def wants_unsupported(self) -> bool:
+        """Unsupported entities stand outside every list but the ones that ask for them."""
+        return self.state == UNSUPPORTED or self.kind not in (ANY_KIND, *KINDS)
+
     def without(self, name: str, value: str = "") -> "Filters":
         """These filters with one value taken away."""
         if name in MULTIPLE:
@@ -81,9 +87,9 @@ class Filters:
             return replace(self, **{name: kept})
         return replace(self, **{name: DEFAULT_KIND if name == "kind" else ""})
 
-    def with_kind(self, kind: str) -> "Filters":
-        """Another kind; types and lifecycles are another kind's words, so they go."""
-        return replace(self, kind=kind, type=(), lifecycle=())
+    def with_kind(self, kind: str, state: str = "") -> "Filters":
+        """Another kind; states, types and lifecycles are another kind's words, so they go."""
+        return replace(self, kind=kind, state=state, type=(), lifecycle=())
 
 
 def read_filters(data: QueryDict) -> tuple[Filters, list[str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from catalog.forms import ANY_KIND, KINDS, Filters
+from catalog.forms import ANY_KIND, Filters
 from catalog.models import Entity, Membership, Relation, SyncIssue, Tag, Team, TeamClosure
 from catalog.search import best_first, matching
 
@@ -52,8 +52,10 @@ def listed(filters: Filters, but: tuple[str, ...] = ()) -> QuerySet[Entity]:
     """The entities that the filters let through, leaving out the filters named in `but`."""
     found = Entity.objects.all()
     if "kind" not in but:
-        found = found.filter(_of_kind(filters.kind))
-    if filters.state:
+        found = found.filter(_supported(filters))
+        if filters.kind != ANY_KIND:
+            found = found.filter(kind=filters.kind)
+    if filters.state and "state" not in but:
         found = found.filter(state=filters.state)
     if filters.system:
         found = found.filter(system_ref=filters.system)
@@ -71,12 +73,9 @@ def rows(filters: Filters) -> QuerySet[Entity]:
     return best_first(listed(filters), filters.q).only(*ROW_FIELDS)
 
 
-def _of_kind(kind: str) -> Q:
-    if kind == ANY_KIND:
-        return ~Q(state=Entity.State.UNSUPPORTED)
-    if kind in KINDS:
-        return Q(kind=kind, state__in=[Entity.State.ACTIVE, Entity.State.MISSING])
-    return Q(kind=kind)
+def _supported(filters: Filters) -> Q:
+    unsupported = Q(state=Entity.State.UNSUPPORTED)
+    return unsupported if filters.wants_unsupported else ~unsupported
 
 
 # --- One entity ------------------------------------------------------------------------------

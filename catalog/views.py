@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from catalog.facets import chips, kind_choices, kind_label, named, value_facets
-from catalog.forms import ANY_KIND, KINDS, Filters, read_filters
+from catalog.facets import chips, kind_choices, named, value_facets
+from catalog.forms import ANY_KIND, KINDS, MISSING, Filters, read_filters
 from catalog.links import contact_of, links_of
 from catalog.models import Entity
 from catalog.queries import (
@@ -79,11 +79,10 @@ def _list_context(request: HttpRequest, filters: Filters) -> dict[str, Any]:
         "facets": named(facets, names),
         "chips": chips(filters, names),
         "names": names,
-        "supported": filters.kind in KINDS or filters.kind == ANY_KIND,
         "without_states": filters.kind in WITHOUT_BUILDS,
         "states_wanted": "states" in request.GET,
         "states_query": filters.query(page=page.number, states=1),
-        "missing_query": replace(filters, state=Entity.State.MISSING.value).query(),
+        "missing_query": replace(filters, state=MISSING).query(),
         "any_query": filters.with_kind(ANY_KIND).query(),
         "previous_query": filters.query(page=page.number - 1),
         "next_query": filters.query(page=page.number + 1),
@@ -91,7 +90,7 @@ def _list_context(request: HttpRequest, filters: Filters) -> dict[str, Any]:
 
 
 def _count_words(count: int, kind: str) -> str:
-    words = "entities" if kind == ANY_KIND else kind_label(kind)
+    words = "entities" if kind == ANY_KIND else KINDS.get(kind, f"of kind {kind}")
     if count == 1:
         words = "entity" if kind == ANY_KIND else words.removesuffix("s")
     return f"{count} {words}"
