@@ -15,7 +15,7 @@ from catalog.rules.envelope import check_envelope, check_policy
 from catalog.rules.kinds import KINDS
 from catalog.rules.placeholders import Placeholders, ReadError
 from catalog.rules.related import related
-from catalog.rules.shapes import Path, what
+from catalog.rules.shapes import Path, quoted, what
 from catalog.rules.twins import case_twins
 
 # Where an error arises, in the order in which Backstage meets them. "read" is not found here: it
@@ -33,6 +33,9 @@ STAGES = (
 )
 # These belong to the file, of which Backstage then takes nothing; the later ones to one entity.
 FILE_STAGES = frozenset({"parse", "envelope", "rules"})
+
+# Of one document; whoever wrote it needs no more, and the database neither.
+MAX_PROBLEMS = 50
 
 __all__ = [
     "FILE_STAGES",
@@ -129,16 +132,15 @@ def parse(
     that this place may hold (Backstage's catalog rules), compared without regard to case; None
     allows every kind. Never raises for what the data hold.
     """
+    allowed = None if allowed_kinds is None else {kind.lower() for kind in allowed_kinds}
     try:
-        documents = list(yaml12.load(data))
+        results = [
+            _Document(document, read, allowed).result()
+            for document in yaml12.load(data)
+            if document.error or document.value is not None
+        ]
     except yaml12.YamlError as error:
         return [DocumentResult(0, error.line, problems=(_problem(error),))]
-    allowed = None if allowed_kinds is None else {kind.lower() for kind in allowed_kinds}
-    results = [
-        _Document(document, read, allowed).result()
-        for document in documents
-        if document.error or document.value is not None
-    ]
     return _without_repeats(results)
 
 
@@ -180,7 +182,9 @@ class _Document:
         kind = root["kind"]
         if self.allowed is not None and kind.lower() not in self.allowed:
             names = ", ".join(sorted(self.allowed))
-            self._fail("rules", ("kind",), f'The kind "{kind}" is not allowed here, only {names}.')
+            self._fail(
+                "rules", ("kind",), f"The kind {quoted(kind)} is not allowed here, only {names}."
+            )
             return None
         if self.source.cycle:
             message = "An alias stands inside its own anchor: data without end; write it out."
@@ -262,11 +266,11 @@ class _Document:
         if kind in KINDS:
             path = ("apiVersion",)
             wanted = " or ".join(KINDS[kind].api_versions)
-            message = f'There is no {kind} of apiVersion "{version}"; write {wanted}.'
+            message = f"There is no {kind} of apiVersion {quoted(version)}; write {wanted}."
         else:
             near = next((name for name in KINDS if name.lower() == kind.lower()), "")
             hint = f'write "{near}"' if near else f"known are {', '.join(KINDS)}"
-            message = f'The kind "{kind}" is not known; {hint}.'
+            message = f"The kind {quoted(kind)} is not known; {hint}."
         self.problems.append(Problem("kind", message, *self._place(path)))
 
     def _finished(self, root: yaml12.Mapping, descriptor: Descriptor | None) -> DocumentResult:
@@ -287,7 +291,11 @@ class _Document:
 
     def _fail(self, stage: str, path: Path, message: str) -> None:
         self.failed = True
-        self.problems.append(Problem(stage, message, *self._place(path)))
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Problem(stage, message, *self._place(path)))
+        elif len(self.problems) == MAX_PROBLEMS:
+            message = f"There are more than {MAX_PROBLEMS} problems; mend these first."
+            self.problems.append(Problem(stage, message, *self._place(path)))
 
     def _place(self, path: Path) -> yaml12.Place:
         return yaml12.place_of(self.source.value, path)

@@ -51,9 +51,10 @@ def parse_ref(
         kind, rest = default_kind, head
     namespace, name = (rest, tail) if slash else (default_namespace, rest)
     if not name or (slash and not namespace) or (colon and not kind):
-        raise RefError(f'"{text}" has an empty part; write {FORM}.')
+        raise RefError(f'"{text[:80]}" has an empty part; write {FORM}.')
     if not kind:
-        raise RefError(f'"{text}" does not say its kind; write for example "component:{text}".')
+        example = f"component:{text[:80]}"
+        raise RefError(f'"{text[:80]}" does not say its kind; write for example "{example}".')
     return EntityRef(kind, namespace or DEFAULT_NAMESPACE, name)
 
 

@@ -10,7 +10,18 @@ from typing import Any
 
 import ada_url
 
-from catalog.rules.shapes import Path, Report, any_text, list_of, mapping, shown, text, what
+from catalog.rules.shapes import (
+    Path,
+    Report,
+    any_text,
+    clip,
+    list_of,
+    mapping,
+    quoted,
+    shown,
+    text,
+    what,
+)
 
 ROOT_FIELDS = ("apiVersion", "kind", "metadata", "spec")
 
@@ -89,7 +100,7 @@ def check_policy(document: dict[str, Any], report: Report) -> None:
     for name in document:
         if name not in ROOT_FIELDS:
             known = ", ".join(ROOT_FIELDS)
-            report((name,), f'"{name}" has no place here; an entity has {known}.')
+            report((name,), f"{quoted(name)} has no place here; an entity has {known}.")
     if "spec" in document:
         mapping()(document["spec"], ("spec",), report)
     metadata = document["metadata"]
@@ -103,18 +114,18 @@ def check_policy(document: dict[str, Any], report: Report) -> None:
 def _check_identity(document: dict[str, Any], metadata: dict[str, Any], report: Report) -> None:
     if not _prefixed(document["apiVersion"], is_version):
         form = 'an optional lower-case prefix and "/", then letters and digits'
-        message = f'apiVersion "{document["apiVersion"]}" is not valid; write {form}.'
+        message = f"apiVersion {quoted(document['apiVersion'])} is not valid; write {form}."
         report(("apiVersion",), message)
     if not is_kind(document["kind"]):
         form = "1 to 63 letters and digits, a letter first"
-        report(("kind",), f'kind "{document["kind"]}" is not valid; write {form}.')
+        report(("kind",), f"kind {quoted(document['kind'])} is not valid; write {form}.")
     if not is_name(metadata["name"]):
         path = ("metadata", "name")
-        report(path, f'metadata.name "{metadata["name"]}" is not valid; write {NAME_FORM}.')
+        report(path, f"metadata.name {quoted(metadata['name'])} is not valid; write {NAME_FORM}.")
     namespace = metadata.get("namespace")
     if namespace is not None and not is_label(namespace):
         path = ("metadata", "namespace")
-        report(path, f'metadata.namespace "{namespace}" is not valid; write {LABEL_FORM}.')
+        report(path, f"metadata.namespace {quoted(namespace)} is not valid; write {LABEL_FORM}.")
 
 
 def _check_keys(metadata: dict[str, Any], report: Report) -> None:
@@ -126,16 +137,19 @@ def _check_keys(metadata: dict[str, Any], report: Report) -> None:
             path: Path = ("metadata", group, key)
             if not is_key(key):
                 form = f"[prefix/]name, the prefix a lower-case domain, the name {NAME_FORM}"
-                report(path, f'"{key}" is not a valid key of {group}; write {form}.')
+                report(path, f"{quoted(key)} is not a valid key of {group}; write {form}.")
             if group == "labels" and isinstance(value, str) and value and not is_name(value):
-                report(path, f'The value "{value}" of label {key} is not valid; write {NAME_FORM}.')
+                message = f"The value {quoted(value)} of label {clip(key)} is not valid; write "
+                report(path, f"{message}{NAME_FORM}.")
 
 
 def _check_tags(tags: Any, report: Report) -> None:
     for index, tag in enumerate(tags if isinstance(tags, list) else ()):
         if isinstance(tag, str) and tag and not is_tag(tag):
             form = "1 to 63 of a-z, 0-9, : + #, and single - between them (no dots, no capitals)"
-            report(("metadata", "tags", index), f'The tag "{tag}" is not valid; write {form}.')
+            report(
+                ("metadata", "tags", index), f"The tag {quoted(tag)} is not valid; write {form}."
+            )
 
 
 def _check_links(links: Any, report: Report) -> None:
@@ -147,7 +161,7 @@ def _check_links(links: Any, report: Report) -> None:
         # The very parser of Node.js, and so of Backstage.
         if isinstance(url, str) and url and not ada_url.check_url(url):
             form = "an absolute one such as https://example.com/page"
-            report((*path, "url"), f'The link "{url}" is not a URL; write {form}.')
+            report((*path, "url"), f'The link "{clip(url)}" is not a URL; write {form}.')
         for name in ("title", "icon"):
             value = link.get(name)
             if isinstance(value, str) and value and _BLANK.fullmatch(value):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from catalog import yaml12
-from catalog.rules.shapes import Path, Report
+from catalog.rules.shapes import Path, Report, clip
 
 Read = Callable[[str], bytes]
 Resolver = Callable[[str], Any]
@@ -103,9 +103,9 @@ class Placeholders:
             text = read(argument).decode(errors="replace")
             return self._literal(resolver(text), place)
         except ReadError as error:
-            self.report(place, f'{place[-1]} could not read "{argument}": {error}')
+            self.report(place, f'{place[-1]} could not read "{clip(argument)}": {error}')
         except (ValueError, RecursionError) as error:
-            self.report(place, f'{place[-1]} could not understand "{argument}": {error}')
+            self.report(place, f'{place[-1]} could not understand "{clip(argument)}": {error}')
         return None
 
     def _literal(self, value: Any, path: Path, depth: int = 0) -> Any:

@@ -22,7 +22,24 @@ def shown(path: Path) -> str:
             text += f"[{part}]"
         else:
             text += f".{part}" if text else part
-    return text
+    return clip(text, 200)
+
+
+def clip(text: str, limit: int = 80) -> str:
+    """A value for a message: in one line, what can't be seen written out, and not too long."""
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+def quoted(text: str) -> str:
+    """A value that should be plain ASCII, in quotes; look-alike characters are named."""
+    odd = next((character for character in text if not character.isascii()), "")
+    return f'"{clip(text)}"' + (f" (with U+{ord(odd):04X})" if odd else "")
 
 
 def what(value: Any) -> str:

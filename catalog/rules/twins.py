@@ -6,7 +6,7 @@ step of processing fail, unseen (catalog-backend 4.0, buildEntitySearch).
 
 from typing import Any
 
-from catalog.rules.shapes import Path, Report
+from catalog.rules.shapes import Path, Report, clip
 
 # Backstage indexes these itself instead of finding them in the document.
 _SPECIAL = ("metadata.name", "metadata.namespace", "metadata.uid")
@@ -32,8 +32,8 @@ def case_twins(document: dict[str, Any], report: Report) -> None:
     for key, path in found:
         other = spelling.setdefault(key.lower(), key)
         if other != key:
-            message = f'"{key}" and "{other}" differ only by upper and lower case; rename one.'
-            report(path, message)
+            pair = f'"{clip(key)}" and "{clip(other)}"'
+            report(path, f"{pair} differ only by upper and lower case; rename one.")
 
 
 def _collect(

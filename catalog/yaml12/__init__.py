@@ -17,9 +17,12 @@ from catalog.yaml12.compose import MAX_DEPTH, Composer
 from catalog.yaml12.nodes import Mapping, Place, Sequence, place_of
 from catalog.yaml12.stream import MAX_BYTES, YamlError, decode, segments
 
+MAX_DOCUMENTS = 50_000
+
 __all__ = [
     "MAX_BYTES",
     "MAX_DEPTH",
+    "MAX_DOCUMENTS",
     "Document",
     "Mapping",
     "Place",
@@ -50,11 +53,18 @@ def load(data: bytes) -> Iterator[Document]:
     """
     text, bad_lines = decode(data)
     for index, segment in enumerate(segments(text)):
+        if index == MAX_DOCUMENTS:
+            message = f"The file has more than {MAX_DOCUMENTS:,} documents; the rest is not read."
+            yield Document(index, segment.line, error=YamlError(message, segment.line))
+            return
         error = segment.error or next(
             (bad for bad in bad_lines if segment.first_line <= bad.line <= segment.last_line), None
         )
         if error:
             yield Document(index, segment.line, error=error)
+            continue
+        if segment.empty:
+            yield Document(index, segment.line)
             continue
         composer = Composer(segment)
         try:

@@ -208,7 +208,7 @@ class Composer:
         if ident in frame.idents:
             first = frame.collection.keys_at[frame.key]  # type: ignore[union-attr]
             raise YamlError(
-                f'"{frame.key}" is given twice in this mapping (first in line {first[0]}); '
+                f'"{frame.key[:80]}" is given twice in this mapping (first in line {first[0]}); '
                 "keep one of them.",
                 *place,
             )

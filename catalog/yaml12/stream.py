@@ -46,6 +46,7 @@ class Segment:
     line: int  # where the document's own content starts
     version: str = "1.2"
     shielded: bool = False
+    empty: bool = False
     error: YamlError | None = None
 
 
@@ -155,6 +156,7 @@ class _Stream:
             line=line,
             version=self.version,
             shielded=self.shielded,
+            empty=not content and not self.text[body:end].strip(" \t\r\n"),
             error=error,
         )
 
