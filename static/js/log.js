@@ -5,7 +5,7 @@
   if (!log || !button) return;
 
   const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  const moving = () => document.getElementById("log-more") !== null;
+  const moving = () => document.getElementById("build-log-more") !== null;
   let following = moving() && !location.hash;
 
   const show = () => {

@@ -138,13 +138,13 @@ def test_build_detail_shows_steps_and_the_log(client, ana, live, sandbox):
 def test_build_log_is_followed_from_where_the_reader_stands(client, ana, live, sandbox):
     sandbox.advance(60)
     first = get(client, "build_detail", live.pk).content.decode()
-    assert "log-more" in first
+    assert "build-log-more" in first
     sandbox.buildkite.finish("acme/shop", live.number)
     builds.refresh(live.pipeline_id)
     cache.clear()
     rest = get(client, "build_log", live.pk).content.decode()
     assert 'id="L1"' in rest
-    assert "log-more" not in rest
+    assert "build-log-more" not in rest
 
 
 def test_build_detail_says_when_the_server_does_not_answer(client, ana, live, sandbox):
