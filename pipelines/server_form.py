@@ -1,0 +1,76 @@
+"""The form of a server: what is wrong is said in a sentence before anything is asked or stored."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from pipelines import claims
+from pipelines.models import Server
+from pipelines.providers import PROVIDERS
+from pipelines.providers.base import ProviderError
+from pipelines.servers import client_for
+
+SCHEMES = ("env:", "file:")
+
+
+class ServerForm(forms.ModelForm):
+    """Refuses what could never work, and a secret where its reference belongs."""
+
+    provider = forms.ChoiceField(choices=lambda: [(p.slug, p.label) for p in PROVIDERS.values()])
+
+    base_url = forms.URLField(
+        label="Base URL", assume_scheme="https", widget=forms.URLInput(attrs={"size": 60})
+    )
+
+    class Meta:
+        model = Server
+        fields = ["name", "slug", "provider", "base_url", "credential_ref", "options", "claims"]
+        fields += ["enabled"]
+        widgets = {
+            "credential_ref": forms.TextInput(attrs={"size": 60, "autocomplete": "off"}),
+            "options": forms.Textarea(attrs={"rows": 4, "cols": 80}),
+            "claims": forms.Textarea(attrs={"rows": 6, "cols": 80}),
+        }
+
+    def clean_base_url(self) -> str:
+        url = str(self.cleaned_data["base_url"]).strip().rstrip("/")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise ValidationError("The base URL begins with https:// or http://.")
+        if "@" in parts.netloc:
+            raise ValidationError("Leave user name and password out; name a credential instead.")
+        if parts.query or parts.fragment:
+            raise ValidationError("The base URL has no part after ? or #.")
+        return url
+
+    def clean_credential_ref(self) -> str:
+        reference = str(self.cleaned_data["credential_ref"]).strip()
+        if not reference.startswith(SCHEMES):
+            # Not repeated: someone may have pasted the secret itself.
+            raise ValidationError(
+                "Name where the secret is kept, “env:NAME” or “file:name”, not the secret itself."
+            )
+        return reference
+
+    def clean_options(self) -> dict[str, Any]:
+        options = self.cleaned_data["options"] or {}
+        if not isinstance(options, dict):
+            raise ValidationError('Options are an object, for example {"folders": ["payments"]}.')
+        return options
+
+    def clean_claims(self) -> list[Any]:
+        given = self.cleaned_data["claims"] or []
+        problems = claims.problems(given)
+        if problems:
+            raise ValidationError([ValidationError(sentence) for sentence in problems])
+        return list(given)
+
+    def warning(self, server: Server) -> str:
+        """What would keep a saved server from working, "" when a client can be made of it."""
+        try:
+            client_for(server)
+        except ProviderError as error:
+            return str(error)
+        return ""
