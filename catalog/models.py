@@ -18,7 +18,9 @@ class Source(models.Model):
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=20, choices=Kind.choices)
     target = models.CharField(
-        max_length=500, help_text="A path below CATALOG_PATHS, or the URL of a descriptor."
+        max_length=500,
+        help_text="Below CATALOG_PATHS: a file, a folder (every catalog-info.yaml or .yml in it is "
+        "read) or a pattern such as org/**/*.yaml. Or the URL of a descriptor.",
     )
     credential_ref = models.CharField(
         max_length=200,

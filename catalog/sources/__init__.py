@@ -1,5 +1,7 @@
 """Where descriptor text comes from; one reader a kind of source."""
 
+from functools import lru_cache
+
 from django.conf import settings
 
 from catalog.sources.base import Gone, Listing, Reader, SourceFailed
@@ -37,3 +39,9 @@ def url_reader(target: str, credential_ref: str = "") -> UrlReader:
     except CredentialError as error:
         raise SourceFailed(str(error)) from None
     return UrlReader(target, client, secret)
+
+
+@lru_cache(maxsize=4)
+def _client(allow: tuple[str, ...], ca_bundle: str) -> HttpClient:
+    """Shared, so that a source of many files keeps its connection."""
+    return HttpClient(allow=allow, timeout=TIMEOUT, deadline=DEADLINE, ca_bundle=ca_bundle)
