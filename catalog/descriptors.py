@@ -15,7 +15,7 @@ from catalog.rules.envelope import check_envelope, check_policy
 from catalog.rules.kinds import KINDS
 from catalog.rules.placeholders import Placeholders, ReadError
 from catalog.rules.related import related
-from catalog.rules.shapes import Path, quoted, what
+from catalog.rules.shapes import Path, clip, quoted, what
 from catalog.rules.twins import case_twins
 
 # Where an error arises, in the order in which Backstage meets them. "read" is not found here: it
@@ -36,6 +36,7 @@ FILE_STAGES = frozenset({"parse", "envelope", "rules"})
 
 # Of one document; whoever wrote it needs no more, and the database neither.
 MAX_PROBLEMS = 50
+MAX_REF = 3 * 63 + 2
 
 __all__ = [
     "FILE_STAGES",
@@ -274,14 +275,12 @@ class _Document:
         self.problems.append(Problem("kind", message, *self._place(path)))
 
     def _finished(self, root: yaml12.Mapping, descriptor: Descriptor | None) -> DocumentResult:
-        kind = root.get("kind")
-        kind = kind if isinstance(kind, str) else ""
         named = descriptor or not any(problem.stage == "envelope" for problem in self.problems)
         return DocumentResult(
             index=self.source.index,
             line=self.source.line,
-            kind=kind,
-            ref=str(_ref(root)) if named else "",
+            kind=_fit(root.get("kind")),
+            ref=_fit(str(_ref(root))) if named else "",
             descriptor=descriptor,
             problems=tuple(self.problems),
         )
@@ -292,13 +291,20 @@ class _Document:
     def _fail(self, stage: str, path: Path, message: str) -> None:
         self.failed = True
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(stage, message, *self._place(path)))
+            # Others' sentences may quote what they were asked for.
+            self.problems.append(Problem(stage, clip(message, 1000), *self._place(path)))
         elif len(self.problems) == MAX_PROBLEMS:
             message = f"There are more than {MAX_PROBLEMS} problems; mend these first."
             self.problems.append(Problem(stage, message, *self._place(path)))
 
     def _place(self, path: Path) -> yaml12.Place:
         return yaml12.place_of(self.source.value, path)
+
+
+def _fit(word: Any) -> str:
+    """A kind or a ref that may be none, for people and for the database; empty if it is no use."""
+    usable = isinstance(word, str) and len(word) <= MAX_REF and word.isprintable()
+    return str(word) if usable else ""
 
 
 def _ref(document: dict[str, Any]) -> EntityRef:

@@ -48,8 +48,17 @@ def _sexagesimal(text: str) -> int | float:
     return -total if text.startswith("-") else total
 
 
-def _octal_11(text: str) -> int | float:
-    return _int(_plain(text), 8)
+def _based(text: str, base: int) -> int | float:
+    """A whole number of YAML 1.1 that says its base, as 0b101, 017 or -0x1F."""
+    digits = _plain(text).lstrip("+-").removeprefix("0b").removeprefix("0x")
+    return _int(("-" if text.startswith("-") else "") + digits, base) if digits else math.nan
+
+
+def _underscored(text: str) -> float:
+    try:
+        return _float(_plain(text))
+    except ValueError:  # "." and "e5" fit the pattern; JavaScript makes NaN of them
+        return math.nan
 
 
 def _resolvers(*rows: tuple[str, str, Callable[[str], Any]]) -> tuple[Resolver, ...]:
@@ -97,27 +106,19 @@ YAML_11 = _resolvers(
     _NULL,
     ("Y|y|[Yy]es|YES|[Tt]rue|TRUE|[Oo]n|ON", "bool", lambda text: True),
     ("N|n|[Nn]o|NO|[Ff]alse|FALSE|[Oo]ff|OFF", "bool", lambda text: False),
-    ("[-+]?0b[01][01_]*", "int", lambda text: _int(_plain(text).replace("0b", ""), 2)),
-    ("[-+]?0[0-7_]+", "int", _octal_11),
+    ("[-+]?0b[01_]+", "int", lambda text: _based(text, 2)),
+    ("[-+]?0[0-7_]+", "int", lambda text: _based(text, 8)),
     ("[-+]?[0-9][0-9_]*", "int", lambda text: _int(_plain(text))),
-    (
-        "[-+]?0x[0-9a-fA-F][0-9a-fA-F_]*",
-        "int",
-        lambda text: _int(_plain(text).replace("0x", ""), 16),
-    ),
+    ("[-+]?0x[0-9a-fA-F_]+", "int", lambda text: _based(text, 16)),
     _SPECIAL,
-    (
-        r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)[eE][-+]?[0-9]+",
-        "float",
-        lambda text: _float(_plain(text)),
-    ),
-    (r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)", "float", lambda t: _float(_plain(t))),
+    (r"[-+]?(?:[0-9][0-9_]*)?(?:\.[0-9_]*)?[eE][-+]?[0-9]+", "float", _underscored),
+    (r"[-+]?(?:[0-9][0-9_]*)?\.[0-9_]*", "float", _underscored),
     (r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+", "int", _sexagesimal),
     (r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*", "float", _sexagesimal),
     (_DATE.pattern, "timestamp", _timestamp),
 )
 # Nothing else than these can begin a plain scalar that is not a string: a quick way out.
-_FIRST = {"1.2": frozenset("~nNtTfF+-.0123456789"), "1.1": frozenset("~nNtTfF+-.0123456789yYoO")}
+_FIRST = {"1.2": frozenset("~nNtTfF+-.0123456789"), "1.1": frozenset("~nNtTfF+-.0123456789yYoOeE")}
 _SCHEMAS = {"1.2": CORE, "1.1": YAML_11}
 
 

@@ -30,8 +30,9 @@ class YamlError(Exception):
     """What is wrong in a YAML text, as a sentence for its author; line and column are 1-based."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
-        super().__init__(message)
-        self.message = message
+        # A message may quote the file, and has to be stored and printed.
+        self.message = message.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+        super().__init__(self.message)
         self.line = line
         self.column = column
 

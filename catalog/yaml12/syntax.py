@@ -4,6 +4,7 @@ from typing import Any
 
 from catalog.yaml12.stream import Segment, YamlError
 
+_TAB = "A tab stands where only spaces may indent; replace it by spaces."
 # A part of libyaml's words, and ours. The first that fits is taken.
 _WORDS = (
     (
@@ -11,11 +12,7 @@ _WORDS = (
         'There is a ": " inside a value without quotes, or the line is indented wrongly; '
         "put the value in quotes, or align the line with its neighbours.",
     ),
-    ("found character '\\t'", "A tab stands where only spaces may indent; replace it by spaces."),
-    (
-        "found a tab character",
-        "A tab stands where only spaces may indent; replace it by spaces.",
-    ),
+    ("found a tab character", _TAB),
     (
         "cannot start any token",
         "A value can't start with this character without quotes; put the value in quotes.",
@@ -51,6 +48,8 @@ def syntax_error(error: Any, segment: Segment) -> YamlError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     words = next((ours for theirs, ours in _WORDS if theirs in problem), "")
+    if mark and segment.text[mark.index : mark.index + 1] == "\t":
+        words = _TAB
     message = words or f"YAML can't be read here: {problem}."
     if "never closed" in message and getattr(error, "context_mark", None):
         mark = error.context_mark
