@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from catalog import relations, teams
+from catalog import ownership, relations, teams
 from catalog.models import Entity, Source, Tag
 from catalog.reading import CONFLICT_STAGE, Found, Issue, Reading
 from catalog.relations import BATCH, batches
@@ -27,6 +27,8 @@ _COMPARED = (
     "document_index",
     "line",
     "annotation_lines",
+    "owner_ref",
+    "system_ref",
 )
 
 
@@ -67,24 +69,30 @@ def apply(
     }
     retire({held: reason for held, reason in absent.items() if reason}, applied, now)
     teams.rebuild()
+    written = [(known[row.entity.ref], row.entity) for row in rows if row.entity.ref in known]
+    ownership.record_changes(source, written)
     return applied
 
 
 def retire(absent: dict[Entity, str], applied: Applied, now: datetime) -> None:
     """Marks the absent entities with when and why, and removes those marked long enough ago."""
-    grace = timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS)
     marked = []
     for entity, reason in absent.items():
         if entity.state != _MISSING:
             entity.state, entity.gone_at, entity.reason = _MISSING, now, _short(reason)
             marked.append(entity)
-        elif entity.gone_at is None or entity.gone_at <= now - grace:
+        elif entity.gone_at is None or entity.gone_at <= now - grace():
             applied.removed.add(entity.pk)
     applied.missing |= {entity.pk for entity in marked}
     Entity.objects.bulk_update(marked, ["state", "gone_at", "reason"], batch_size=BATCH)
     relations.forget(applied.removed)
     for batch in batches(applied.removed):
         Entity.objects.filter(pk__in=batch).delete()
+
+
+def grace() -> timedelta:
+    """How long what is marked as missing stays."""
+    return timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS)
 
 
 def _short(reason: str) -> str:

@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from catalog import runs, teams
-from catalog.apply import Applied, apply, retire
+from catalog.apply import Applied, apply, grace, retire
 from catalog.locations import read_source
 from catalog.lock import catalog_lock
 from catalog.models import Entity, Source, SyncIssue, SyncRun
@@ -51,17 +52,17 @@ def run(run_id: int, progress: Progress = lambda phase, done, total: None) -> Sy
 
 def retire_orphans() -> None:
     """Entities whose source was deleted go the same way as those that left theirs."""
+    now = timezone.now()
     orphans = Entity.objects.filter(source=None).only("state", "gone_at", "reason")
-    if not orphans.exists():
+    due = orphans.filter(~Q(state=Entity.State.MISSING) | Q(gone_at__lte=now - grace()))
+    if not due.exists():
         return
     applied = Applied()
     with catalog_lock():
         reason = "Its source was deleted from Stagedoor."
-        retire(dict.fromkeys(orphans, reason), applied, timezone.now())
-        if applied.touched:
-            teams.rebuild()
-    if applied.touched:
-        hooks.catalog_changed.call(applied.touched)
+        retire(dict.fromkeys(due, reason), applied, now)
+        teams.rebuild()
+    hooks.catalog_changed.call(applied.touched)
 
 
 def _attempt(claim: Claim, progress: Progress) -> set[int]:

@@ -20,6 +20,7 @@ FILE_NAMES = ("catalog-info.yaml", "catalog-info.yml")
 SKIPPED_FOLDERS = frozenset({".git", "node_modules"})
 MAX_DEPTH = 32
 MAX_WALKED = 200_000
+SHOWN_NAME = 200
 
 
 class PathReader:
@@ -210,6 +211,7 @@ def _storable(name: str) -> bool:
 
 
 def _read_error(location: str, error: Exception) -> ReadError:
+    location = location if len(location) <= SHOWN_NAME else f"{location[:SHOWN_NAME]}…"
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return Gone(f"There is no file {location}.")
     return ReadError(f"{location} can't be read: {_reason(error)}")
