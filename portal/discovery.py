@@ -161,4 +161,5 @@ def _client(allow: tuple[str, ...], issuer_host: str) -> HttpClient:
         timeout=(settings.OIDC_TIMEOUT, settings.OIDC_TIMEOUT),
         deadline=3 * settings.OIDC_TIMEOUT,
         max_bytes=MAX_BYTES,
+        ca_bundle=settings.OUTGOING_CA_BUNDLE,
     )

@@ -17,6 +17,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
+from portal.models import AuditEvent
 from tests.plugins.ports import free_port
 from tests.portal.oidc.provider import CLIENT_ID, CLIENT_SECRET
 
@@ -111,6 +112,18 @@ def test_the_code_flow_signs_in_with_claims_from_userinfo(client):
     assert (user.username, user.email) == ("mara", "mara@example.com")
     groups = sorted(user.groups.values_list("name", flat=True))
     assert groups == ["idp:payments", "idp:payments-deployers"]
+
+
+def test_a_stolen_code_is_useless_without_its_verifier(client):
+    """PKCE: the thief's browser sends its own verifier, and the provider refuses the code."""
+    stolen = code_in(at_the_provider(Client(), requests.Session()))
+    answer = at_the_provider(client, requests.Session())
+    assert client.get(answer.replace(code_in(answer), stolen))["Location"] == "/signin/failed/"
+    assert AuditEvent.objects.get().data["code"] == "code_refused"
+
+
+def code_in(url: str) -> str:
+    return re.search(r"[?&]code=([^&]+)", url)[1]
 
 
 def test_a_session_is_renewed_without_the_person_and_ends_with_the_providers(client):
