@@ -25,6 +25,7 @@ SELECTIONS = {
     "postgres": "not broker and not e2e and not node",
     "broker": "broker",
 }
+CLOSING = re.compile(r"\d+ \w+.* in [\d.]+s")
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
 
@@ -54,7 +55,7 @@ def run_pass(name: str, arguments: list[str]) -> tuple[int, dict[str, int]]:
         last = ""
         for line in process.stdout or ():
             print(line, end="", flush=True)
-            last = line
+            last = line if CLOSING.search(line) else last
         status = process.wait()
     counts: dict[str, int] = {}
     for number, word in COUNT.findall(last):
