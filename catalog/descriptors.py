@@ -171,7 +171,8 @@ class _Document:
             return DocumentResult(source.index, source.line, problems=tuple(self.problems))
         root = source.value
         if not isinstance(root, yaml12.Mapping):
-            self._fail("parse", (), f"A document must be a mapping, but this is {what(root)}.")
+            message = f"A document must be a mapping (key: value), but this is {what(root)}."
+            self.problems.append(Problem("parse", message, source.line))
             return DocumentResult(source.index, source.line, problems=tuple(self.problems))
         check_envelope(root, self._reporter("envelope"))
         if self.failed:
