@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from celery import shared_task
 from django.utils import timezone
 
-from pipelines import builds, discovery, linking, outbox
+from pipelines import builds, discovery, linking, outbox, schedule
 from pipelines import dispatch as dispatching
 from pipelines import reconcile as reconciling
-from portal.health import touch
 
 # How much one tick offers; what is left over is due at the next one.
 MAX_SEND = 50
@@ -23,6 +22,8 @@ MAX_REFRESH = 20
 def tick() -> None:
     """Offers all that is due; every function that a task calls claims its row first."""
     now = timezone.now()
+    if not schedule.take_turn(now):
+        return
     outbox.expire_leases(now)
     for pk in outbox.due_to_send(now, MAX_SEND):
         dispatch.delay(pk)
@@ -32,7 +33,6 @@ def tick() -> None:
         discover.delay(pk)
     for pk in builds.due(now, MAX_REFRESH):
         refresh.delay(pk)
-    touch("pipelines-tick")
 
 
 @shared_task

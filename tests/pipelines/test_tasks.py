@@ -49,21 +49,36 @@ def ask(link):
     ).trigger
 
 
+def tick():
+    """As beat sends it, a period after the last."""
+    Heartbeat.objects.all().delete()
+    tasks.tick.delay()
+
+
 def state_of(trigger):
     return Trigger.objects.values_list("state", flat=True).get(pk=trigger.pk)
 
 
 def test_a_tick_sends_what_no_message_told_of(link):
     trigger = ask(link)
-    tasks.tick()
+    tick()
     assert state_of(trigger) == "linked"
-    assert Heartbeat.objects.filter(name="pipelines-tick").exists()
+
+
+def test_of_many_ticks_that_waited_one_offers(link, sandbox):
+    tick()
+    trigger = ask(link)
+    tasks.tick.delay()
+    assert state_of(trigger) == "queued"
+    Heartbeat.objects.update(seen_at=timezone.now() - timedelta(seconds=60))
+    tasks.tick.delay()
+    assert state_of(trigger) == "linked"
 
 
 def test_a_tick_takes_up_what_a_dead_worker_left(link, sandbox):
     trigger = ask(link)
     Trigger.objects.update(state="dispatching", attempt=1, claimed_until=timezone.now())
-    tasks.tick()
+    tick()
     assert state_of(trigger) == "uncertain"
     assert sandbox.accepted() == []
 
@@ -71,18 +86,18 @@ def test_a_tick_takes_up_what_a_dead_worker_left(link, sandbox):
 def test_a_tick_reads_pipelines_and_builds_that_are_due(link):
     Pipeline.objects.all().delete()
     Server.objects.update(pipelines_read_at=None)
-    tasks.tick()
+    tick()
     assert Pipeline.objects.get().external_id == "acme/shop"
     assert PipelineLink.objects.get().entity.name == "shop"
     assert Pipeline.objects.get().builds_read_at
 
 
 def test_a_tick_leaves_alone_what_is_not_due(link, sandbox):
-    tasks.tick()
+    tick()
     asked = len(sandbox.requests())
     trigger = ask(link)
     Trigger.objects.update(not_before=timezone.now() + timedelta(seconds=30))
-    tasks.tick()
+    tick()
     assert state_of(trigger) == "queued"
     assert len(sandbox.requests()) == asked
 
