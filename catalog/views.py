@@ -178,7 +178,9 @@ def entity_raw(request: HttpRequest, namespace: str, kind: str, name: str) -> Ht
 def _entity(request: HttpRequest, namespace: str, kind: str, name: str) -> Entity:
     """The entity, where the person may see it; Http404 with a sentence, or Denied."""
     ref = f"{kind}:{namespace}/{name}".lower()
-    entity = Entity.objects.filter(ref=ref).select_related("source").first()
+    # PostgreSQL refuses to compare with a NUL, which an address may hold.
+    found = Entity.objects.filter(ref=ref).select_related("source")
+    entity = found.first() if "\x00" not in ref else None
     if entity is None:
         raise Http404(
             f"The catalog has no {kind} called {name} in the namespace {namespace}. "

@@ -129,7 +129,7 @@ def test_entity_list_says_what_left_its_source(viewer, shop, tree):
 def test_entity_list_answers_htmx_with_the_table_and_the_facets_only(viewer, shop):
     response = viewer.get(f"{LIST}?tag=go&q=", **HTMX)
     text = response.content.decode()
-    assert text.lstrip().startswith('<div id="entity-table">') or "<html" not in text
+    assert text.lstrip().startswith('<div id="entity-table">')
     assert 'id="entity-facets" hx-swap-oob="true"' in text
     assert names(text) == ["ledger", "Pay API"]
     assert response["HX-Push-Url"] == "/catalog/?tag=go"
@@ -299,6 +299,10 @@ def test_service_detail_asks_the_same_number_of_queries_however_many_relations(v
 def test_service_detail_of_an_unknown_name_says_so(viewer, shop):
     text = page(viewer, "/catalog/default/component/nope/", status=404)
     assert "The catalog has no component called nope in the namespace default." in text
+
+
+def test_service_detail_of_an_impossible_name_is_not_found(viewer, db):
+    page(viewer, "/catalog/default/component/a%00b/", status=404)
 
 
 def test_service_detail_is_refused_where_the_role_covers_other_services(viewer, shop, settings):
