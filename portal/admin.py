@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.safestring import SafeString
 
 from portal import user_admin  # noqa: F401  registers people, groups and identities
@@ -77,15 +78,19 @@ class ActionFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    list_display = ["at", "outcome", "actor", "action_label", "target", "reason"]
+    list_display = ["when", "outcome", "actor", "action_label", "target", "reason"]
     list_filter = ["outcome", "at", ActionFilter]
     search_fields = ["actor", "target", "reason", "request_id", "rule"]
     search_help_text = "Person, target, reason, rule or reference"
     date_hierarchy = "at"
     list_per_page = 50
     show_full_result_count = False  # counting a long trail twice would be the slowest query
-    exclude = ["data"]
-    readonly_fields = ["action_label", "details"]
+    exclude = ["at", "data"]
+    readonly_fields = ["when", "action_label", "details"]
+
+    @admin.display(description="when", ordering="at")
+    def when(self, event: AuditEvent) -> str:
+        return f"{localtime(event.at):%Y-%m-%d %H:%M:%S %Z}"
 
     @admin.display(description="action", ordering="action")
     def action_label(self, event: AuditEvent) -> str:

@@ -133,6 +133,7 @@ ACCOUNT_ADAPTER = "portal.signin.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False  # a local administrator's session ends with the browser
 ACCOUNT_LOGOUT_REDIRECT_URL = "/signed-out/"
 MFA_ADAPTER = "portal.mfa.MFAAdapter"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody registers, so an address proves nothing here
@@ -144,7 +145,10 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 OIDC_OP_ISSUER = env_str("OIDC_ISSUER", "" if PRODUCTION else "http://127.0.0.1:9700")
 # Prefix of the Django groups that mirror this provider's groups ("<slug>:<group>").
 OIDC_ISSUER_SLUG = env_str("OIDC_ISSUER_SLUG", "idp")
-OIDC_ISSUER_NAME = env_str("OIDC_ISSUER_NAME", "Your company account")
+# As it stands in a sentence: "Continue with …", "… does not answer".
+OIDC_ISSUER_NAME = env_str(
+    "OIDC_ISSUER_NAME", "your company account" if PRODUCTION else "Limelight"
+)
 OIDC_GROUPS_CLAIM = env_str("OIDC_GROUPS_CLAIM", "groups")
 # Members of these groups of the provider open Django admin; nobody else from it does.
 OIDC_ADMIN_GROUPS = env_list("OIDC_ADMIN_GROUPS", "" if PRODUCTION else "stagedoor-admins")

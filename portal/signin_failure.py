@@ -5,6 +5,7 @@ the reference on the page. A provider's own words stay out of both: they may hol
 """
 
 from django.conf import settings
+from django.utils.text import capfirst
 
 # code -> what the person reads; {provider} is settings.OIDC_ISSUER_NAME
 SENTENCES = {
@@ -51,4 +52,5 @@ class SignInFailure(Exception):
 
 def sentence(code: str) -> str:
     """What a person reads; an unknown code reads as a refusal."""
-    return SENTENCES.get(code, SENTENCES["refused"]).format(provider=settings.OIDC_ISSUER_NAME)
+    words = SENTENCES.get(code, SENTENCES["refused"])
+    return capfirst(words.format(provider=settings.OIDC_ISSUER_NAME))

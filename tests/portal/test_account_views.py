@@ -79,7 +79,7 @@ def test_account_shows_who_how_groups_and_roles(client, provider: Provider):
     for words in ("Mara K", "m@example.com", "Deployer", "staging", "start builds", "chess"):
         assert words in page
     assert "gives no role" in page
-    assert "through Your company account" in page
+    assert "through Limelight" in page
     assert "Second factor" not in page
 
 
