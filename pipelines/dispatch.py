@@ -6,6 +6,7 @@ called outside any transaction; a new one records the answer. What was sent and 
 """
 
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from django.utils import timezone
 
 from pipelines import outbox
 from pipelines.builds import attach, record
-from pipelines.models import Trigger
+from pipelines.facts import facts_of
+from pipelines.models import Build, Trigger
 from pipelines.outbox import State
 from pipelines.providers.base import (
     InvalidResponse,
@@ -55,8 +57,13 @@ def dispatch(trigger_id: int) -> None:
     if trigger is None:
         return
     reached("after_claim", trigger_id)
-    if not _still_allowed(trigger):
-        return
+    try:
+        if not _still_allowed(trigger):
+            return
+    except Exception:
+        # Certainly not sent, which a lease that runs out could not tell.
+        _record_not_sent(trigger, Unavailable("Stagedoor failed to decide; see its log."))
+        raise
     asked_at = timezone.now()
     try:
         receipt = _call(trigger)
@@ -81,9 +88,17 @@ def _still_allowed(trigger: Trigger) -> bool:
     The environment is computed anew too, and the labels carry the new one.
     """
     pipeline, build = trigger.pipeline, trigger.build
-    effect = effect_of(trigger.action, pipeline, trigger.branch, trigger.parameters, build=build)
+    facts = facts_of(trigger.entity, [pipeline])
+    effect = effect_of(
+        trigger.action,
+        pipeline,
+        trigger.branch,
+        trigger.parameters,
+        build=build,
+        rules=facts.rules,
+    )
     actor = fresh_actor(trigger.actor_id)
-    decision = decide_effect(actor, trigger.action, trigger.entity, pipeline, effect, build=build)
+    decision = decide_effect(actor, trigger.action, pipeline, effect, facts, build=build)
     if decision.allowed:
         if effect.environment != trigger.environment:
             Trigger.objects.filter(pk=trigger.pk).update(environment=effect.environment)
@@ -132,34 +147,49 @@ def _start_request(trigger: Trigger) -> StartRequest:
 
 def _record_receipt(trigger: Trigger, receipt: Receipt, asked_at: datetime) -> None:
     """Notes the answer, also a late one: what the vendor said outweighs an expired lease."""
-    cancelled = trigger.action == Trigger.Action.CANCEL
     with transaction.atomic():
-        outbox.move(
-            trigger.pk,
-            IN_FLIGHT,
-            State.LINKED if cancelled else State.DISPATCHED,
-            receipt=kept(receipt),
-            sent_at=asked_at,
-            message="",
-            not_before=timezone.now(),
-        )
-        link(trigger, receipt, asked_at)
+        settle(trigger, receipt, asked_at, from_states=IN_FLIGHT, sent_at=asked_at)
         note(trigger, "trigger.sent", data=kept(receipt))
         reached("before_record", trigger.pk)
 
 
-def link(trigger: Trigger, receipt: Receipt, observed_at: datetime) -> None:
-    """Keeps a receipt's build as this trigger's; without one, the trigger waits for it."""
+def settle(
+    trigger: Trigger,
+    receipt: Receipt,
+    observed_at: datetime,
+    *,
+    from_states: Collection[str],
+    **values: object,
+) -> bool:
+    """Keeps what a receipt says, in the caller's transaction; whether the state was one of these.
+
+    The build's row is touched before the trigger's, as builds.record() does: two transactions
+    that took them in different order could wait for each other.
+    """
+    build = _record_build(trigger, receipt, observed_at)
+    # A cancel has no build of its own. A retry may reopen its build, which is an earlier trigger's.
+    known = build is not None or trigger.action == Trigger.Action.CANCEL
+    return outbox.move(
+        trigger.pk,
+        [*from_states, State.LINKED] if build else from_states,
+        State.LINKED if known else State.DISPATCHED,
+        receipt=kept(receipt),
+        message="",
+        not_before=timezone.now(),
+        **values,
+    )
+
+
+def _record_build(trigger: Trigger, receipt: Receipt, observed_at: datetime) -> Build | None:
     if receipt.build is None:
-        return
+        return None
     try:
         build = record(trigger.pipeline, receipt.build, observed_at)
     except ValueError:
         logger.warning("trigger %s: a build with an unusable id", trigger.request_id)
-        return
-    if not attach(build, trigger):
-        # A vendor that reopens the build itself: it is an earlier trigger's already.
-        outbox.move(trigger.pk, [*IN_FLIGHT, State.DISPATCHED], State.LINKED, message="")
+        return None
+    attach(build, trigger)
+    return build
 
 
 def kept(receipt: Receipt) -> dict[str, str]:

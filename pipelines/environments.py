@@ -6,29 +6,35 @@ environment of all.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from pipelines.models import Environment, EnvironmentRule, Pipeline
 
 
-def environment_for(
-    pipeline: Pipeline, branch: str, parameters: Mapping[str, str] | None
-) -> Environment | None:
-    """The environment of a run; None only while no environment is configured at all.
+@dataclass(frozen=True)
+class Rules:
+    """The rules in their order, and the strictest environment, which no match means."""
 
-    `branch` is "" when it is not known; `parameters` is None when they are not known (a build
-    that was started elsewhere), and holds the defaults where nothing else was chosen.
-    """
+    rules: tuple[EnvironmentRule, ...]
+    fallback: Environment | None  # None only while no environment is configured at all
+
+    def environment(
+        self, pipeline: Pipeline, branch: str, parameters: Mapping[str, str] | None
+    ) -> Environment | None:
+        """The environment of a run.
+
+        `branch` is "" when it is not known; `parameters` is None when they are not known (a build
+        that was started elsewhere), and holds the defaults where nothing else was chosen.
+        """
+        found = possible_environments(self.rules, pipeline, branch, parameters)
+        return strictest(found) if found else self.fallback
+
+
+def read_rules() -> Rules:
+    """The rules as they hold now; two queries."""
     rules = EnvironmentRule.objects.select_related("environment").order_by("order", "pk")
-    found = possible_environments(rules, pipeline, branch, parameters)
-    return strictest(found) if found else Environment.objects.order_by("-rank", "pk").first()
-
-
-def environment_choices(kind: str) -> list[tuple[str, str]]:
-    """For the hook `scope_choices`: what a role mapping may name as its environment."""
-    if kind != "environment":
-        return []
-    return list(Environment.objects.order_by("rank", "slug").values_list("slug", "name"))
+    return Rules(tuple(rules), Environment.objects.order_by("-rank", "pk").first())
 
 
 def possible_environments(
@@ -81,3 +87,10 @@ def _parameter(rule: EnvironmentRule, parameters: Mapping[str, str] | None) -> b
     if name not in parameters:
         return False
     return fnmatchcase(parameters[name].casefold(), (pattern or "*").casefold())
+
+
+def environment_choices(kind: str) -> list[tuple[str, str]]:
+    """For the hook `scope_choices`: what a role mapping may name as its environment."""
+    if kind != "environment":
+        return []
+    return list(Environment.objects.order_by("rank", "slug").values_list("slug", "name"))

@@ -1,7 +1,7 @@
 """What a page offers a person: the writes that policy allows, and the reason for the others."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.http import HttpRequest
@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from catalog.models import Entity
 from catalog.queries import scopes_of
-from pipelines.models import Build, PipelineLink
+from pipelines.facts import facts_of
+from pipelines.models import Build, Pipeline
 from pipelines.queries import MOVING
-from pipelines.targets import decide_for
+from pipelines.targets import decide_for, effect_of
 from portal.guard import actor_of
 from portal.policy import Actor, Decision, Target, decide
 
@@ -39,15 +40,36 @@ def may_see(
     return decide(actor_of(request), permission, Target(label, scopes), now=timezone.now())
 
 
-def run_decision(actor: Actor, link: PipelineLink) -> Decision:
-    """May this person run the pipeline as it would run without any choice made?"""
-    return decide_for(actor, "start", link.entity, link.pipeline)
+class Offers:
+    """The answers for one person and one service; its facts are read once, about seven queries."""
 
+    def __init__(self, actor: Actor, entity: Entity, pipelines: Sequence[Pipeline]) -> None:
+        self.actor = actor
+        self.entity = entity
+        self.facts = facts_of(entity, pipelines)
 
-def actions_for(actor: Actor, link: PipelineLink, build: Build) -> list[Offer]:
-    """Cancel while it moves, retry when it has ended; only what is allowed."""
-    action, label = ("cancel", "Cancel") if build.state in MOVING else ("retry", "Retry")
-    decision = decide_for(actor, action, link.entity, link.pipeline, build=build)
-    if not decision.allowed:
-        return []
-    return [Offer(label, reverse(f"pipelines:build_{action}", args=[build.pk]), action == "cancel")]
+    def see(self) -> Decision:
+        """May they see the service's builds?"""
+        target = Target(str(self.entity), self.facts.scopes)
+        return decide(self.actor, "build.view", target, now=timezone.now())
+
+    def run(self, pipeline: Pipeline) -> Decision:
+        """May they run the pipeline as it would run without any choice made?"""
+        return decide_for(self.actor, "start", self.entity, pipeline, facts=self.facts)
+
+    def environment(self, pipeline: Pipeline) -> str:
+        """Where that would take effect, as people know it."""
+        effect = effect_of("start", pipeline, "", {}, rules=self.facts.rules)
+        return effect.environment.name if effect.environment else ""
+
+    def on_build(self, build: Build) -> list[Offer]:
+        """Cancel while it moves, retry when it has ended; only what is allowed."""
+        action, label = ("cancel", "Cancel") if build.state in MOVING else ("retry", "Retry")
+        pipeline = build.pipeline
+        decision = decide_for(
+            self.actor, action, self.entity, pipeline, build=build, facts=self.facts
+        )
+        if not decision.allowed:
+            return []
+        url = reverse(f"pipelines:build_{action}", args=[build.pk])
+        return [Offer(label, url, action == "cancel")]

@@ -1,7 +1,8 @@
 """What pipelines add to the pages of the rooms below (hook `page_panels`)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,16 +14,17 @@ from catalog.models import Entity
 from catalog.people import teams_of
 from pipelines import builds, tasks
 from pipelines.models import Build, LinkProblem, Pipeline, PipelineLink, Trigger
-from pipelines.offers import actions_for, may_see, run_decision
+from pipelines.offers import Offers, may_see
 from pipelines.queries import (
     MOVING,
     broken_since,
     last_good,
+    links_of,
     newest_builds,
-    pipelines_of,
+    newest_of_default_branch,
     states_of,
     triggers_of,
-    worst_of,
+    worst,
 )
 from portal.guard import actor_of
 from portal.policy import Decision
@@ -42,13 +44,31 @@ class PipelineRow:
     link: PipelineLink
     builds: list[Build]
     run: Decision
-    pending: list[Trigger] = field(default_factory=list)
-    poll_seconds: int = 0
-    trouble: str = ""
+    environment: str
+    pending: list[Trigger]
+    unread: bool
 
     @property
     def pipeline(self) -> Pipeline:
         return self.link.pipeline
+
+    @property
+    def last(self) -> Build | None:
+        return newest_of_default_branch(self.pipeline, self.builds)
+
+    @property
+    def poll_seconds(self) -> int:
+        """Until the next look; 0 when nothing moves."""
+        moving = self.pending or any(build.state in MOVING for build in self.builds)
+        return POLL_FIRST if self.unread else POLL_MOVING if moving else 0
+
+
+@dataclass(frozen=True)
+class ServiceDesk:
+    """What one person sees of one service's pipelines, read once for all panels of a page."""
+
+    seen: Decision
+    rows: list[PipelineRow]
 
 
 def page_panels(place: str, request: HttpRequest, objects: Sequence[Any]) -> Panels:
@@ -57,30 +77,43 @@ def page_panels(place: str, request: HttpRequest, objects: Sequence[Any]) -> Pan
     return panel(request, objects) if panel else {}
 
 
-def pipeline_rows(request: HttpRequest, links: Sequence[PipelineLink]) -> list[PipelineRow]:
-    """The rows of these links, newest builds first; asks for a refresh of what is stale."""
+def desk_of(request: HttpRequest, entity: Entity) -> ServiceDesk:
+    """The desk, read once per request; asks for a refresh of what is stale."""
+    desks: dict[int, ServiceDesk] | None = getattr(request, "pipelines_desks", None)
+    if desks is None:
+        desks = request.pipelines_desks = {}  # type: ignore[attr-defined]
+    if entity.pk not in desks:
+        links = links_of(entity)
+        offers = Offers(actor_of(request), entity, [link.pipeline for link in links])
+        seen = offers.see()
+        desks[entity.pk] = ServiceDesk(seen, pipeline_rows(offers, links) if seen.allowed else [])
+    return desks[entity.pk]
+
+
+def pipeline_rows(offers: Offers, links: Sequence[PipelineLink]) -> list[PipelineRow]:
+    """The rows of an entity's links, newest builds first; four queries for all of them."""
     pipelines = [link.pipeline for link in links]
     stale = set(builds.want(pipelines, timezone.now()))
     for pipeline_id in stale:
         tasks.refresh.delay_on_commit(pipeline_id)
     newest = newest_builds([pipeline.pk for pipeline in pipelines], BUILDS_SHOWN)
-    pending = Trigger.objects.filter(
-        pipeline__in=pipelines, state__in=OPEN_TRIGGERS
-    ).select_related("environment")
-    actor = actor_of(request)
-    rows = []
-    for link in links:
-        row = PipelineRow(link, newest[link.pipeline_id], run_decision(actor, link))
-        row.pending = [trigger for trigger in pending if trigger.pipeline_id == link.pipeline_id]
-        row.trouble = link.pipeline.builds_error
-        for build in row.builds:
-            # A passed build can be run again from its own page; here it would only be clutter.
-            build.actions = [] if build.state == "passed" else actions_for(actor, link, build)
-        moving = row.pending or any(build.state in MOVING for build in row.builds)
-        unread = link.pipeline_id in stale
-        row.poll_seconds = POLL_FIRST if unread else POLL_MOVING if moving else 0
-        rows.append(row)
-    return rows
+    pending: dict[int, list[Trigger]] = {}
+    for trigger in Trigger.objects.filter(pipeline__in=pipelines, state__in=OPEN_TRIGGERS):
+        pending.setdefault(trigger.pipeline_id, []).append(trigger)
+    for build in chain.from_iterable(newest.values()):
+        # A passed build can be run again from its own page; here it would only be clutter.
+        build.actions = [] if build.state == "passed" else offers.on_build(build)
+    return [
+        PipelineRow(
+            link=link,
+            builds=newest[link.pipeline_id],
+            run=offers.run(link.pipeline),
+            environment=offers.environment(link.pipeline),
+            pending=pending.get(link.pipeline_id, []),
+            unread=link.pipeline_id in stale,
+        )
+        for link in links
+    ]
 
 
 # --- Service page ----------------------------------------------------------------------------
@@ -91,23 +124,20 @@ def service_verdict(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
 
 def verdict(request: HttpRequest, entity: Entity) -> SafeString:
     """The strip of one entity; also the answer when it asks for itself again."""
-    seen = may_see(request, [entity])
-    groups = pipelines_of(entity) if seen.allowed else []
-    state = worst_of(groups)
-    newest = max((b for g in groups for b in g.builds), key=lambda b: b.queued_at, default=None)
-    actor = actor_of(request)
-    decisions = [(group.link, run_decision(actor, group.link)) for group in groups]
-    allowed = [link for link, decision in decisions if decision.allowed]
+    desk = desk_of(request, entity)
+    state = worst(row.last for row in desk.rows if row.last is not None)
+    every = chain.from_iterable(row.builds for row in desk.rows)
+    runnable = [row.link for row in desk.rows if row.run.allowed]
     context = {
         "entity": entity,
-        "seen": seen,
-        "groups": groups,
+        "seen": desk.seen,
+        "rows": desk.rows,
         "state": state,
         "broken": _broken(state),
-        "newest": newest,
-        "runnable": allowed,
-        "denied": None if allowed or not decisions else decisions[0][1],
-        "poll": any(group.moving for group in groups),
+        "newest": max(every, key=lambda build: build.queued_at, default=None),
+        "runnable": runnable,
+        "denied": desk.rows[0].run if desk.rows and not runnable else None,
+        "poll": any(row.poll_seconds for row in desk.rows),
     }
     return render_to_string("pipelines/_verdict.html", context, request)
 
@@ -123,17 +153,11 @@ def service_builds(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
     """Each pipeline with its newest builds."""
     found: Panels = {}
     for entity in objects:
-        links = _links(entity) if may_see(request, [entity]).allowed else []
-        if links or entity.kind == "Component":
-            context = {"entity": entity, "rows": pipeline_rows(request, links)}
+        rows = desk_of(request, entity).rows
+        if rows or entity.kind == "Component":
+            context = {"entity": entity, "rows": rows}
             found[entity.pk] = render_to_string("pipelines/_pipelines.html", context, request)
     return found
-
-
-def _links(entity: Entity) -> list[PipelineLink]:
-    links = PipelineLink.objects.filter(entity=entity)
-    related = links.select_related("pipeline__server", "entity__source")
-    return list(related.order_by("pipeline__server__name", "pipeline__name"))
 
 
 def service_problems(request: HttpRequest, objects: Sequence[Entity]) -> Panels:

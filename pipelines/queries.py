@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
@@ -24,37 +23,16 @@ WORST_FIRST = (
 MOVING = ("queued", "running", "waiting", "unknown")
 
 
-@dataclass(frozen=True)
-class PipelineBuilds:
-    """One linked pipeline with its newest builds."""
-
-    link: PipelineLink
-    builds: list[Build]
-
-    @property
-    def pipeline(self) -> Pipeline:
-        return self.link.pipeline
-
-    @property
-    def last(self) -> Build | None:
-        """The newest build of the default branch, which is what a state is about."""
-        branch = self.pipeline.default_branch
-        return next((b for b in self.builds if not branch or b.branch in ("", branch)), None)
-
-    @property
-    def moving(self) -> bool:
-        return any(build.state in MOVING for build in self.builds)
+def links_of(entity: Entity) -> list[PipelineLink]:
+    """The entity's links with their pipelines and servers, in the order that pages show."""
+    links = PipelineLink.objects.filter(entity=entity).select_related("pipeline__server")
+    return list(links.order_by("pipeline__server__name", "pipeline__name"))
 
 
-def pipelines_of(entity: Entity, builds: int = 5) -> list[PipelineBuilds]:
-    """The entity's pipelines with their newest builds; two queries."""
-    links = list(
-        PipelineLink.objects.filter(entity=entity)
-        .select_related("pipeline__server")
-        .order_by("pipeline__server__name", "pipeline__name")
-    )
-    newest = newest_builds([link.pipeline_id for link in links], builds)
-    return [PipelineBuilds(link, newest[link.pipeline_id]) for link in links]
+def newest_of_default_branch(pipeline: Pipeline, builds: Iterable[Build]) -> Build | None:
+    """The build that a pipeline's state is about; `builds` are its own, newest first."""
+    branch = pipeline.default_branch
+    return next((build for build in builds if not branch or build.branch in ("", branch)), None)
 
 
 def newest_builds(pipeline_ids: Iterable[int], limit: int) -> dict[int, list[Build]]:
@@ -70,7 +48,7 @@ def newest_builds(pipeline_ids: Iterable[int], limit: int) -> dict[int, list[Bui
             )
         )
         .filter(position__lte=limit)
-        .select_related("trigger", "pipeline")
+        .select_related("trigger", "pipeline__server")
         .order_by("-queued_at", "-pk")
     )
     for build in numbered:
@@ -94,19 +72,18 @@ def states_of(entities: Iterable[Entity]) -> dict[int, Build]:
     )
     newest_ids = list(links.exclude(newest=None).values_list("entity_id", "newest"))
     builds = Build.objects.select_related("pipeline").in_bulk([pk for _, pk in newest_ids])
-    worst: dict[int, Build] = {}
+    telling: dict[int, Build] = {}
     for entity_id, pk in newest_ids:
         build = builds.get(pk)
-        known = worst.get(entity_id)
+        known = telling.get(entity_id)
         if build is not None and (known is None or _rank(build) < _rank(known)):
-            worst[entity_id] = build
-    return worst
+            telling[entity_id] = build
+    return telling
 
 
-def worst_of(groups: list[PipelineBuilds]) -> Build | None:
-    """The build that a service's state is about: the worst of its pipelines' newest."""
-    newest = [group.last for group in groups if group.last is not None]
-    return min(newest, key=_rank, default=None)
+def worst(builds: Iterable[Build]) -> Build | None:
+    """The build that a service's state is about, of its pipelines' newest ones."""
+    return min(builds, key=_rank, default=None)
 
 
 def last_good(build: Build) -> Build | None:

@@ -11,10 +11,12 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from pipelines import tasks, triggers
+from pipelines.facts import facts_of
 from pipelines.forms import TriggerForm, left_out
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
 from pipelines.offers import may_see
 from pipelines.queries import recent_branches
+from pipelines.targets import decide_effect, effect_of
 from portal.guard import actor_of
 from portal.policy import Decision
 
@@ -187,10 +189,9 @@ def _link(request: HttpRequest, pk: int) -> PipelineLink:
 
 def _context(request: HttpRequest, link: PipelineLink, form: TriggerForm) -> dict[str, Any]:
     pipeline: Pipeline = link.pipeline
-    effect = triggers.effect_of("start", pipeline, form.branch, form.parameters)
-    decision = triggers.decide_for(
-        actor_of(request), "start", link.entity, pipeline, form.branch, form.parameters
-    )
+    facts = facts_of(link.entity, [pipeline])
+    effect = effect_of("start", pipeline, form.branch, form.parameters, rules=facts.rules)
+    decision = decide_effect(actor_of(request), "start", pipeline, effect, facts)
     where = f" in {effect.environment}" if effect.environment else ""
     on = f" on {effect.branch}" if effect.branch else ""
     return {

@@ -13,15 +13,16 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from catalog.models import Entity
+from pipelines.facts import Facts, facts_of
 from pipelines.inputs import check_inputs
 from pipelines.models import Build, Pipeline, Trigger
-from pipelines.targets import Effect, decide_effect, decide_for, effect_of, owner_of
+from pipelines.targets import Effect, decide_effect, decide_for, effect_of
 from portal import audit
 from portal.access import actor_for
 from portal.policy import Actor, Decision
 from portal.policy import Effect as Verdict
 
-__all__ = ["Outcome", "decide_for", "effect_of", "request"]
+__all__ = ["Outcome", "decide_for", "request"]
 
 audit.register("build.start", "asked to start a build")
 audit.register("build.retry", "asked to retry a build")
@@ -64,32 +65,12 @@ def request(
         raise ValueError(f"unknown action {action!r}")
     given = parameters or {}
     with transaction.atomic():
-        ask = _Ask(
-            request_id=uuid.UUID(str(request_id)),
-            action=action,
-            actor=actor_for(user),
-            entity=entity,
-            pipeline=pipeline,
-            effect=effect_of(action, pipeline, branch, given, build=build),
-            build=build,
-        )
-        known = Trigger.objects.filter(request_id=ask.request_id).first()
-        if known is not None:
-            return _known(known, ask, request)
-        decision = ask.decide()
-        if not decision.allowed:
-            _audit(ask, decision, request)
-            return Outcome(None, decision)
+        facts = facts_of(entity, [pipeline])
+        effect = effect_of(action, pipeline, branch, given, build=build, rules=facts.rules)
+        key = uuid.UUID(str(request_id))
+        ask = _Ask(key, action, actor_for(user), pipeline, effect, facts, build)
         errors = check_inputs(pipeline, branch, given).errors if action == "start" else {}
-        if errors:
-            return Outcome(None, decision, errors)
-        trigger, created = Trigger.objects.get_or_create(
-            request_id=ask.request_id, defaults=ask.values()
-        )
-        if not created:
-            return _known(trigger, ask, request)
-        _audit(ask, decision, request)
-    return Outcome(trigger, decision, created=True)
+        return _take(ask, errors, request)
 
 
 @dataclass(frozen=True)
@@ -99,14 +80,19 @@ class _Ask:
     request_id: uuid.UUID
     action: str
     actor: Actor
-    entity: Entity
     pipeline: Pipeline
     effect: Effect
+    facts: Facts
     build: Build | None
+
+    @property
+    def entity(self) -> Entity:
+        assert self.facts.entity is not None  # noqa: S101  request() takes no other
+        return self.facts.entity
 
     def decide(self) -> Decision:
         return decide_effect(
-            self.actor, self.action, self.entity, self.pipeline, self.effect, build=self.build
+            self.actor, self.action, self.pipeline, self.effect, self.facts, build=self.build
         )
 
     def values(self) -> dict[str, object]:
@@ -118,7 +104,7 @@ class _Ask:
             "environment": self.effect.environment,
             "actor_id": self.actor.user_id,
             "actor_name": self.actor.name[:200],
-            "team": owner_of(self.entity)[:255],
+            "team": self.facts.owner[:255],
             "branch": self.effect.branch,
             "parameters": self.effect.parameters,
             "build": self.build,
@@ -134,6 +120,26 @@ class _Ask:
             and trigger.branch == self.effect.branch
             and trigger.parameters == self.effect.parameters
         )
+
+
+def _take(ask: _Ask, errors: dict[str, str], request: HttpRequest | None) -> Outcome:
+    """Writes the trigger where policy allows it and nothing is to be mended."""
+    known = Trigger.objects.filter(request_id=ask.request_id).first()
+    if known is not None:
+        return _known(known, ask, request)
+    decision = ask.decide()
+    if not decision.allowed:
+        _audit(ask, decision, request)
+        return Outcome(None, decision)
+    if errors:
+        return Outcome(None, decision, errors)
+    trigger, created = Trigger.objects.get_or_create(
+        request_id=ask.request_id, defaults=ask.values()
+    )
+    if not created:
+        return _known(trigger, ask, request)
+    _audit(ask, decision, request)
+    return Outcome(trigger, decision, created=True)
 
 
 def _known(trigger: Trigger, ask: _Ask, request: HttpRequest | None) -> Outcome:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from catalog.models import Entity
 from pipelines import builds, logs, tasks
 from pipelines.models import STATES, Build, PipelineLink, Server
-from pipelines.offers import actions_for, may_see
+from pipelines.offers import Offers, may_see
 from pipelines.panels import pipeline_rows, verdict
 from pipelines.providers.base import ProviderError, Step
 from pipelines.queries import MOVING
@@ -32,9 +32,10 @@ def pipeline(request: HttpRequest, pk: int) -> HttpResponse:
     link = get_object_or_404(
         PipelineLink.objects.select_related("pipeline__server", "entity__source"), pk=pk
     )
-    if not may_see(request, [link.entity]).allowed:
+    offers = Offers(actor_of(request), link.entity, [link.pipeline])
+    if not offers.see().allowed:
         raise Http404("There is no such pipeline, or you may not see it.")
-    row = pipeline_rows(request, [link])[0]
+    row = pipeline_rows(offers, [link])[0]
     return render(request, "pipelines/_pipeline.html", {"row": row})
 
 
@@ -143,7 +144,10 @@ def _about(
     chosen = min(
         link, key=lambda one: (one.entity_id != wanted, one.status != "confirmed"), default=None
     )
-    build.actions = actions_for(actor_of(request), chosen, build) if chosen else []
+    build.actions = []
+    if chosen is not None:
+        offers = Offers(actor_of(request), chosen.entity, [build.pipeline])
+        build.actions = offers.on_build(build)
     return {
         "build": build,
         "entities": entities,

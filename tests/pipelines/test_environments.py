@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.environments import environment_for
+from pipelines.environments import read_rules
 from pipelines.models import Environment, EnvironmentRule
 from tests.pipelines.world import make_pipeline, make_server
 
@@ -27,11 +27,11 @@ def rule(order, environment, **globs):
 
 
 def slug_of(pipeline, branch="main", parameters=None):
-    return environment_for(pipeline, branch, {} if parameters is None else parameters).slug
+    return read_rules().environment(pipeline, branch, {} if parameters is None else parameters).slug
 
 
 def test_without_environments_there_is_none(pipeline):
-    assert environment_for(pipeline, "main", {}) is None
+    assert read_rules().environment(pipeline, "main", {}) is None
 
 
 @pytest.mark.usefixtures("environments")
@@ -69,9 +69,9 @@ def test_an_unknown_branch_is_the_strictest_that_it_could_be(pipeline):
 @pytest.mark.usefixtures("environments")
 def test_unknown_parameters_are_the_strictest_that_they_could_be(pipeline):
     rule(1, "staging", parameter="TARGET=staging")
-    assert environment_for(pipeline, "main", None).slug == "production"
+    assert read_rules().environment(pipeline, "main", None).slug == "production"
     rule(2, "development")
-    assert environment_for(pipeline, "main", None).slug == "staging"
+    assert read_rules().environment(pipeline, "main", None).slug == "staging"
 
 
 @pytest.mark.usefixtures("environments")
