@@ -242,6 +242,12 @@ def test_a_start_beyond_the_log_begins_anew(jenkins, sandbox):
     assert piece.text.startswith("Started by user")
 
 
+def test_a_start_within_a_hidden_note_shows_none_of_it(jenkins, sandbox):
+    run = running(jenkins, sandbox)
+    piece = jenkins("GET", f"{run}/logText/progressiveText", params={"start": 20})
+    assert piece.text.startswith("Started by user")
+
+
 def test_a_lost_log_promises_more_for_ever(jenkins, sandbox):
     run = running(jenkins, sandbox, log_lost=True)
     sandbox.jenkins.finish("app", 1)
