@@ -2,7 +2,7 @@
 
 Verdicts are Backstage's (catalog-model 1.10, catalog-backend 4.0), except that one broken document
 never takes its neighbours with it, and where we are stricter on purpose: a ref that is described
-twice in one file, and characters that a database or UTF-8 can't hold.
+twice in one file, and characters that a database or UTF-8 can't hold (tests/catalog/stricter.py).
 """
 
 from collections.abc import Callable

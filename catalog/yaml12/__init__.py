@@ -5,8 +5,7 @@ here, because PyYAML's own constructors speak YAML 1.1 (`no` is False there), me
 duplicate keys pass and know no limit. The rules are those of npm's `yaml` 2.9, Backstage's parser.
 
 Known to differ from it, in syntax that no descriptor needs: anchors may hold letters, digits, "-"
-and "_" only; a key may not be left out (`: value`); no tab may follow "- " or open a block text;
-"?" opens a key inside a flow collection even without a space behind it.
+and "_" only; a key may not be left out (`: value`); no tab may follow "- " or open a block text.
 """
 
 from collections.abc import Iterator

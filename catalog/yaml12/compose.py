@@ -73,6 +73,8 @@ class Composer:
         place = self._place(event)
         if event.style in _QUOTES:
             self._check_quoted(event)
+        if self.stack and self.stack[-1].flow:
+            self._check_question(event, place)
         value: Any = text
         plain = event.style == ""
         if event.tag is not None:
@@ -111,6 +113,8 @@ class Composer:
         if tag not in ("", "!", TAG + ("map" if mapping else "seq"), *_EMPTIED[mapping]):
             self._warn_of_tag(tag, place)
         frame = Frame(collection, anchor, event)
+        if frame.flow:
+            self._check_comment(event)
         if frame.flow or anchor or tag:  # with an anchor, the event starts at the anchor
             frame.indent = self.stack[-1].indent if self.stack else 0
         else:
@@ -121,6 +125,11 @@ class Composer:
         if event.start_mark.line != event.end_mark.line:
             self._check_indent(event.start_mark.line, event, flow=False)
         self._check_comment(event)
+
+    def _check_question(self, event: Any, place: Place) -> None:
+        """`{?a: 1}`: libyaml drops the mark, Backstage's parser makes it part of the key."""
+        if self.segment.text[event.start_mark.index - 1] == "?":
+            raise YamlError('Put what begins with "?" in quotes, or a space behind it.', *place)
 
     def _check_indent(self, first: int, event: Any, flow: bool) -> None:
         if self.stack and self.stack[-1].indent:

@@ -12,6 +12,7 @@ MAX_BYTES = 5_000_000
 
 _MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _CONTENT = re.compile(r"^(?:[^ \t\r\n#%]|[ \t]+[^ \t\r\n#])", re.MULTILINE)
+_VERSION = re.compile(r"[0-9]+\.[0-9]+")
 _DIRECTIVE = re.compile(r"^%.*$", re.MULTILINE)
 # Characters that libyaml refuses or takes for line breaks, and that YAML 1.2 (as npm's `yaml`
 # reads it) keeps as they are. They are moved to plane 16 while libyaml looks at the text.
@@ -142,11 +143,11 @@ class _Stream:
             body = content.start()
         first_line = self.line_at(start)
         error, self.stray_end = self.stray_end, None
-        prelude, directive = self._directives(self.text[start:body])
-        if directive and not opened:
-            error = YamlError(
-                f'Write a line "---" between "{directive.strip()}" and the document.', first_line
-            )
+        prelude = self.text[start:body]
+        try:
+            prelude = self._directives(prelude, opened)
+        except YamlError as refused:
+            error = YamlError(refused.message, first_line)
         content = _CONTENT.search(self.text, body, end)
         line = self.line_at(content.start() if content else body)
         self.seen += 1
@@ -161,22 +162,24 @@ class _Stream:
             error=error,
         )
 
-    def _directives(self, prelude: str) -> tuple[str, str]:
-        """The prelude as libyaml may see it, and its first directive.
+    def _directives(self, prelude: str, opened: bool) -> str:
+        """The prelude as libyaml may see it. Raises YamlError.
 
         npm's `yaml` only warns of versions and directives it doesn't know, libyaml stops; so all
         but %TAG become comments. A stream stays YAML 1.1 until another directive comes, as there.
         """
         directives = _DIRECTIVE.findall(prelude)
-        if not directives:
-            return prelude, ""
-        for words in map(str.split, directives):
-            if words[0] == "%YAML" and words[1:] in (["1.1"], ["1.2"]):
-                self.version = words[1]
-        hidden = _DIRECTIVE.sub(
+        if directives and not opened:
+            raise YamlError(f'Write a line "---" between "{directives[0][:80]}" and the document.')
+        for directive in directives:
+            name, *words = directive.split(" #")[0].split()
+            if name == "%YAML" and words in (["1.1"], ["1.2"]):
+                self.version = words[0]
+            elif name == "%YAML" and not (len(words) == 1 and _VERSION.fullmatch(words[0])):
+                raise YamlError(f'"{directive[:80]}" is no version; write %YAML 1.2.')
+        return _DIRECTIVE.sub(
             lambda m: m.group() if m.group().startswith("%TAG") else "#" + m.group()[1:], prelude
         )
-        return hidden, directives[0]
 
 
 def _shield(text: str) -> tuple[str, bool]:

@@ -38,6 +38,11 @@ _WORDS = (
         "block sequence entries are not allowed",
         'A list can\'t begin in this place; put "- " on a line of its own.',
     ),
+    (
+        "expected alphabetic or numeric character",
+        'An anchor ("&name") or alias ("*name") may hold letters, digits, "-" and "_" only. Put a '
+        'value that begins with "&" or "*" in quotes.',
+    ),
     ("undefined tag handle", "The tag's prefix is not declared; remove the tag."),
     ("unknown escape character", 'No such escape in "..."; write \\\\ for a backslash.'),
 )
