@@ -27,6 +27,7 @@ def _my_services(request: HttpRequest, user: Any) -> SafeString:
     services = list(rows(filters)[: SHOWN_SERVICES + 1]) if teams else []
     context = {
         "teams": teams,
+        "one_team": len(teams) == 1,
         "entities": services[:SHOWN_SERVICES],
         "more": len(services) > SHOWN_SERVICES,
         "all_query": filters.query(),
