@@ -1,18 +1,18 @@
 """Finds the name that someone probably meant, fast enough for thousands of names and mistakes.
 
-A close match over all names costs milliseconds each; a catalog with thousands of stale
-annotations would stall. So candidates share a word with what was written, their number is
-bounded, and so are the searches of one run.
+difflib over all names costs tens of milliseconds each; a catalog with thousands of stale
+annotations would stall. So it judges only the names that share the rarest letters in a row with
+what was written, and the searches of one run are bounded.
 """
 
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-MAX_CANDIDATES = 1000
+CANDIDATES = 50
+# Names looked through for candidates, those with the rarest trigrams first.
+MAX_POSTINGS = 4000
 MAX_SEARCHES = 500
-_WORD = re.compile(r"[^a-z0-9]+")
 
 
 class Nearest:
@@ -20,10 +20,10 @@ class Nearest:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {name.casefold(): name for name in names}
-        self._by_word: dict[str, list[str]] = defaultdict(list)
+        self._postings: dict[str, list[str]] = defaultdict(list)
         for folded in self._names:
-            for word in _words(folded):
-                self._by_word[word].append(folded)
+            for trigram in _trigrams(folded):
+                self._postings[trigram].append(folded)
         self._searches = 0
 
     def to(self, wanted: str) -> str:
@@ -38,17 +38,19 @@ class Nearest:
         return self._names[close[0]] if close else ""
 
     def _candidates(self, folded: str) -> list[str]:
-        """Names that share the rarest words first; all of them while they are few."""
-        if len(self._names) <= MAX_CANDIDATES:
-            return list(self._names)
-        found: dict[str, None] = {}
-        for word in sorted(_words(folded), key=lambda word: len(self._by_word.get(word, ()))):
-            for name in self._by_word.get(word, ()):
-                found[name] = None
-                if len(found) >= MAX_CANDIDATES:
-                    return list(found)
-        return list(found)
+        """The names that share the most trigrams, the rare ones counted first."""
+        shared: Counter[str] = Counter()
+        lists = [self._postings[trigram] for trigram in _trigrams(folded) & self._postings.keys()]
+        left = MAX_POSTINGS
+        for postings in sorted(lists, key=len):
+            shared.update(postings[:left])
+            left -= len(postings)
+            if left <= 0:
+                break
+        return [name for name, _ in shared.most_common(CANDIDATES)]
 
 
-def _words(name: str) -> set[str]:
-    return {word for word in _WORD.split(name) if word}
+def _trigrams(name: str) -> set[str]:
+    """Three characters in a row, the ends marked, so that short names have some too."""
+    padded = f"^{name}$"
+    return {padded[start : start + 3] for start in range(max(len(padded) - 2, 1))}

@@ -21,8 +21,7 @@ MAX_LOOKUPS = 5
 
 def move(trigger_id: int, from_states: Collection[str], to: str, **values: object) -> bool:
     """Changes the state if it is one of `from_states`; whether it was."""
-    if to in SETTLED:
-        values.setdefault("finished_at", timezone.now())
+    values.setdefault("finished_at", timezone.now() if to in SETTLED else None)
     rows = Trigger.objects.filter(pk=trigger_id, state__in=list(from_states))
     return bool(rows.update(state=to, **values))
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from pipelines import outbox
 from pipelines.builds import record
-from pipelines.dispatch import IN_FLIGHT, kept, link, note
+from pipelines.dispatch import IN_FLIGHT, kept, note, settle
 from pipelines.models import Trigger
 from pipelines.outbox import MAX_LOOKUPS, State
 from pipelines.providers.base import (
@@ -144,17 +144,7 @@ def _find_if_possible(trigger: Trigger, client: Provider) -> Receipt | None:
 def _found(trigger: Trigger, receipt: Receipt, now: datetime) -> None:
     """A build, or a place in the queue that becomes one."""
     with transaction.atomic():
-        moved = outbox.move(
-            trigger.pk,
-            [State.DISPATCHED, *IN_FLIGHT],
-            State.DISPATCHED,
-            receipt=kept(receipt),
-            message="",
-            not_before=now + ASK_AGAIN,
-            finished_at=None,
-        )
-        if moved:
-            link(trigger, receipt, now)
+        if settle(trigger, receipt, now, from_states=[State.DISPATCHED, *IN_FLIGHT]):
             note(trigger, "trigger.found", data=kept(receipt))
 
 

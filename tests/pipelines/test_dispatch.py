@@ -4,7 +4,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from pipelines import outbox
@@ -189,6 +189,26 @@ def test_after_many_tries_it_is_given_up(sandbox, buildkite, ana):
     assert send(trigger) == "failed"
     assert trigger.message.startswith("Given up after many tries.")
     assert trail()[-1] == ("trigger.failed", "failed")
+
+
+def test_a_decision_that_fails_sends_nothing_and_is_made_again(sandbox, buildkite, ana):
+    trigger = ask(ana, buildkite)
+
+    def fail(execute, sql, params, many, context):
+        if "portal_rolemapping" in sql:
+            raise OperationalError("the database went away")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail), pytest.raises(OperationalError):
+        dispatch(trigger.pk)
+    trigger.refresh_from_db()
+    assert (trigger.state, trigger.message) == (
+        "queued",
+        "Stagedoor failed to decide; see its log.",
+    )
+    assert sandbox.requests() == []
+    Trigger.objects.update(not_before=timezone.now())
+    assert send(trigger) == "linked"
 
 
 # --- Refused: never again ---------------------------------------------------------------------
