@@ -82,10 +82,10 @@ class Filters:
 
     def without(self, name: str, value: str = "") -> "Filters":
         """These filters with one value taken away."""
+        left: Any = DEFAULT_KIND if name == "kind" else ""
         if name in MULTIPLE:
-            kept = tuple(one for one in getattr(self, name) if one != value)
-            return replace(self, **{name: kept})
-        return replace(self, **{name: DEFAULT_KIND if name == "kind" else ""})
+            left = tuple(one for one in getattr(self, name) if one != value)
+        return replace(self, **{name: left})
 
     def with_kind(self, kind: str, state: str = "") -> "Filters":
         """Another kind; states, types and lifecycles are another kind's words, so they go."""
