@@ -8,6 +8,7 @@ Known to differ from it, in syntax that no descriptor needs: anchors may hold le
 and "_" only; a key may not be left out (`: value`); no tab may follow "- " or open a block text.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -51,14 +52,16 @@ def load(data: bytes) -> Iterator[Document]:
     Raises YamlError for what makes the whole file unreadable: its size or its encoding.
     """
     text, bad_lines = decode(data)
+    bad_numbers = [error.line for error in bad_lines]
     for index, segment in enumerate(segments(text)):
         if index == MAX_DOCUMENTS:
             message = f"The file has more than {MAX_DOCUMENTS:,} documents; the rest is not read."
             yield Document(index, segment.line, error=YamlError(message, segment.line))
             return
-        error = segment.error or next(
-            (bad for bad in bad_lines if segment.first_line <= bad.line <= segment.last_line), None
-        )
+        bad = bisect_left(bad_numbers, segment.first_line)
+        error = segment.error
+        if not error and bad < len(bad_lines) and bad_numbers[bad] <= segment.last_line:
+            error = bad_lines[bad]
         if error:
             yield Document(index, segment.line, error=error)
             continue

@@ -21,6 +21,8 @@ from catalog.yaml12.stream import Segment, YamlError, unshield
 from catalog.yaml12.syntax import syntax_error
 
 MAX_DEPTH = 200
+MAX_ALIASES_IN_ALL = 10_000
+MAX_WARNINGS = 20
 
 # Tags that Backstage's parser turns into values which JSON writes as {}: [of lists, of mappings].
 _EMPTIED = ((TAG + "omap",), (TAG + "set",))
@@ -40,6 +42,7 @@ class Composer:
         self.stack: list[Frame] = []
         self.anchors: dict[str, Anchor] = {}
         self.open_anchors: list[Anchor] = []
+        self.aliases = 0
         self.root: Any = None
         self.layout = Layout(segment)
 
@@ -81,8 +84,8 @@ class Composer:
             value = self._tagged(text, event.tag, place)
         elif plain:
             value = plain_value(text, self.version)
-        for anchor in self.open_anchors:
-            anchor.scalars = True
+        if self.open_anchors:
+            self.open_anchors[-1].scalars = True
         if event.anchor is not None:
             self.anchors[event.anchor] = Anchor(value, open=False, scalars=True)
         self._add(value, place, is_merge=plain and text == "<<" and self.version == "1.1")
@@ -98,7 +101,11 @@ class Composer:
 
     def _warn_of_tag(self, tag: str, place: Place) -> None:
         shown = "!!" + tag.removeprefix(TAG) if tag.startswith(TAG) else tag
-        self.warnings.append(YamlError(f"The tag {shown} is not known; it is ignored.", *place))
+        self._warn(f"The tag {shown[:80]} is not known; it is ignored.", place)
+
+    def _warn(self, message: str, place: Place) -> None:
+        if len(self.warnings) < MAX_WARNINGS:
+            self.warnings.append(YamlError(message, *place))
 
     def _start(self, event: Any, mapping: bool) -> None:
         place = self._place(event)
@@ -150,11 +157,13 @@ class Composer:
         if frame.anchor:
             frame.anchor.open = False
             self.open_anchors.pop()
+            if self.open_anchors and frame.anchor.scalars:
+                self.open_anchors[-1].scalars = True
         if frame.tag in _EMPTIED[isinstance(frame.collection, Mapping)]:
             # JSON knows neither sets nor ordered maps; Backstage stores {} for them.
             shown = frame.tag.removeprefix(TAG)
             message = f"JSON has no !!{shown}; its content is dropped. Write it without the tag."
-            self.warnings.append(YamlError(message, *frame.collection.place))
+            self._warn(message, frame.collection.place)
             empty = Mapping(frame.collection.place)
             if frame.anchor:
                 frame.anchor.value = empty
@@ -164,12 +173,15 @@ class Composer:
 
     def _alias(self, event: Any) -> None:
         place = self._place(event)
+        name = event.anchor[:80]
         anchor = self.anchors.get(event.anchor)
+        self.aliases += 1
         if anchor is None:
-            message = f'"*{event.anchor}" has no anchor "&{event.anchor}" above it; set one.'
-            raise YamlError(message, *place)
+            raise YamlError(f'"*{name}" needs an anchor above it; set "&{name}" there.', *place)
+        if self.aliases > MAX_ALIASES_IN_ALL:
+            raise YamlError(f"There are more than {MAX_ALIASES_IN_ALL:,} aliases.", *place)
         if not anchor.use():
-            message = f'"*{event.anchor}" is used too often; a file may use an anchor 99 times.'
+            message = f'"*{name}" is used too often; a file may use an anchor 99 times.'
             raise YamlError(message, *place)
         for outer in self.open_anchors:
             outer.aliases.append(anchor)
@@ -205,7 +217,7 @@ class Composer:
         if is_merge:
             frame.key = _MERGE
             return
-        nested = isinstance(value, Mapping | Sequence)
+        nested = isinstance(value, dict | list)  # a plain dict is what !!binary gives
         if isinstance(value, str):
             frame.key = value
         else:

@@ -196,7 +196,7 @@ def test_characters_that_yaml_1_1_took_for_line_breaks_stay() -> None:
         ('a: "x\nb: 1', "never closed", (1, 4)),
         ('a: "x\nb: 1"', "indent", (2, 1)),
         ("a: [x,\ny]", "indent", (2, 1)),
-        ("a: *nobody", "no anchor", (1, 4)),
+        ("a: *nobody", "needs an anchor", (1, 4)),
         ("a: []#c", "comment", (1, 6)),
         ("a: [#c\n  ]", "comment", (1, 5)),
         ("a: *.yaml", "quotes", (1, 5)),
@@ -231,6 +231,11 @@ def test_a_billion_laughs_are_stopped_early() -> None:
     for level in range(1, 12):
         lines.append(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]")
     assert "too often" in error("\n".join(lines)).message
+
+
+def test_aliases_are_limited_in_all() -> None:
+    text = "".join(f"- &a{number} x\n- *a{number}\n" for number in range(10_001))
+    assert "10,000" in error(text).message
 
 
 def test_an_alias_inside_its_own_anchor_is_pointed_at() -> None:
