@@ -112,12 +112,17 @@ def test_trigger_create_believes_nothing_that_the_form_does_not_ask(client, ana,
     assert "STAGEDOOR_PERSON" not in trigger.parameters
 
 
-@pytest.mark.parametrize(("action", "state"), [("cancel", "running"), ("retry", "failed")])
-def test_build_cancel_and_retry_ask_for_it(client, ana, link, action, state):
-    build = make_build(link.pipeline, 1, state)
-    answer = client.post(
-        reverse(f"pipelines:build_{action}", args=[build.pk]), {"request_id": str(uuid.uuid4())}
-    )
+def test_build_cancel_asks_to_stop_what_moves(client, ana, link):
+    asks_for("cancel", client, make_build(link.pipeline, 1, "running"))
+
+
+def test_build_retry_asks_to_run_what_ended_again(client, ana, link):
+    asks_for("retry", client, make_build(link.pipeline, 1, "failed"))
+
+
+def asks_for(action, client, build):
+    url = reverse(f"pipelines:build_{action}", args=[build.pk])
+    answer = client.post(url, {"request_id": str(uuid.uuid4())})
     trigger = Trigger.objects.get()
     assert (trigger.action, trigger.build) == (action, build)
     assert answer["Location"] == f"/triggers/{trigger.request_id}/"

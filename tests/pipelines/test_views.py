@@ -147,6 +147,15 @@ def test_build_log_is_followed_from_where_the_reader_stands(client, ana, live, s
     assert "build-log-more" not in rest
 
 
+def test_build_status_asks_for_itself_again_until_the_build_is_final(client, ana, live, sandbox):
+    assert "hx-get" in get(client, "build_status", live.pk).content.decode()
+    sandbox.buildkite.finish("acme/shop", live.number)
+    builds.refresh(live.pipeline_id)
+    final = get(client, "build_status", live.pk).content.decode()
+    assert "hx-get" not in final
+    assert "state--passed" in final
+
+
 def test_build_detail_says_when_the_server_does_not_answer(client, ana, live, sandbox):
     sandbox.stop()
     page = get(client, "build_detail", live.pk)
