@@ -8,8 +8,8 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html
-from django.utils.timezone import localtime
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from portal import user_admin  # noqa: F401  registers people, groups and identities
 from portal.audit import ACTIONS

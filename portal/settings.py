@@ -129,7 +129,7 @@ LOGIN_REDIRECT_URL = "portal:home"
 LOGIN_REDIRECT_URL_FAILURE = "/signin/failed/"
 LOGOUT_REDIRECT_URL = "portal:signed_out"
 
-ACCOUNT_ADAPTER = "portal.signin.AccountAdapter"
+ACCOUNT_ADAPTER = "portal.local_accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"

@@ -1,4 +1,4 @@
-"""Sign-in: mozilla-django-oidc for the company's provider, hardened; allauth for local accounts.
+"""Sign-in through the company's provider: mozilla-django-oidc, hardened.
 
 The library starts the flow, keeps state, nonce and PKCE verifier, and runs the callback. What it
 leaves open is closed here: which token is believed (portal/id_token.py), who the person is
@@ -10,7 +10,6 @@ import logging
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required
@@ -275,30 +274,3 @@ def fail(request: HttpRequest, failure: SignInFailure) -> HttpResponse:
     reference = getattr(request, "request_id", "")
     request.session[FAILURE_KEY] = {"code": failure.code, "reference": reference}
     return redirect("portal:signin_failed")
-
-
-class AccountAdapter(DefaultAccountAdapter):
-    """Local accounts: made by an administrator, never by sign-up, and never a company account."""
-
-    def is_open_for_signup(self, request: HttpRequest) -> bool:
-        return False
-
-    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
-        # A password or passkey here would outlive the person's account at the company.
-        if user.identities.exists():
-            return fail(request, SignInFailure("company_account", username=user.get_username()))
-        return super().pre_login(request, user, **kwargs)
-
-    def login(self, request: HttpRequest, user: User) -> None:
-        super().login(request, user)
-        audit.record("signin", user=user, request=request, data={"how": "local account"})
-
-    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        tried = credentials.get("username") or credentials.get("email") or ""
-        audit.record(
-            "signin.failed",
-            outcome="failed",
-            request=request,
-            target=str(tried),
-            reason="Wrong user name or password for a local account.",
-        )
