@@ -1,5 +1,6 @@
 """A trigger is sent once, after a second decision; every way it can go wrong has a state."""
 
+import threading
 import uuid
 from datetime import timedelta
 
@@ -105,6 +106,23 @@ def test_a_trigger_is_sent_once_however_often_it_is_offered(sandbox, buildkite, 
     for _ in range(3):
         send(trigger)
     assert len(sandbox.accepted()) == 1
+
+
+def test_many_workers_send_once(sandbox, buildkite, ana):
+    trigger = ask(ana, buildkite)
+
+    def work():
+        dispatch(trigger.pk)
+        connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(sandbox.accepted()) == 1
+    trigger.refresh_from_db()
+    assert (trigger.state, trigger.attempt) == ("linked", 1)
 
 
 def test_no_transaction_is_open_while_the_vendor_is_asked(sandbox, buildkite, ana, monkeypatch):

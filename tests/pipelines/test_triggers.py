@@ -1,9 +1,10 @@
 """A request becomes one trigger or a decision that says why not; both are audited."""
 
+import threading
 import uuid
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 
 from pipelines.models import Build, PipelineLink, Trigger
 from pipelines.triggers import decide_for, request
@@ -137,6 +138,25 @@ def test_the_database_holds_the_rule_too(ana, link):
         Trigger.objects.create(
             request_id=trigger.request_id, action="start", pipeline=link.pipeline, actor_name="x"
         )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_at_once_are_one_trigger(ana, link):
+    request_id = uuid.uuid4()
+    outcomes = []
+
+    def click():
+        outcomes.append(ask(ana, link, request_id=request_id))
+        connection.close()
+
+    clicks = [threading.Thread(target=click) for _ in range(6)]
+    for thread in clicks:
+        thread.start()
+    for thread in clicks:
+        thread.join()
+    assert {outcome.trigger.pk for outcome in outcomes} == {Trigger.objects.get().pk}
+    assert [outcome.created for outcome in outcomes].count(True) == 1
+    assert AuditEvent.objects.count() == 1
 
 
 # --- Denied -----------------------------------------------------------------------------------
