@@ -122,7 +122,8 @@ class Supervisor(Manager):
         for part in found:
             self.add_process(
                 part.name,
-                shlex.join(part.command),
+                # honcho runs it in a shell, which has nothing to do afterwards.
+                f"exec {shlex.join(part.command)}",
                 env=inherited,
                 cwd=str(settings.BASE_DIR),
             )
