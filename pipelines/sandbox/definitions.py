@@ -12,7 +12,7 @@ from typing import Any
 
 from . import script
 from .engine import Instance, World
-from .objects import Ask, Parameter, Person, Pipeline, Token
+from .objects import Parameter, Person, Pipeline, Token, pushed
 from .script import Step
 
 # What the portal hands to every build, as a job has to declare it to receive it.
@@ -98,7 +98,8 @@ def add_pipeline(
 ) -> Pipeline:
     """A pipeline with the fields of objects.Pipeline, and besides:
 
-    "steps" as dicts, "parameters" as dicts or names, "labels": true to declare LABELS,
+    "steps" as dicts, "parameters" as dicts or names, "committers" as names, "labels": true to
+    declare LABELS,
     "history": how many finished builds it starts with, "multibranch": true to make `name` a
     multibranch project with one job for each of `branches`.
     """
@@ -114,6 +115,8 @@ def add_pipeline(
         parameters += [Parameter(name) for name in LABELS if name not in declared]
     values["parameters"] = tuple(parameters)
     values["branches"] = tuple(values.get("branches", ("main",)))
+    values["committers"] = tuple(_committer(name) for name in values.get("committers", ()))
+    values["commits"] = tuple(values.get("commits", ()))
     values.setdefault("created_at", instance.now() - 200 * _DAY)
     if instance.vendor == "buildkite" and values["name"].count("/") != 1:
         raise BadDefinition(f"Pipeline {values['name']!r} must be named organisation/slug.")
@@ -122,6 +125,11 @@ def add_pipeline(
     pipeline = instance.add(Pipeline(**values), folders)
     seed(instance, pipeline, history)
     return pipeline
+
+
+def _committer(name: str) -> Person:
+    login = name.partition(" ")[0].lower()
+    return Person(login, name, f"{login}@ci.example")
 
 
 def _multibranch(
@@ -176,7 +184,7 @@ def _known(entry: Mapping[str, Any], allowed: set[str], what: str) -> None:
         raise BadDefinition(f"{what}: unknown {', '.join(sorted(unknown))}.")
 
 
-def seed(instance: Instance, pipeline: Pipeline, count: int, people: Sequence[Person] = ()) -> None:
+def seed(instance: Instance, pipeline: Pipeline, count: int) -> None:
     """Gives a pipeline without builds `count` finished ones, the same each time."""
     if pipeline.builds or count <= 0:
         return
@@ -184,16 +192,10 @@ def seed(instance: Instance, pipeline: Pipeline, count: int, people: Sequence[Pe
     branches = (pipeline.branch,) if pipeline.branch else pipeline.branches
     now = instance.now()
     for back in range(count, 0, -1):
-        begun = now - back * chance.uniform(0.15, 0.45) * _DAY - 3_600
+        begun = now - (back - chance.uniform(0, 0.6)) * 0.3 * _DAY - 3_600
         # the default branch is built most
         branch = branches[0] if chance.random() < 0.6 else chance.choice(branches)
-        ask = Ask(
-            who=chance.choice(list(people)) if people else None,
-            branch=branch,
-            source="scm",
-            created_at=begun,
-            starts_at=begun + 2,
-        )
+        ask = pushed(pipeline, branch=branch, created_at=begun, starts_at=begun + 2)
         build = instance.start(pipeline, ask)
         build.course.speed = 1.0
         recent = back <= count // 2

@@ -75,6 +75,14 @@ _ENVIRONMENT = {
 }
 _BRANCH = {"name": "BRANCH", "default": "main", "description": "What to build."}
 _BRANCHES = ["main", "release/2.4", "feature/gift-cards"]
+_COMMITTERS = ["Elif Kaya", "Chiara Conti", "Farid Haddad", "Ana Duarte"]
+_COMMITS = [
+    "Hold a seat while its payment is retried",
+    "Show prices with fees from the start",
+    "Drop the old queue page",
+    "Cache what is on tonight",
+    "Say why a code was refused",
+]
 
 
 def _job(name: str, steps: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -99,6 +107,8 @@ def _pipeline(slug: str, title: str, steps: list[dict[str, Any]], **more: Any) -
         "repository": _git(slug),
         "branches": _BRANCHES,
         "queue_seconds": 3,
+        "committers": _COMMITTERS,
+        "commits": _COMMITS,
         "keep_builds": 100,
         "steps": steps,
         "history": 14,

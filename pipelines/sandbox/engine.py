@@ -13,7 +13,7 @@ from typing import Any
 from . import script
 from .faults import FaultBoard
 from .journal import Journal
-from .objects import Ask, Build, Folder, Person, Pipeline, QueueItem, Token, commit_of
+from .objects import Ask, Build, Folder, Person, Pipeline, QueueItem, Token, commit_of, pushed
 from .script import Course
 
 
@@ -152,7 +152,7 @@ class Instance:
             last = pipeline.builds[max(pipeline.builds)] if pipeline.builds else None
             since = pipeline.created_at if last is None else last.created_at
             if now - since >= pipeline.every_seconds and (last is None or last.at(now).final):
-                self.start(pipeline, Ask(source="scm"))
+                self.start(pipeline, pushed(pipeline))
 
     def _leave(self, item: QueueItem, now: float) -> None:
         free_at = item.due_at

@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .script import Course, Snapshot, Step, snapshot
 
@@ -125,6 +126,8 @@ class Pipeline:
     log_lost: bool = False
     keep_builds: int = 1000
     every_seconds: float = 0.0  # commits arrive this often and are built; 0: never
+    committers: tuple[Person, ...] = ()  # whose commits those are, in turn
+    commits: tuple[str, ...] = ()  # their messages, in turn
     created_at: float = 0.0
     builds: dict[int, Build] = field(default_factory=dict)
     next_number: int = 1
@@ -167,6 +170,17 @@ class Ask:
     queue_id: int | None = None
     created_at: float | None = None
     starts_at: float | None = None
+
+
+def pushed(pipeline: Pipeline, **fields: Any) -> Ask:
+    """The ask of somebody's push: committers and messages take turns by build number."""
+    turn = pipeline.next_number
+    return Ask(
+        who=pipeline.committers[turn % len(pipeline.committers)] if pipeline.committers else None,
+        message=pipeline.commits[turn % len(pipeline.commits)] if pipeline.commits else "",
+        source="scm",
+        **fields,
+    )
 
 
 @dataclass(eq=False)

@@ -3,6 +3,7 @@
 Source: buildkite.com/docs/apis/rest-api, pages builds, jobs and pipelines.
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from pipelines.providers.base import InvalidResponse, RemoteBuild, RemotePipeline, State, Step
 from pipelines.providers.wire import integer, iso_time, mapping, text, web_link
 
+_SHORTCODE = re.compile(r":[a-z0-9_+-]+:", re.IGNORECASE)
 # Every label travels as meta-data under this prefix.
 META = "stagedoor-"
 REQUEST_ID_KEY = f"{META}request-id"
@@ -69,12 +71,17 @@ def parse_pipeline(row: Mapping[str, Any], organization: str) -> RemotePipeline:
         raise InvalidResponse("Buildkite: a pipeline without a slug.")
     return RemotePipeline(
         external_id=f"{organization}/{slug}",
-        name=text(row.get("name")) or slug,
+        name=without_emoji(text(row.get("name"))) or slug,
         web_url=web_link(row.get("web_url")),
         repository=text(row.get("repository")),
         default_branch=text(row.get("default_branch")),
         runnable=not row.get("archived_at"),
     )
+
+
+def without_emoji(name: str) -> str:
+    """The name without shortcodes such as `:rocket:`, which only Buildkite's own pages draw."""
+    return " ".join(_SHORTCODE.sub(" ", name).split())
 
 
 def parse_build(row: Mapping[str, Any], pipeline: str) -> RemoteBuild:
@@ -121,7 +128,8 @@ def parse_job(job: Mapping[str, Any]) -> Step | None:
     kind, raw = text(job.get("type")), text(job.get("state"))
     if kind == "waiter" or not text(job.get("id")):
         return None
-    name = text(job.get("name")) or text(job.get("label")) or text(job.get("step_key"))
+    names = (without_emoji(text(job.get(key))) for key in ("name", "label", "step_key"))
+    name = next(filter(None, names), "")
     return Step(
         id=text(job["id"]),
         name=name or text(job.get("command")).strip().partition("\n")[0] or kind,

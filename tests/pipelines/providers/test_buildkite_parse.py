@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.providers.base import State
-from pipelines.providers.buildkite.parse import parse_build, parse_job
+from pipelines.providers.buildkite.parse import parse_build, parse_job, parse_pipeline
 
 PIPELINE = "acme/checkout"
 
@@ -62,3 +62,11 @@ def test_the_author_may_have_any_shape(author):
 def test_a_link_that_is_no_web_address_is_dropped():
     build = parse_build({"number": 1, "web_url": "javascript:alert(1)"}, PIPELINE)
     assert build.web_url == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(":docker: Build :white_check_mark:", "Build"), ("Search", "Search"), (":mag:", "search")],
+)
+def test_emoji_that_only_buildkite_draws_are_left_out_of_names(name, shown):
+    assert parse_pipeline({"slug": "search", "name": name}, "acme").name == shown
