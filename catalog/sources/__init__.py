@@ -28,12 +28,7 @@ def reader_for(kind: str, target: str, credential_ref: str = "") -> Reader:
 
 def url_reader(target: str, credential_ref: str = "") -> UrlReader:
     """A reader of one origin; the credential, if any, is sent as a bearer token."""
-    client = HttpClient(
-        allow=settings.OUTGOING_ALLOW,
-        timeout=TIMEOUT,
-        deadline=DEADLINE,
-        ca_bundle=settings.OUTGOING_CA_BUNDLE,
-    )
+    client = _client(tuple(settings.OUTGOING_ALLOW), settings.OUTGOING_CA_BUNDLE)
     try:
         secret = resolve(credential_ref) if credential_ref else None
     except CredentialError as error:
