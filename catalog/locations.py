@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from catalog.descriptors import ReadError, parse
 from catalog.reading import SOURCE_STAGE, Found, Issue, Reading
 from catalog.sources import Gone, Reader, SourceFailed, url_reader
+from catalog.sources.base import MAX_NESTING
 from portal.http import origin
 
 MAX_FILES = 20_000
 MAX_BYTES = 400_000_000
 MAX_SECONDS = 1800
-# Backstage's limit for the ancestry of a Location.
-MAX_NESTING = 32
 
 # (files read, files known so far) -> None
 Progress = Callable[[int, int], None]
@@ -99,11 +98,12 @@ class _Follower:
     def _follow(self, step: _Step, found: Found) -> None:
         """Queues what a Location entity names."""
         descriptor = found.result.descriptor
-        spec = (descriptor.document.get("spec") or {}) if descriptor else {}
-        targets = [spec["target"]] if spec.get("target") else []
-        targets += spec.get("targets") or []
+        if descriptor is None or not descriptor.supported:
+            self._reading.add_unread()  # a later Stagedoor may know what it names
+            return
+        spec = descriptor.document["spec"]
         optional = spec.get("presence") == "optional"
-        for target in dict.fromkeys(targets):
+        for target, _, _ in descriptor.targets:
             try:
                 if step.depth >= MAX_NESTING:
                     raise ReadError(f"Locations are nested more than {MAX_NESTING} deep.")

@@ -14,12 +14,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from catalog.descriptors import DocumentResult, Problem, ReadError, parse
-from catalog.sources.base import Gone, SourceFailed
+from catalog.sources.base import MAX_NESTING, Gone, SourceFailed
 from catalog.sources.path import SKIPPED_FOLDERS, PathReader
 
 SUFFIXES = frozenset({".yaml", ".yml"})
-# Backstage's limit for the ancestry of a Location.
-MAX_NESTING = 32
 # https://host/owner/repository/blob/main/path, and GitLab's and Bitbucket's way to write it.
 _HOSTED = re.compile(
     r"(?P<repository>https?://[^/]+/(?:[^/]+/)+?)(?:-/)?(?:blob|src|tree)/[^/]+/(?P<path>.*)"

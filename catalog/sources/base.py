@@ -8,6 +8,8 @@ from catalog.descriptors import ReadError
 
 # A descriptor or a file that a placeholder names; an API definition is seldom above 2 MB.
 MAX_FILE_BYTES = 5_000_000
+# How deep Locations may name Locations: Backstage's limit for their ancestry.
+MAX_NESTING = 32
 
 
 class Gone(ReadError):
