@@ -12,17 +12,10 @@ from itertools import islice
 from django.db.models import Exists, OuterRef, Q, Subquery
 
 from catalog.models import Entity, Relation
+from catalog.rules.kinds import KINDS
 
 BATCH = 2_000
-_PAIRS = (
-    ("ownedBy", "ownerOf"),
-    ("partOf", "hasPart"),
-    ("dependsOn", "dependencyOf"),
-    ("providesApi", "apiProvidedBy"),
-    ("consumesApi", "apiConsumedBy"),
-    ("childOf", "parentOf"),
-    ("memberOf", "hasMember"),
-)
+_PAIRS = {(field.type, field.inverse) for kind in KINDS.values() for field in kind.relations}
 INVERSE = {**dict(_PAIRS), **{back: there for there, back in _PAIRS}}
 
 
