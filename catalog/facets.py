@@ -10,13 +10,12 @@ from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 
 from catalog.forms import ANY_KIND, DEFAULT_KIND, KINDS, MISSING, UNSUPPORTED, Filters
 from catalog.models import Entity, Tag
-from catalog.queries import Names, listed
+from catalog.queries import COLUMNS, Names, listed
 
 STATES = {MISSING: "No longer in its source", UNSUPPORTED: "Kind not supported"}
 SHOWN = 8  # values before "show more"
 EXPANDED = 500
 TITLES = {"owner": "Owner", "lifecycle": "Lifecycle", "type": "Type", "tag": "Tag"}
-COLUMNS = {"owner": "owner_ref", "lifecycle": "lifecycle", "type": "type"}
 
 
 @dataclass(frozen=True)

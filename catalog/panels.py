@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from catalog.forms import DEFAULT_KIND, Filters
 from catalog.models import Entity
 from catalog.people import teams_of
-from catalog.queries import names_of, rows
+from catalog.queries import names_in, rows
 
 SHOWN_SERVICES = 25
 
@@ -31,7 +31,7 @@ def _my_services(request: HttpRequest, user: Any) -> SafeString:
         "entities": services[:SHOWN_SERVICES],
         "more": len(services) > SHOWN_SERVICES,
         "all_query": filters.query(),
-        "names": names_of(ref for row in services for ref in (row.owner_ref, row.system_ref)),
+        "names": names_in(services),
         "catalog_is_empty": not services and not Entity.objects.filter(kind=DEFAULT_KIND).exists(),
         "states_wanted": "states" in request.GET,
     }

@@ -9,8 +9,11 @@ from django.db.models.functions import RowNumber
 from catalog.forms import ANY_KIND, Filters
 from catalog.models import Entity, Membership, Relation, SyncIssue, Tag, Team, TeamClosure
 from catalog.search import best_first, matching
+from portal.templatetags.ui import short_ref
 
 Scopes = frozenset[tuple[str, str]]
+# filter -> the column it filters by
+COLUMNS = {"owner": "owner_ref", "lifecycle": "lifecycle", "type": "type"}
 SHOWN_RELATIONS = 30  # of one type on one page
 SHOWN_ISSUES = 50
 # What a row or a link shows; the document and the search text stay in the database.
@@ -35,7 +38,7 @@ class Names(dict[str, str]):
     """{entity ref: what people call it}; an unknown ref is called by its own short form."""
 
     def __missing__(self, ref: str) -> str:
-        return ref.partition(":")[2].removeprefix("default/") or ref
+        return short_ref(ref)
 
 
 def names_of(refs: Iterable[str]) -> Names:
@@ -45,6 +48,11 @@ def names_of(refs: Iterable[str]) -> Names:
         return Names()
     rows = Entity.objects.filter(ref__in=wanted).values_list("ref", "title", "name")
     return Names({ref: title or name for ref, title, name in rows})
+
+
+def names_in(entities: Iterable[Entity]) -> Names:
+    """The titles of what these rows name: their owners and systems."""
+    return names_of(ref for row in entities for ref in (row.owner_ref, row.system_ref))
 
 
 # --- The list --------------------------------------------------------------------------------
@@ -59,7 +67,7 @@ def listed(filters: Filters, but: tuple[str, ...] = ()) -> QuerySet[Entity]:
         found = found.filter(state=filters.state)
     if filters.system:
         found = found.filter(system_ref=filters.system)
-    for name, column in {"owner": "owner_ref", "lifecycle": "lifecycle", "type": "type"}.items():
+    for name, column in COLUMNS.items():
         values = getattr(filters, name)
         if values and name not in but:
             found = found.filter(**{f"{column}__in": values})

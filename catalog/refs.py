@@ -24,15 +24,6 @@ class EntityRef:
     def __str__(self) -> str:
         return f"{self.kind}:{self.namespace}/{self.name}".lower()
 
-    def humanise(
-        self, *, default_kind: str = "", default_namespace: str = DEFAULT_NAMESPACE
-    ) -> str:
-        """The shortest text that still means this ref to someone who knows the defaults."""
-        kind = "" if self.kind.lower() == default_kind.lower() else f"{self.kind.lower()}:"
-        same_namespace = self.namespace.lower() == default_namespace.lower()
-        namespace = "" if same_namespace else f"{self.namespace.lower()}/"
-        return f"{kind}{namespace}{self.name}"
-
 
 def parse_ref(
     text: str, *, default_kind: str = "", default_namespace: str = DEFAULT_NAMESPACE
@@ -56,12 +47,3 @@ def parse_ref(
         example = f"component:{text[:80]}"
         raise RefError(f'"{text[:80]}" does not say its kind; write for example "{example}".')
     return EntityRef(kind, namespace or DEFAULT_NAMESPACE, name)
-
-
-def humanise(ref: str, *, default_kind: str = "") -> str:
-    """Short form of a stored ref, e.g. `group:default/payments` as `payments` among groups."""
-    try:
-        parsed = parse_ref(ref, default_kind=default_kind)
-    except RefError:
-        return ref
-    return parsed.humanise(default_kind=default_kind)

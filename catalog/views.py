@@ -23,6 +23,7 @@ from catalog.queries import (
     issues_of,
     listed,
     members_of,
+    names_in,
     names_of,
     relations_of,
     rows,
@@ -35,7 +36,7 @@ from portal.policy import Target
 from portal.templatetags.ui import entity_url
 
 PER_PAGE = 50
-CATALOG = Target("the catalog", frozenset({("everything", "")}))
+CATALOG = Target("the catalog")
 # Kinds of things that nothing is built from: their lists have no state column.
 WITHOUT_BUILDS = {"Group", "User", "Domain", "Location"}
 
@@ -195,7 +196,7 @@ def _table(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     entities = list(rows(filters)[:PER_PAGE])
     return {
         "entities": entities,
-        "names": names_of(ref for row in entities for ref in (row.owner_ref, row.system_ref)),
+        "names": names_in(entities),
         "total": listed(filters).count(),
         "all_query": filters.query(),
         "states_wanted": "states" in request.GET,

@@ -10,7 +10,7 @@ EVERYBODY = "everybody signed in"
 
 
 def actor_for(user: AbstractBaseUser | AnonymousUser | None) -> Actor:
-    """The person with the grants that hold now: read anew at each call, three queries.
+    """The person with the grants that hold now: read anew at each call, four queries.
 
     Superusers get nothing here: they open Django admin, never a pipeline.
     """

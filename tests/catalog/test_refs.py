@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.refs import EntityRef, RefError, humanise, parse_ref
+from catalog.refs import EntityRef, RefError, parse_ref
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,3 @@ def test_a_long_text_is_cut_in_the_message() -> None:
     with pytest.raises(RefError) as caught:
         parse_ref("x" * 1_000_000)
     assert len(str(caught.value)) < 400
-
-
-@pytest.mark.parametrize(
-    ("ref", "kind", "short"),
-    [
-        ("group:default/payments", "Group", "payments"),
-        ("group:default/payments", "", "group:payments"),
-        ("group:infra/payments", "group", "infra/payments"),
-        ("user:infra/ada", "Group", "user:infra/ada"),
-        ("no-kind", "", "no-kind"),
-        ("", "", ""),
-    ],
-)
-def test_humanise_leaves_out_what_the_reader_knows(ref: str, kind: str, short: str) -> None:
-    assert humanise(ref, default_kind=kind) == short
