@@ -24,7 +24,8 @@ FINISHED_SECONDS = 300
 MAX_LINE = 5_000
 
 # OSC, APC, DCS, PM and SOS strings: titles, hyperlinks, images; none of them belongs in a page.
-_STRINGS = re.compile(r"\x1b[\]_PX^].*?(?:\x07|\x1b\\|$)", re.DOTALL)
+# All escapes before one go with it: one left behind would make a new string of what follows.
+_STRINGS = re.compile(r"\x1b+[\]_PX^].*?(?:\x07|\x1b\\|$)", re.DOTALL)
 _SPAN = re.compile(r"<span class=\"[^\"]*\">|</span>")
 _converter = Ansi2HTMLConverter(inline=False, escaped=True)
 

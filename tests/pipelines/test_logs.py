@@ -37,6 +37,11 @@ def test_titles_links_and_images_of_a_terminal_are_left_out(hidden):
     assert htmls(f"a{hidden}b") == ["ab"]
 
 
+def test_what_is_left_out_leaves_no_link_behind():
+    start, end = "\x1b\x1bPx\x07]8;;https://evil.example\x07", "\x1b\x1bPx\x07]8;;\x07"
+    assert "<a" not in htmls(f"{start}sign in{end}")[0]
+
+
 def test_an_endless_line_is_cut():
     assert len(htmls("x" * (MAX_LINE + 1))[0]) == MAX_LINE
 
