@@ -15,9 +15,10 @@ from pipelines.providers.base import Capability
 
 BRANCH_MAX = 255
 VALUE_MAX = 4000
-# git check-ref-format(1), and a leading dash, which a script may read as an option.
+# git check-ref-format(1), and two leading signs that it allows: a dash, which a script may read as
+# an option, and a plus, with which git fetch(1) reads "+main" as the branch main.
 _NOT_A_BRANCH = re.compile(
-    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|^@$|^[-/.]|[/.]$|\.lock(/|$)|^HEAD$"
+    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|^@$|^[-+/.]|[/.]$|\.lock(/|$)|^HEAD$"
 )
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?")
 _OTHER_SPELLINGS = ("refs/", "origin/", "remotes/", "heads/", "tags/")

@@ -280,6 +280,7 @@ def test_bad_parameters_are_told_by_field(ana, link, parameters, field, words):
 @pytest.mark.parametrize(
     "branch",
     [
+        "+main",
         "refs/heads/main",
         "origin/main",
         "HEAD",
