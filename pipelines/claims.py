@@ -1,4 +1,4 @@
-"""A server's claims: which sources and namespaces may link which of its pipelines for triggering.
+"""A server's claims: which sources may link which of its pipelines for triggering.
 
 Pure, so that the admin form, linking and tests read the rules in one place.
 """
@@ -19,7 +19,7 @@ def covered(
     """
     return any(
         not problem(claim)
-        and claim.get("source", source) == source
+        and claim["source"] == source
         and claim.get("namespace", namespace) == namespace
         and fnmatchcase(pipeline, claim["pipelines"])
         for claim in claims
@@ -40,8 +40,8 @@ def problems(claims: object) -> list[str]:
 def problem(claim: object) -> str:
     """What is wrong with one claim, or "".
 
-    A source or a namespace is required: without either, whoever may write any descriptor could
-    trigger what the glob covers.
+    The source is required, since a namespace is what a descriptor says of itself: whoever may
+    write any descriptor could say it, and trigger what the glob covers.
     """
     if not isinstance(claim, dict):
         return f"it has to be an object, for example {EXAMPLE[1:-1]}."
@@ -52,6 +52,6 @@ def problem(claim: object) -> str:
         return "every value has to be a text that is not empty."
     if "pipelines" not in claim:
         return '"pipelines" is missing: a glob over the names of pipelines, "*" for all.'
-    if not claim.keys() & {"source", "namespace"}:
-        return 'it needs a "source" (its slug), a "namespace", or both.'
+    if "source" not in claim:
+        return '"source" is missing: the slug of the source whose descriptors it trusts.'
     return ""

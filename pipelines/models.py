@@ -30,7 +30,7 @@ class Server(models.Model):
     claims = models.JSONField(
         default=list,
         blank=True,
-        help_text="Which catalog sources or namespaces may link which pipelines for triggering: "
+        help_text="Which catalog sources may link which pipelines for triggering: "
         '[{"source": "slug", "namespace": "default", "pipelines": "payments/*"}].',
     )
     enabled = models.BooleanField(default=True)

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('base_url', models.URLField(verbose_name='base URL')),
                 ('credential_ref', models.CharField(help_text='For example "env:BUILDKITE_TOKEN"; never the secret itself.', max_length=200)),
                 ('options', models.JSONField(blank=True, default=dict, help_text='What the provider documents.')),
-                ('claims', models.JSONField(blank=True, default=list, help_text='Which catalog sources or namespaces may link which pipelines for triggering: [{"source": "slug", "namespace": "default", "pipelines": "payments/*"}].')),
+                ('claims', models.JSONField(blank=True, default=list, help_text='Which catalog sources may link which pipelines for triggering: [{"source": "slug", "namespace": "default", "pipelines": "payments/*"}].')),
                 ('enabled', models.BooleanField(default=True)),
                 ('checked_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('check_result', models.JSONField(blank=True, default=dict, editable=False)),

@@ -196,7 +196,7 @@ def test_a_removed_annotation_removes_the_link():
     ("claim", "status"),
     [
         ({"source": "payments", "pipelines": "acme/*"}, "confirmed"),
-        ({"namespace": "default", "pipelines": "acme/*"}, "confirmed"),
+        ({"namespace": "default", "pipelines": "acme/*"}, "read"),
         ({"source": "payments", "namespace": "default", "pipelines": "*"}, "confirmed"),
         ({"source": "payments", "namespace": "other", "pipelines": "*"}, "read"),
         ({"source": "other", "pipelines": "*"}, "read"),
