@@ -14,6 +14,7 @@ from catalog.models import Entity, Source, Tag
 from catalog.reading import CONFLICT_STAGE, Found, Issue, Reading
 from catalog.relations import BATCH, batches
 from catalog.rows import COLUMNS, Row, digest_of, place_of, row_of
+from portal.text import storable
 
 _MISSING = Entity.State.MISSING
 # What is compared; the documents themselves stay in the database.
@@ -77,9 +78,10 @@ def apply(
 def retire(absent: dict[Entity, str], applied: Applied, now: datetime) -> None:
     """Marks the absent entities with when and why, and removes those marked long enough ago."""
     marked = []
+    limit = Entity._meta.get_field("reason").max_length
     for entity, reason in absent.items():
         if entity.state != _MISSING:
-            entity.state, entity.gone_at, entity.reason = _MISSING, now, _short(reason)
+            entity.state, entity.gone_at, entity.reason = _MISSING, now, storable(reason, limit)
             marked.append(entity)
         elif entity.gone_at is None or entity.gone_at <= now - grace():
             applied.removed.add(entity.pk)
@@ -93,11 +95,6 @@ def retire(absent: dict[Entity, str], applied: Applied, now: datetime) -> None:
 def grace() -> timedelta:
     """How long what is marked as missing stays."""
     return timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS)
-
-
-def _short(reason: str) -> str:
-    limit = Entity._meta.get_field("reason").max_length
-    return reason if len(reason) <= limit else f"{reason[: limit - 1]}…"
 
 
 def _known(source: Source, refs: Iterable[str]) -> dict[str, Entity]:

@@ -23,6 +23,7 @@ from catalog.reading import SOURCE_STAGE, Issue, Reading
 from catalog.runs import Claim, LeaseLost
 from catalog.sources import SourceFailed, reader_for
 from portal import hooks
+from portal.text import storable
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ HEARTBEAT_SECONDS = 15
 APPLY_LEASE = timedelta(minutes=15)
 KEEP_RUNS = timedelta(days=14)
 MAX_ISSUES = 5_000
+MAX_MESSAGE = 5_000
 
 
 def run(run_id: int, progress: Progress = lambda phase, done, total: None) -> SyncRun | None:
@@ -154,21 +156,16 @@ def _save_issues(run: SyncRun, issues: list[Issue]) -> None:
                 entity_ref=issue.entity_ref[:255],
                 severity=issue.severity,
                 stage=issue.stage,
-                location=_plain(issue.location)[:500],
+                location=storable(issue.location, 500),
                 document_index=issue.document_index,
                 line=issue.line,
                 column=issue.column,
-                message=_plain(issue.message),
+                message=storable(issue.message, MAX_MESSAGE),
             )
             for issue in issues[:MAX_ISSUES]
         ],
         batch_size=500,
     )
-
-
-def _plain(text: str) -> str:
-    """Authors' words as both databases take them: no NUL, no half of a surrogate pair."""
-    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 
 def _sentence(reading: Reading, applied: Applied, problems: int) -> str:

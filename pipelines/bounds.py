@@ -1,8 +1,10 @@
 """What a vendor says, made to fit what our columns and pages can hold.
 
-A vendor's text is longer, stranger or more hostile than one thinks: PostgreSQL refuses NUL and
-lone surrogates, and a link that is not http(s) could run a script in the reader's browser.
+A vendor's text is longer, stranger or more hostile than one thinks, and a link that is not http(s)
+could run a script in the reader's browser.
 """
+
+from portal.text import storable
 
 TEXT_MAX = 10_000
 URL_MAX = 1000
@@ -12,8 +14,7 @@ NUMBER_MAX = 2_147_483_647
 
 def text(value: str, limit: int = TEXT_MAX) -> str:
     """The text without what can't be stored, cut at `limit` characters with an ellipsis."""
-    clean = value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+    return storable(value, limit)
 
 
 def web_url(value: str) -> str:

@@ -7,12 +7,14 @@ from django.http import HttpRequest
 from portal.access import display_name
 from portal.models import AuditEvent
 from portal.policy import Actor, Decision
+from portal.text import storable
 
 SYSTEM = "Stagedoor"
 # action -> what a reader of the trail sees
 ACTIONS: dict[str, str] = {}
 SECRET_WORDS = ("token", "secret", "password", "authorization", "cookie", "api_key", "private_key")
 REDACTED = "(redacted)"
+MAX_TEXT = 10_000
 
 
 def register(action: str, label: str) -> None:
@@ -57,11 +59,11 @@ def record(
         action=action,
         outcome=outcome,
         actor_id=actor_id,
-        actor=name[:200],
-        on_behalf_of=on_behalf_of[:200],
-        target=target[:400],
+        actor=storable(name, 200),
+        on_behalf_of=storable(on_behalf_of, 200),
+        target=storable(target, 400),
         rule=decision.rule if decision else "",
-        reason=(reason or (decision.reason if decision else ""))[:500],
+        reason=storable(reason or (decision.reason if decision else ""), 500),
         request_id=request_id or getattr(request, "request_id", ""),
         ip=request.META.get("REMOTE_ADDR") or None if request else None,
         data=redact(data or {}),
@@ -69,12 +71,12 @@ def record(
 
 
 def redact(value: Any) -> Any:
-    """A copy of JSON data in which what stands under a secret's name is hidden."""
+    """A copy of JSON data that can be stored; what stands under a secret's name is hidden."""
     if isinstance(value, dict):
         return {key: REDACTED if _secret(key) else redact(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [redact(item) for item in value]
-    return value
+    return storable(value, MAX_TEXT) if isinstance(value, str) else value
 
 
 def _secret(key: object) -> bool:
