@@ -11,7 +11,6 @@ from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from catalog import tasks
@@ -20,6 +19,7 @@ from catalog.reading import CONFLICT_STAGE
 from catalog.runs import OPEN
 from catalog.source_status import SourceStatus, status_of
 from catalog.sync_requests import ask, decide_for
+from portal.fragments import render_either, wants_fragment
 from portal.guard import Denied, actor_of, require
 from portal.health import Check, beat_status, schedule_status, worker_status
 from portal.policy import Target
@@ -60,13 +60,9 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """One source; htmx gets the part that changes while it is read."""
     require(request, "catalog.view", SOURCES)
     context = _detail(_source(slug), timezone.now())
-    fragment = bool(request.htmx) and not request.htmx.history_restore_request
-    if not fragment:
+    if not wants_fragment(request):
         context["decision"] = decide_for(actor_of(request), context["source"])
-    template = "catalog/_source_run.html" if fragment else "catalog/source_detail.html"
-    response = render(request, template, context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return render_either(request, "catalog/source_detail.html", "catalog/_source_run.html", context)
 
 
 @require_POST

@@ -12,7 +12,6 @@ from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from catalog.facets import chips, kind_choices, named, value_facets
@@ -31,6 +30,7 @@ from catalog.queries import (
     system_and_domain,
     teams,
 )
+from portal.fragments import render_either, wants_fragment
 from portal.guard import require
 from portal.policy import Target
 from portal.templatetags.ui import entity_url
@@ -48,15 +48,16 @@ def entity_list(request: HttpRequest) -> HttpResponse:
     require(request, "catalog.view", CATALOG)
     filters, problems = read_filters(request.GET)
     context = _list_context(request, filters)
-    fragment = bool(request.htmx) and not request.htmx.history_restore_request
-    template = "catalog/_entity_table.html" if fragment else "catalog/entity_list.html"
-    response = render(request, template, {**context, "problems": problems, "fragment": fragment})
+    fragment = wants_fragment(request)
+    context |= {"problems": problems, "fragment": fragment}
+    response = render_either(
+        request, "catalog/entity_list.html", "catalog/_entity_table.html", context
+    )
     if fragment:
         address = reverse("catalog:entity_list") + filters.query().rstrip("?")
         # The same filters again are no step that "back" should undo.
         same = address == request.htmx.current_url_abs_path
         response["HX-Push-Url"] = "false" if same else address
-    patch_vary_headers(response, ["HX-Request"])
     return response
 
 
