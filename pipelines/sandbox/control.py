@@ -7,19 +7,26 @@ import hmac
 import json
 from collections.abc import Callable
 from email.message import Message
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from .definitions import BadDefinition, add_pipeline, add_token
-from .engine import Instance
+from .engine import Instance, World
 from .faults import Fault
 from .objects import Build
 from .wire import Answer, json_answer
 
-if TYPE_CHECKING:
-    from .server import Sandbox
-
 PREFIX = "_control"
+
+
+class Steered(Protocol):
+    """The running sandbox, as far as a command reaches."""
+
+    world: World
+    control_token: str
+
+    def refuse(self, seconds: float) -> None:
+        """Refuses connections for a while."""
 
 
 class BadCommand(Exception):
@@ -27,7 +34,7 @@ class BadCommand(Exception):
 
 
 def answer(
-    sandbox: "Sandbox",
+    sandbox: Steered,
     method: str,
     path: tuple[str, ...],
     *,
@@ -52,7 +59,7 @@ def answer(
         return json_answer({"message": f"{type(error).__name__}: {error}"}, 400)
 
 
-def _instance(sandbox: "Sandbox", values: dict[str, Any]) -> Instance:
+def _instance(sandbox: Steered, values: dict[str, Any]) -> Instance:
     prefix = values.pop("instance", "")
     try:
         return sandbox.world.instances[prefix]
@@ -61,12 +68,12 @@ def _instance(sandbox: "Sandbox", values: dict[str, Any]) -> Instance:
         raise BadCommand(f"No instance {prefix!r}; known are {known}.") from None
 
 
-def _log(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+def _log(sandbox: Steered, values: dict[str, Any]) -> object:
     fill_builds(sandbox)
     return sandbox.world.journal.as_dicts(values.get("instance", ""))
 
 
-def fill_builds(sandbox: "Sandbox") -> None:
+def fill_builds(sandbox: Steered) -> None:
     """Writes into the journal which build each queued start has become."""
     numbers = {}
     for instance in sandbox.world.instances.values():
@@ -79,22 +86,22 @@ def fill_builds(sandbox: "Sandbox") -> None:
             accepted.build = numbers.get((accepted.instance, accepted.queue_id))
 
 
-def _faults(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+def _faults(sandbox: Steered, values: dict[str, Any]) -> object:
     return _instance(sandbox, values).faults.as_dicts()
 
 
-def _add_fault(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+def _add_fault(sandbox: Steered, values: dict[str, Any]) -> object:
     board = _instance(sandbox, values).faults
     board.add(Fault(**values))
     return board.as_dicts()
 
 
-def _clear_faults(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+def _clear_faults(sandbox: Steered, values: dict[str, Any]) -> object:
     _instance(sandbox, values).faults.clear()
     return []
 
 
-def _clock(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+def _clock(sandbox: Steered, values: dict[str, Any]) -> object:
     clock = sandbox.world.clock
     if "speed" in values:
         clock.speed = max(float(values["speed"]), 0.001)
@@ -104,19 +111,19 @@ def _clock(sandbox: "Sandbox", values: dict[str, Any]) -> object:
     return {"now": clock.now(), "speed": clock.speed}
 
 
-def _pipeline(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+def _pipeline(sandbox: Steered, values: dict[str, Any]) -> object:
     return {"name": add_pipeline(_instance(sandbox, values), values).name}
 
 
-def _token(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+def _token(sandbox: Steered, values: dict[str, Any]) -> object:
     return {"login": add_token(_instance(sandbox, values), values).person.login}
 
 
-def _revoke(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+def _revoke(sandbox: Steered, values: dict[str, Any]) -> object:
     return {"revoked": _instance(sandbox, values).tokens.pop(values["value"], None) is not None}
 
 
-def _finish(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+def _finish(sandbox: Steered, values: dict[str, Any]) -> object:
     instance = _instance(sandbox, values)
     instance.settle()
     build = build_of(instance, values["pipeline"], int(values["number"]))
@@ -133,13 +140,13 @@ def build_of(instance: Instance, pipeline: str, number: int) -> Build:
     return build
 
 
-def _refuse(sandbox: "Sandbox", values: dict[str, Any]) -> object:
+def _refuse(sandbox: Steered, values: dict[str, Any]) -> object:
     seconds = float(values.get("seconds", 5))
     sandbox.refuse(seconds)
     return {"seconds": seconds}
 
 
-_COMMANDS: dict[tuple[str, str], Callable[["Sandbox", dict[str, Any]], object]] = {
+_COMMANDS: dict[tuple[str, str], Callable[[Steered, dict[str, Any]], object]] = {
     ("GET", "log"): _log,
     ("GET", "faults"): _faults,
     ("POST", "faults"): _add_fault,

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from email.utils import formatdate
-from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -55,10 +54,6 @@ class Request:
             return json.loads(self.body)
         except ValueError as error:
             raise BadBody("The body is not JSON.") from error
-
-    def cookie(self, name: str) -> str:
-        morsel = SimpleCookie(self.headers.get("Cookie", "")).get(name)
-        return morsel.value if morsel else ""
 
     @property
     def base(self) -> str:
