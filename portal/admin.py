@@ -18,8 +18,6 @@ from portal.models import AuditEvent, Role, RoleMapping
 from portal.policy import PERMISSIONS, SCOPE_KINDS
 from portal.role_mapping_form import RoleMappingForm
 
-__all__ = ["AuditedModelAdmin", "ReadOnlyAdmin"]
-
 
 @admin.register(Role)
 class RoleAdmin(AuditedModelAdmin):

@@ -158,14 +158,12 @@ class CallbackView(OIDCAuthenticationCallbackView):
         """The provider refused. A silent renewal that needs the person ends the session."""
         del request.session["oidc_states"][request.GET["state"]]
         request.session.modified = True
-        needs_person = error in SESSION_ENDED
-        if request.user.is_authenticated:
+        renewing = request.user.is_authenticated
+        if renewing:
             reason = "The identity provider did not renew the session."
             audit.record("signout", user=request.user, request=request, reason=reason)
             auth.logout(request)
-        else:
-            needs_person = False
-        if not needs_person:
+        if not renewing or error not in SESSION_ENDED:
             known = error if error in OAUTH_ERRORS else "an unknown error"
             return fail(request, SignInFailure("refused", f"the provider answered {known}"))
         warning(request, sentence("session_ended"))
