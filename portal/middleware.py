@@ -1,4 +1,4 @@
-"""Request ids, so that a log line, an error page and an audit event can be matched.
+"""Request ids, so that a log line, an error page and an audit event can be matched; no caches.
 
 The logging configuration names this module, so it is imported before any model can be.
 """
@@ -12,6 +12,8 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import add_never_cache_headers
+from django.utils.deprecation import MiddlewareMixin
 
 current_request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -56,6 +58,17 @@ def begin(request: HttpRequest) -> None:
 def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
     return response
+
+
+class NoStoreMiddleware(MiddlewareMixin):
+    """Keeps pages out of every cache: after a sign-out, "back" must not show what was private."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
+        return response
 
 
 class RequestIdFilter(logging.Filter):

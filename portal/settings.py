@@ -7,7 +7,7 @@ development keys. `STAGEDOOR_ENV=production` refuses to start on any of those in
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from csp.constants import NONCE, NONE, SELF  # noqa: F401
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import load_dotenv
 
@@ -25,7 +25,7 @@ DEBUG = env_bool("DEBUG", False)
 
 # Everything the portal writes outside its database lives here.
 DATA_DIR = Path(env_str("STAGEDOOR_DATA_DIR") or BASE_DIR / "var")
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # its database holds sessions
 
 PORTAL_URL = env_str("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")
 # Where the web server of `manage.py run` listens; differs from PORTAL_URL behind a TLS proxy.
@@ -52,10 +52,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django.contrib.humanize",
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "django.contrib.humanize",  # allauth.mfa draws with it
     "mozilla_django_oidc",
     "django_htmx",
     "csp",
@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.RequestIdMiddleware",
+    "portal.middleware.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -126,7 +127,6 @@ AUTHENTICATION_BACKENDS = [
 ]
 LOGIN_URL = "portal:signin"
 LOGIN_REDIRECT_URL = "portal:home"
-LOGIN_REDIRECT_URL_FAILURE = "/signin/failed/"
 LOGOUT_REDIRECT_URL = "portal:signed_out"
 
 ACCOUNT_ADAPTER = "portal.local_accounts.AccountAdapter"

@@ -54,6 +54,11 @@ def test_the_page_forbids_inline_code_and_takes_its_own_only(viewer):
     assert b"django_htmx/htmx-2" in response.content
 
 
+def test_after_a_sign_out_back_shows_no_page_of_before(viewer):
+    for page in ("/", "/catalog/", "/account/", "/there-is-none/"):
+        assert "no-store" in viewer.get(page)["Cache-Control"]
+
+
 def test_the_search_field_asks_all_kinds(viewer):
     text = viewer.get("/").content.decode()
     form = text[text.index('<form class="bar__search"') :]
