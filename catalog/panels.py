@@ -4,12 +4,15 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from catalog.forms import DEFAULT_KIND, Filters
-from catalog.models import Entity
+from catalog.models import Entity, Team
 from catalog.people import teams_of
 from catalog.queries import names_in, rows
+from portal.guard import actor_of
+from portal.policy import Actor, Target, decide
 
 SHOWN_SERVICES = 25
 
@@ -21,8 +24,16 @@ def home_teams(place: str, request: HttpRequest, objects: list[Any]) -> dict[Any
     return {user.pk: _my_services(request, user) for user in objects}
 
 
+def _may_see_services(actor: Actor, team: Team) -> bool:
+    """Being in a team is no role: what home shows of its services needs one."""
+    target = Target(str(team), frozenset({("everything", ""), ("team", team.ref)}))
+    return decide(actor, "catalog.view", target, now=timezone.now()).allowed
+
+
 def _my_services(request: HttpRequest, user: Any) -> SafeString:
-    teams = list(teams_of(user).only("ref", "title", "name"))
+    actor = actor_of(request)
+    mine = teams_of(user).only("ref", "title", "name")
+    teams = [team for team in mine if _may_see_services(actor, team)]
     filters = Filters(owner=tuple(team.ref for team in teams))
     services = list(rows(filters)[: SHOWN_SERVICES + 1]) if teams else []
     context = {

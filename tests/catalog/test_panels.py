@@ -1,9 +1,9 @@
 """Home shows the services of a person's teams, or where to begin."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 
-from portal.models import UserLink
+from portal.models import Role, RoleMapping, UserLink
 from tests.catalog.trees import component, group, read, user
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +35,21 @@ def test_home_lists_the_services_of_my_teams(ana, tree):
     assert 'href="/catalog/default/component/pay/"' in text
     assert "front" not in text
     assert 'You are in <a href="/catalog/default/group/payments/"' in text
+
+
+def test_home_shows_no_service_that_i_may_not_see(ana, tree, settings):
+    settings.DEFAULT_ROLE = ""
+    tree.write("all.yaml", group("payments"), user("ana", "payments"), component("pay"))
+    read(tree.source("all.yaml", trusted_for_org=True))
+    assert "/component/pay/" not in home(ana)
+    Group.objects.create(name="idp:pay").user_set.add(User.objects.get(username="ana"))
+    RoleMapping.objects.create(
+        group="idp:pay",
+        role=Role.objects.get(slug="viewer"),
+        scope_kind="team",
+        scope_ref="group:default/payments",
+    )
+    assert "/component/pay/" in home(ana)
 
 
 def test_home_says_when_my_team_owns_nothing(ana, tree):
