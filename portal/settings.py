@@ -238,6 +238,11 @@ TICK_SECONDS = env_int("TICK_SECONDS", 5)
 CELERY_BEAT_SCHEDULER = "portal.beat:HeartbeatScheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
+    "portal-forget-sessions": {
+        "task": "portal.tasks.forget_sessions",
+        "schedule": 3600,
+        "options": {"expires": 600},
+    },
     "portal-tick": {
         "task": "portal.tasks.tick",
         "schedule": TICK_SECONDS,

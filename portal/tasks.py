@@ -6,6 +6,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_ready
 from django.conf import settings
+from django.core.management import call_command
 from django.db import DatabaseError, close_old_connections
 
 from portal.health import touch
@@ -17,6 +18,12 @@ logger = logging.getLogger(__name__)
 def tick() -> None:
     """Beat, broker and worker together: the whole way has been gone."""
     touch("tick")
+
+
+@shared_task
+def forget_sessions() -> None:
+    """Deletes the expired ones: they hold who was signed in, and every visitor can make some."""
+    call_command("clearsessions")
 
 
 @worker_ready.connect

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.models import AuditEvent, Identity
+from portal.signin import MAX_FAILURES
 from tests.httpd import closed_port, reply
 from tests.portal.oidc.provider import (
     CLIENT_ID,
@@ -210,6 +211,13 @@ def test_a_state_is_used_once(client, provider):
 def test_a_state_of_another_browser_is_refused(client, provider):
     sent = begin(Client(), provider)
     assert_refused(client, finish(client, sent), "unknown_state")
+
+
+def test_a_flood_of_false_answers_fills_no_trail(client, provider, caplog):
+    for _ in range(MAX_FAILURES + 5):
+        client.get("/oidc/callback/", {"state": "x", "code": "y"})
+    assert AuditEvent.objects.filter(action="signin.failed").count() == MAX_FAILURES
+    assert caplog.text.count("sign-in failed") == MAX_FAILURES + 5
 
 
 def test_a_link_with_an_error_does_not_sign_anybody_out(client, provider):
