@@ -81,6 +81,8 @@ class Stack:
 
     def stop(self, number: int = signal.SIGTERM) -> list[str]:
         """Ends everything by a signal; returns the command lines of what survived it."""
+        if self.process.poll() is not None:
+            return []
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(number)
         try:
@@ -104,6 +106,10 @@ class Stack:
             in_time = self.process.poll() is None and time.monotonic() < deadline
             assert in_time, f"no {words!r} after {seconds} s:\n{self.output()}"
             time.sleep(0.05)
+
+    def wait_until_read(self) -> None:
+        """After its end: until the last line of its output has been read too."""
+        self._reader.join(STOP_SECONDS)
 
     def start_part(self, name: str) -> subprocess.Popen[bytes]:
         """Starts a process that was left out: "beat" or "worker"."""
