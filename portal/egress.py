@@ -25,8 +25,12 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # What socket.getaddrinfo() gives: family, type, protocol, canonical name, socket address.
 AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
 
-# Azure's platform address answers from every virtual machine although it is a public one.
-METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
+# Azure's platform address and Oracle's metadata service: they answer from every virtual machine
+# and pass for public ones.
+METADATA = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "192.0.0.192")))
+# All that IANA has given out of IPv6 for the public; the rest is local, historic or translated to
+# an IPv4 address that nobody here has judged (RFC 4291, RFC 8215).
+PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
 # RFC 6052: the last 32 bits of these are an IPv4 address.
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 USER_AGENT = "Stagedoor"
@@ -81,6 +85,8 @@ class Egress:
         address = _embedded(ipaddress.ip_address(text.partition("%")[0]))
         if any(address in network for network in self._networks):
             return True
+        if address.version == 6 and address not in PUBLIC_IPV6:
+            return False
         return address.is_global and not address.is_multicast and address not in METADATA
 
 
