@@ -13,7 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from pipelines.bounds import number, text, usable_id, web_url
-from pipelines.models import Build, Pipeline, PipelineLink, Server, Trigger
+from pipelines.models import MOVING_STATES, Build, Pipeline, PipelineLink, Server, Trigger
 from pipelines.outbox import State, move
 from pipelines.providers.base import (
     Misconfigured,
@@ -27,7 +27,6 @@ from pipelines.providers.base import (
 )
 from pipelines.servers import client_for, note_failure, note_success
 
-MOVING = ("queued", "running", "waiting")
 # While somebody looks: how old a reading may be, when a build moves and when none does.
 FRESH_MOVING = timedelta(seconds=3)
 FRESH_QUIET = timedelta(seconds=15)
@@ -161,7 +160,7 @@ def _readable(now: datetime) -> QuerySet[Pipeline]:
 
 def _stale(pipelines: QuerySet[Pipeline], now: datetime) -> QuerySet[Pipeline]:
     """Those whose reading is too old for somebody who looks."""
-    moving = Exists(Build.objects.filter(pipeline=OuterRef("pk"), state__in=MOVING))
+    moving = Exists(Build.objects.filter(pipeline=OuterRef("pk"), state__in=MOVING_STATES))
     sent = Exists(Trigger.objects.filter(pipeline=OuterRef("pk"), state=State.DISPATCHED))
     return pipelines.filter(
         Q(builds_tried_at=None)
@@ -175,7 +174,9 @@ def _stragglers(
     client: Provider, pipeline: Pipeline, listed: Sequence[str], now: datetime
 ) -> list[RemoteBuild]:
     """Builds that moved when last seen and are no longer among the newest."""
-    rows = Build.objects.filter(pipeline=pipeline, state__in=MOVING).exclude(external_id__in=listed)
+    rows = Build.objects.filter(pipeline=pipeline, state__in=MOVING_STATES).exclude(
+        external_id__in=listed
+    )
     found = []
     for build in rows.order_by("observed_at")[:STRAGGLERS]:
         try:

@@ -8,9 +8,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.models import Entity
+from pipelines.providers.base import FINAL, MOVING, State
 
-STATES = ["queued", "running", "waiting", "passed", "failed", "cancelled", "skipped", "unknown"]
-FINAL_STATES = ["passed", "failed", "cancelled", "skipped"]
+STATES = [state.value for state in State]
+MOVING_STATES = [state.value for state in MOVING]
+FINAL_STATES = [state.value for state in FINAL]
 STATE_CHOICES = [(state, state) for state in STATES]
 
 
@@ -228,6 +230,22 @@ class Trigger(models.Model):
     def __str__(self) -> str:
         return f"{self.action} {self.pipeline} ({self.request_id})"
 
+    @property
+    def badge(self) -> str:
+        """The state of a build whose badge says the same."""
+        return _BADGES[self.State(self.state)]
+
+
+_BADGES = {
+    Trigger.State.QUEUED: "queued",
+    Trigger.State.DISPATCHING: "queued",
+    Trigger.State.DISPATCHED: "queued",
+    Trigger.State.LINKED: "running",
+    Trigger.State.DENIED: "failed",
+    Trigger.State.FAILED: "failed",
+    Trigger.State.UNCERTAIN: "unknown",
+}
+
 
 class Build(models.Model):
     """One run, as last seen. What the vendor says is a RemoteBuild; this is our row."""
@@ -258,7 +276,12 @@ class Build(models.Model):
             models.UniqueConstraint(fields=["pipeline", "external_id"], name="build_once"),
             models.CheckConstraint(condition=Q(state__in=STATES), name="build_state_known"),
         ]
-        indexes = [models.Index(fields=["pipeline", "-queued_at"], name="build_newest")]
+        indexes = [
+            models.Index(fields=["pipeline", "-queued_at"], name="build_newest"),
+            models.Index(fields=["-queued_at", "-id"], name="build_newest_of_all"),
+            # Those that move are asked for every few seconds, among all that were ever seen.
+            models.Index(fields=["pipeline", "state"], name="build_state"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pipeline} #{self.number or self.external_id}"

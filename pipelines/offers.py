@@ -12,7 +12,6 @@ from catalog.models import Entity
 from catalog.queries import scopes_of
 from pipelines.facts import facts_of
 from pipelines.models import Build, Pipeline
-from pipelines.queries import MOVING
 from pipelines.targets import decide_for, effect_of
 from portal.guard import actor_of
 from portal.policy import Actor, Decision, Target, decide
@@ -63,8 +62,8 @@ class Offers:
         return effect.environment.name if effect.environment else ""
 
     def on_build(self, build: Build) -> list[Offer]:
-        """Cancel while it moves, retry when it has ended; only what is allowed."""
-        action, label = ("cancel", "Cancel") if build.state in MOVING else ("retry", "Retry")
+        """Retry when it has ended, else cancel; only what is allowed."""
+        action, label = ("retry", "Retry") if build.is_final else ("cancel", "Cancel")
         pipeline = build.pipeline
         decision = decide_for(
             self.actor, action, self.entity, pipeline, build=build, facts=self.facts

@@ -28,6 +28,11 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+MOVING = (State.QUEUED, State.RUNNING, State.WAITING)
+# Nothing more is expected, though a vendor may reopen a build. UNKNOWN is neither of the two.
+FINAL = (State.PASSED, State.FAILED, State.CANCELLED, State.SKIPPED)
+
+
 class Capability(StrEnum):
     """What an adapter can do; the UI shows nothing else."""
 
@@ -88,9 +93,6 @@ class Unavailable(ProviderError):
 
 class OutcomeUnknown(ProviderError):
     """A write was sent and its answer is lost (timeout, reset, 5xx). Never repeated by itself."""
-
-
-RETRYABLE = (RateLimited, Unavailable)
 
 
 # --- What goes in ----------------------------------------------------------------------------

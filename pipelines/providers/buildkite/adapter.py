@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pipelines.providers.annotations import claims
 from pipelines.providers.base import (
+    FINAL,
     Capability,
     CheckResult,
     Forbidden,
@@ -53,7 +54,6 @@ SCOPES = {
     "write_builds": "start, cancel and retry builds",
 }
 ORGANIZATIONS = "read_organizations"
-OVER = (State.PASSED, State.FAILED, State.CANCELLED, State.SKIPPED)
 # Without their jobs a build is a few kB; with them it may be megabytes.
 SLIM = {"exclude_jobs": "true"}
 _JOB_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -170,7 +170,7 @@ class Buildkite:
         if step is None or not step.log_id:
             raise NotFound("This build has no such job, or the job has no log.")
         path = f"{build_path}/jobs/{log_id}"
-        return read_log(self._wire, path, offset, over=step.state in OVER)
+        return read_log(self._wire, path, offset, over=step.state in FINAL)
 
     # --- Writing -----------------------------------------------------------------------------
     def start(self, request: StartRequest) -> Receipt:
@@ -209,7 +209,7 @@ class Buildkite:
     def cancel(self, pipeline: str, build: str) -> None:
         """Asks to stop; the build is `canceling` until its jobs have ended."""
         found = self.get_build(pipeline, build)
-        if found.state in OVER:
+        if found.state in FINAL:
             raise Rejected(f"The build has ended already ({found.raw_state}).")
         self._wire.write("PUT", f"{_build_path(pipeline, build)}/cancel")
 

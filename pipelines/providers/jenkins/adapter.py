@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from pipelines.providers.annotations import claims
 from pipelines.providers.base import (
+    FINAL,
     Capability,
     CheckResult,
     Forbidden,
@@ -36,7 +37,6 @@ from pipelines.providers.labels import PREFIX
 from pipelines.providers.wire import integer, mapping, mappings, text
 
 CONSOLE = "console"
-MOVING = (State.QUEUED, State.RUNNING, State.WAITING, State.UNKNOWN)
 # Jenkins answers a stop with a redirect to the run's page.
 REDIRECTS = (301, 302, 303)
 
@@ -90,7 +90,7 @@ class Jenkins(JenkinsReading):
             raise NotFound("Jenkins keeps one log for the whole build.")
         path = self._run_path(pipeline, self._run_ref(build))
         return read_log(
-            self._wire, path, offset, lambda: self.get_build(pipeline, build).state in MOVING
+            self._wire, path, offset, lambda: self.get_build(pipeline, build).state not in FINAL
         )
 
     # --- Writing -----------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class Jenkins(JenkinsReading):
                 return
             build = found.external_id
         run = self.get_build(pipeline, build)
-        if run.state not in MOVING:
+        if run.state in FINAL:
             raise Rejected(f"The build has ended already ({run.raw_state}).")
         self._stop(f"{self._run_path(pipeline, self._run_ref(build))}/stop", None)
 
