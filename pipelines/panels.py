@@ -16,12 +16,13 @@ from pipelines import builds, tasks
 from pipelines.models import Build, LinkProblem, Pipeline, PipelineLink, Trigger
 from pipelines.offers import Offers, may_see
 from pipelines.queries import (
-    MOVING,
+    OPEN_TRIGGERS,
     broken_since,
     last_good,
     links_of,
     newest_builds,
     newest_of_default_branch,
+    settles_itself,
     states_of,
     triggers_of,
     worst,
@@ -34,7 +35,6 @@ BUILDS_SHOWN = 5
 POLL_MOVING = 3  # seconds between two looks while something moves
 POLL_FIRST = 1  # before the first look at a pipeline whose refresh was just asked for
 MAX_ATTENTION = 200  # services of the person's teams that home looks at
-OPEN_TRIGGERS = ("queued", "dispatching", "dispatched", "uncertain")
 
 
 @dataclass
@@ -59,7 +59,8 @@ class PipelineRow:
     @property
     def poll_seconds(self) -> int:
         """Until the next look; 0 when nothing moves."""
-        moving = self.pending or any(build.state in MOVING for build in self.builds)
+        moving = any(not build.is_final for build in self.builds)
+        moving |= any(settles_itself(trigger) for trigger in self.pending)
         return POLL_FIRST if self.unread else POLL_MOVING if moving else 0
 
 

@@ -8,6 +8,7 @@ from django.db.models.functions import RowNumber
 
 from catalog.models import Entity
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
+from pipelines.outbox import MAX_LOOKUPS
 
 # What a reader must see first when several pipelines differ.
 WORST_FIRST = (
@@ -20,13 +21,25 @@ WORST_FIRST = (
     "passed",
     "skipped",
 )
-MOVING = ("queued", "running", "waiting", "unknown")
+State = Trigger.State
+# Asked for and without an outcome so far.
+OPEN_TRIGGERS = (State.QUEUED, State.DISPATCHING, State.DISPATCHED, State.UNCERTAIN)
 
 
 def links_of(entity: Entity) -> list[PipelineLink]:
     """The entity's links with their pipelines and servers, in the order that pages show."""
     links = PipelineLink.objects.filter(entity=entity).select_related("pipeline__server")
     return list(links.order_by("pipeline__server__name", "pipeline__name"))
+
+
+def acting_link(build: Build, links: Iterable[PipelineLink]) -> PipelineLink | None:
+    """As which service a build is cancelled or retried: the one it was started for, where it still
+    is linked; else one whose link is confirmed. `links` are those of its pipeline."""
+    wanted = build.trigger.entity_id if build.trigger else None
+    confirmed = PipelineLink.Status.CONFIRMED
+    return min(
+        links, key=lambda link: (link.entity_id != wanted, link.status != confirmed), default=None
+    )
 
 
 def newest_of_default_branch(pipeline: Pipeline, builds: Iterable[Build]) -> Build | None:
@@ -142,6 +155,13 @@ def triggers_of(user_id: int, limit: int = 5) -> QuerySet[Trigger]:
         .select_related("pipeline", "entity", "started_build", "build")
         .order_by("-pk")[:limit]
     )
+
+
+def settles_itself(trigger: Trigger) -> bool:
+    """Whether its state will change without a person, so that a page should look again."""
+    if trigger.state == State.UNCERTAIN:
+        return trigger.lookups < MAX_LOOKUPS
+    return trigger.state in OPEN_TRIGGERS
 
 
 def _rank(build: Build) -> int:

@@ -4,10 +4,9 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.cache import patch_vary_headers
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from pipelines import tasks, triggers
@@ -15,21 +14,12 @@ from pipelines.facts import facts_of
 from pipelines.forms import TriggerForm, left_out
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
 from pipelines.offers import may_see
-from pipelines.queries import recent_branches
+from pipelines.queries import acting_link, recent_branches, settles_itself
 from pipelines.targets import decide_effect, effect_of
+from portal.fragments import render_either, wants_fragment
 from portal.guard import actor_of
 from portal.policy import Decision
 
-# Trigger state -> the build state whose badge says the same.
-BADGES = {
-    "queued": "queued",
-    "dispatching": "queued",
-    "dispatched": "queued",
-    "linked": "running",
-    "denied": "failed",
-    "failed": "failed",
-    "uncertain": "unknown",
-}
 SENTENCES = {
     "queued": "Waiting to be sent to {server}.",
     "dispatching": "Being sent to {server}.",
@@ -39,7 +29,6 @@ SENTENCES = {
     "failed": "It was not carried out. {message}",
     "uncertain": "{message}",
 }
-OPEN = ("queued", "dispatching", "dispatched", "uncertain")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -53,10 +42,12 @@ def trigger_create(request: HttpRequest, pk: int) -> HttpResponse:
         data = request.GET.copy()
         data.setdefault("request_id", str(uuid.uuid4()))
         form = TriggerForm(link, data)
-    template = "_trigger_preview" if request.htmx else "trigger_create"
-    response = render(request, f"pipelines/{template}.html", _context(request, link, form))
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return render_either(
+        request,
+        "pipelines/trigger_create.html",
+        "pipelines/_trigger_preview.html",
+        _context(request, link, form),
+    )
 
 
 def _request_start(request: HttpRequest, link: PipelineLink) -> HttpResponse:
@@ -104,11 +95,7 @@ def build_retry(request: HttpRequest, pk: int) -> HttpResponse:
 def _write(request: HttpRequest, action: str, pk: int) -> HttpResponse:
     build = get_object_or_404(Build.objects.select_related("pipeline__server", "trigger"), pk=pk)
     links = PipelineLink.objects.filter(pipeline=build.pipeline).select_related("entity")
-    # The entity it was started for; else the one that holds the confirmed link.
-    wanted = build.trigger.entity_id if build.trigger else None
-    link = min(
-        links, key=lambda one: (one.entity_id != wanted, one.status != "confirmed"), default=None
-    )
+    link = acting_link(build, links)
     if link is None or not may_see(request, [link.entity]).allowed:
         raise Http404("There is no such build, or you may not see it.")
     try:
@@ -135,8 +122,7 @@ def _follow(outcome: triggers.Outcome) -> HttpResponse:
     trigger = outcome.trigger
     assert trigger is not None  # noqa: S101  the callers have shown the other case
     if outcome.created:
-        with transaction.atomic():
-            tasks.dispatch.delay_on_commit(trigger.pk)
+        tasks.dispatch.delay_on_commit(trigger.pk)
     return redirect("pipelines:trigger_detail", trigger.request_id)
 
 
@@ -150,33 +136,26 @@ def trigger_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     if not mine and not may_see(request, entities).allowed:
         raise Http404("There is no such request, or you may not see it.")
     build = _build_of(trigger)
-    if request.htmx and build is not None:
-        response = HttpResponse(status=204)
-        response["HX-Redirect"] = build_url(build)
-        return response
-    template = "_trigger" if request.htmx else "trigger_detail"
+    if wants_fragment(request) and build is not None:
+        url = reverse("pipelines:build_detail", args=[build.pk])
+        return HttpResponse(status=204, headers={"HX-Redirect": url})
     context = {
         "trigger": trigger,
         "build": build,
-        "badge": BADGES[trigger.state],
         "sentence": SENTENCES[trigger.state].format(
             server=trigger.pipeline.server.name, message=trigger.message
         ),
-        "poll": trigger.state in OPEN,
+        "poll": settles_itself(trigger),
     }
-    response = render(request, f"pipelines/{template}.html", context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return render_either(
+        request, "pipelines/trigger_detail.html", "pipelines/_trigger.html", context
+    )
 
 
 def _build_of(trigger: Trigger) -> Build | None:
     if trigger.action == Trigger.Action.CANCEL:
         return trigger.build if trigger.state == Trigger.State.LINKED else None
     return getattr(trigger, "started_build", None)
-
-
-def build_url(build: Build) -> str:
-    return redirect("pipelines:build_detail", build.pk)["Location"]
 
 
 def _link(request: HttpRequest, pk: int) -> PipelineLink:

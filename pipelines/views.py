@@ -8,7 +8,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from catalog.models import Entity
@@ -17,13 +16,14 @@ from pipelines.models import STATES, Build, PipelineLink, Server
 from pipelines.offers import Offers, may_see
 from pipelines.panels import pipeline_rows, verdict
 from pipelines.providers.base import ProviderError, Step
-from pipelines.queries import MOVING
+from pipelines.queries import acting_link
 from pipelines.queries import build_list as listed
+from portal.fragments import render_either
 from portal.guard import actor_of, require
 from portal.policy import Target
 
 PER_PAGE = 50
-EVERYTHING = Target("builds", frozenset({("everything", "")}))
+EVERYTHING = Target("builds")
 
 
 @require_safe
@@ -64,13 +64,12 @@ def build_list(request: HttpRequest) -> HttpResponse:
         "builds": builds_shown,
         "filtered": bool(state or mine),
         "filters": _filters(state, mine),
-        "moving": any(build.state in MOVING for build in builds_shown),
+        "moving": any(not build.is_final for build in builds_shown),
         "unreachable": Server.objects.filter(enabled=True, unreachable_since__isnull=False),
     }
-    template = "_build_list" if request.htmx else "build_list"
-    response = render(request, f"pipelines/{template}.html", context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return render_either(
+        request, "pipelines/build_list.html", "pipelines/_build_list.html", context
+    )
 
 
 def _filters(state: str, mine: bool) -> list[dict[str, Any]]:
@@ -91,91 +90,90 @@ def _filters(state: str, mine: bool) -> list[dict[str, Any]]:
 @require_safe
 def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One build: what it is, its steps, and the log of the step that matters."""
-    build, entities = _build(request, pk)
-    may_read_log = may_see(request, entities, "log.view")
-    context = _about(request, build, entities, may_read_log.allowed)
-    if may_read_log.allowed:
-        context |= _log(build, context["step"], context["has_steps"])
-    return render(request, "pipelines/build_detail.html", context | {"may_read_log": may_read_log})
+    build, links = _build(request, pk)
+    context = _about(request, build, links)
+    if context["may_read_log"].allowed:
+        context |= _log(request, build, context["steps"], context["steps_error"])
+    return render(request, "pipelines/build_detail.html", context)
 
 
 @require_safe
 def build_status(request: HttpRequest, pk: int) -> HttpResponse:
     """The head and steps of a build that moves."""
-    build, entities = _build(request, pk)
-    may_read_log = may_see(request, entities, "log.view")
-    context = _about(request, build, entities, may_read_log.allowed)
-    return render(request, "pipelines/_build.html", context | {"may_read_log": may_read_log})
+    build, links = _build(request, pk)
+    return render(request, "pipelines/_build.html", _about(request, build, links))
 
 
 @require_safe
 def build_log(request: HttpRequest, pk: int) -> HttpResponse:
     """The lines that follow `?offset=&line=`: htmx puts them where it was told to wait."""
-    build, entities = _build(request, pk)
-    if not may_see(request, entities, "log.view").allowed:
+    build, links = _build(request, pk)
+    if not may_see(request, [link.entity for link in links], "log.view").allowed:
         raise Http404("There is no such log, or you may not read it.")
-    steps, _ = _steps(build)
-    step = logs.step_to_show(steps, request.GET.get("step", ""))
-    offset, line = _number(request, "offset", 0), _number(request, "line", 1)
-    context = {"build": build, **_log(build, step, bool(steps), offset, max(1, line))}
-    return render(request, "pipelines/_build_log.html", context)
+    context = _log(request, build, *_steps(build))
+    return render(request, "pipelines/_build_log.html", {"build": build, **context})
 
 
-def _build(request: HttpRequest, pk: int) -> tuple[Build, list[Entity]]:
-    """The build and the entities that it belongs to, where the person may see it."""
+def _build(request: HttpRequest, pk: int) -> tuple[Build, list[PipelineLink]]:
+    """The build and the links of its pipeline, where the person may see it."""
     related = ("pipeline__server", "trigger__environment")
     build = get_object_or_404(Build.objects.select_related(*related), pk=pk)
-    links = PipelineLink.objects.filter(pipeline=build.pipeline).select_related("entity")
-    entities = [link.entity for link in links]
-    if not may_see(request, entities).allowed:
-        raise Http404("There is no such build, or you may not see it.")
-    return build, entities
-
-
-def _about(
-    request: HttpRequest, build: Build, entities: list[Entity], may_read_log: bool
-) -> dict[str, Any]:
-    _ask_for({build.pipeline})
-    steps, trouble = _steps(build)
-    link = PipelineLink.objects.filter(pipeline=build.pipeline).select_related(
+    links = PipelineLink.objects.filter(pipeline=build.pipeline).select_related(
         "entity__source", "pipeline__server"
     )
-    wanted = build.trigger.entity_id if build.trigger else None
-    chosen = min(
-        link, key=lambda one: (one.entity_id != wanted, one.status != "confirmed"), default=None
-    )
+    if not may_see(request, [link.entity for link in links]).allowed:
+        raise Http404("There is no such build, or you may not see it.")
+    return build, list(links)
+
+
+def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dict[str, Any]:
+    """What a build's page shows apart from the log."""
+    _ask_for({build.pipeline})
+    entities = [link.entity for link in links]
+    may_read_log = may_see(request, entities, "log.view")
+    steps, steps_error = _steps(build)
+    wanted = request.GET.get("step", "")
+    link = acting_link(build, links)
     build.actions = []
-    if chosen is not None:
-        offers = Offers(actor_of(request), chosen.entity, [build.pipeline])
-        build.actions = offers.on_build(build)
+    if link is not None:
+        build.actions = Offers(actor_of(request), link.entity, [build.pipeline]).on_build(build)
     return {
         "build": build,
         "entities": entities,
         "steps": steps,
-        "has_steps": bool(steps),
-        "step": logs.step_to_show(steps, request.GET.get("step", "")) if may_read_log else None,
-        "trouble": trouble or build.pipeline.builds_error,
+        "step": logs.step_to_show(steps, wanted) if may_read_log.allowed else None,
+        "steps_error": steps_error,
+        "trouble": steps_error or build.pipeline.builds_error,
+        "may_read_log": may_read_log,
     }
 
 
 def _steps(build: Build) -> tuple[list[Step], str]:
+    """The steps, or why they can't be read."""
     try:
         return logs.steps_of(build), ""
     except ProviderError as error:
         return [], str(error)
 
 
-def _log(
-    build: Build, step: Step | None, has_steps: bool, offset: int = 0, line: int = 1
-) -> dict[str, Any]:
-    """A page of the log; none when the build has steps and none of them has a log yet."""
-    if step is None and has_steps:
-        return {"page": None, "step": None}
+def _log(request: HttpRequest, build: Build, steps: list[Step], steps_error: str) -> dict[str, Any]:
+    """The log's page at `?step=&offset=&line=`; none while no step of the build has a log yet.
+
+    What can't be read is an empty page, so that whoever follows goes on where they stood.
+    """
+    wanted = request.GET.get("step", "")
+    step = logs.step_to_show(steps, wanted)
+    offset, line = _number(request, "offset", 0), max(1, _number(request, "line", 1))
+    found: dict[str, Any] = {"step": step, "step_id": step.id if step else wanted}
+    if step is None and steps:
+        return found
+    unread = logs.LogPage([], next_offset=offset, next_line=line, done=build.is_final)
+    if steps_error:
+        return found | {"page": unread, "log_error": steps_error}
     try:
-        page = logs.read(build, step.log_id if step else "", offset, line)
+        return found | {"page": logs.read(build, step.log_id if step else "", offset, line)}
     except ProviderError as error:
-        return {"page": None, "step": step, "log_error": str(error)}
-    return {"page": page, "step": step}
+        return found | {"page": unread, "log_error": str(error)}
 
 
 def _ask_for(pipelines: set[Any]) -> None:

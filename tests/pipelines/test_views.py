@@ -7,7 +7,8 @@ from django.core.cache import cache
 from django.urls import reverse
 
 from pipelines import builds
-from pipelines.models import Build, Pipeline
+from pipelines.models import Build, Pipeline, Trigger
+from pipelines.outbox import MAX_LOOKUPS
 from pipelines.providers.base import StartRequest
 from pipelines.servers import client_for
 from portal.models import Role
@@ -68,6 +69,18 @@ def test_pipeline_asks_for_itself_again_only_while_something_moves(client, ana, 
     moving = get(client, "pipeline", link.pk).content.decode()
     assert "hx-get" not in quiet
     assert "hx-get" in moving
+
+
+def test_pipeline_shows_what_is_on_its_way_until_only_a_person_can_tell(client, ana, link):
+    builds.want([link.pipeline], link.pipeline.listed_at)
+    trigger = Trigger.objects.create(action="start", pipeline=link.pipeline, entity=link.entity)
+    waiting = get(client, "pipeline", link.pk).content.decode()
+    assert "state--queued" in waiting
+    assert "hx-get" in waiting
+    Trigger.objects.filter(pk=trigger.pk).update(state="uncertain", lookups=MAX_LOOKUPS)
+    given_up = get(client, "pipeline", link.pk).content.decode()
+    assert "outcome unknown" in given_up
+    assert "hx-get" not in given_up
 
 
 def test_pipeline_shows_what_it_knows_and_what_went_wrong(client, ana, link):
@@ -133,6 +146,13 @@ def test_build_list_costs_the_same_for_many_builds(
         get(client, "build_list")
 
 
+def test_build_list_is_whole_when_the_browser_goes_back(client, ana, link):
+    part = get(client, "build_list", **{"HX-Request": "true"})
+    assert "<html" not in part.content.decode()
+    back = get(client, "build_list", **{"HX-Request": "true", "HX-History-Restore-Request": "true"})
+    assert "<html" in back.content.decode()
+
+
 # --- One build -------------------------------------------------------------------------------
 def test_build_detail_shows_steps_and_the_log(client, ana, live, sandbox):
     sandbox.advance(60)
@@ -151,6 +171,18 @@ def test_build_log_is_followed_from_where_the_reader_stands(client, ana, live, s
     rest = get(client, "build_log", live.pk).content.decode()
     assert 'id="L1"' in rest
     assert "build-log-more" not in rest
+
+
+def test_build_log_goes_on_where_it_stood_when_the_server_is_away_for_a_moment(
+    client, ana, live, sandbox
+):
+    sandbox.stop()
+    cache.clear()
+    asked = {"step": "some-step", "offset": "40", "line": "7"}
+    page = client.get(reverse("pipelines:build_log", args=[live.pk]), asked).content.decode()
+    assert "?step=some-step&amp;offset=40&amp;line=7" in page
+    assert "is not reached" in page
+    assert "Asking again…" in page
 
 
 def test_build_status_asks_for_itself_again_until_the_build_is_final(client, ana, live, sandbox):
