@@ -5,10 +5,8 @@ from collections.abc import Mapping
 
 from django import forms
 
-from pipelines.inputs import fields_of
+from pipelines.inputs import fields_of, takes_branch
 from pipelines.models import Pipeline, PipelineLink
-from pipelines.providers import PROVIDERS
-from pipelines.providers.base import Capability
 
 PREFIX = "parameter:"
 
@@ -68,12 +66,6 @@ class TriggerForm(forms.Form):
             field = self.fields[name]
             return field.widget.value_from_datadict(self.data, self.files, name)
         return self.get_initial_for_field(self.fields[name], name)
-
-
-def takes_branch(pipeline: Pipeline) -> bool:
-    """Whether the provider can be asked for a branch of this pipeline."""
-    adapter = PROVIDERS.get(pipeline.server.provider)
-    return adapter is not None and Capability.BRANCH in adapter.capabilities
 
 
 def left_out(pipeline: Pipeline) -> list[str]:

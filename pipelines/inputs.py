@@ -12,6 +12,7 @@ from pipelines.bounds import text
 from pipelines.models import Pipeline
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Capability
+from pipelines.providers.labels import PREFIX
 
 BRANCH_MAX = 255
 VALUE_MAX = 4000
@@ -22,8 +23,6 @@ _NOT_A_BRANCH = re.compile(
 )
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?")
 _OTHER_SPELLINGS = ("refs/", "origin/", "remotes/", "heads/", "tags/")
-# Labels travel under these names (providers.base.LABELS); a person may not write them.
-RESERVED = "STAGEDOOR_"
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,7 @@ def check_inputs(pipeline: Pipeline, branch: str, given: Mapping[str, str]) -> I
     if problem:
         errors["branch"] = problem
     declared = {item["name"]: item for item in pipeline.parameters}
-    parameters = {
-        name: str(item.get("default") or "")
-        for name, item in declared.items()
-        if item.get("type") != "password" and not _reserved(name)
-    }
+    parameters = {str(item["name"]): str(item.get("default") or "") for item in fields_of(pipeline)}
     for name, raw in given.items():
         value, problem = _value(declared.get(name), name, raw)
         if problem:
@@ -71,15 +66,20 @@ def fields_of(pipeline: Pipeline) -> list[dict[str, object]]:
     ]
 
 
+def takes_branch(pipeline: Pipeline) -> bool:
+    """Whether the provider can be asked for a branch of this pipeline."""
+    adapter = PROVIDERS.get(pipeline.server.provider)
+    return adapter is not None and Capability.BRANCH in adapter.capabilities
+
+
 def _reserved(name: str) -> bool:
-    return name.upper().startswith(RESERVED)
+    """Labels travel under these names; a person may not write them."""
+    return name.upper().startswith(PREFIX)
 
 
 def _branch_problem(pipeline: Pipeline, branch: str) -> str:
-    adapter = PROVIDERS.get(pipeline.server.provider)
-    takes_branch = adapter is not None and Capability.BRANCH in adapter.capabilities
     problem = ""
-    if branch and not takes_branch and branch != pipeline.default_branch:
+    if branch and not takes_branch(pipeline) and branch != pipeline.default_branch:
         problem = f"{pipeline.name} can't be asked for a branch."
     elif len(branch) > BRANCH_MAX:
         problem = f"A branch name has at most {BRANCH_MAX} characters."
