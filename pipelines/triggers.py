@@ -16,13 +16,11 @@ from catalog.models import Entity
 from pipelines.facts import Facts, facts_of
 from pipelines.inputs import check_inputs
 from pipelines.models import Build, Pipeline, Trigger
-from pipelines.targets import Effect, decide_effect, decide_for, effect_of
+from pipelines.targets import Effect, decide_effect, effect_of
 from portal import audit
 from portal.access import actor_for
 from portal.policy import Actor, Decision
 from portal.policy import Effect as Verdict
-
-__all__ = ["Outcome", "decide_for", "request"]
 
 audit.register("build.start", "asked to start a build")
 audit.register("build.retry", "asked to retry a build")

@@ -7,7 +7,8 @@ import pytest
 from django.db import IntegrityError, connection
 
 from pipelines.models import Build, PipelineLink, Trigger
-from pipelines.triggers import decide_for, request
+from pipelines.targets import decide_for
+from pipelines.triggers import request
 from portal.access import actor_for
 from portal.models import AuditEvent
 from tests.pipelines.world import (
