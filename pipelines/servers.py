@@ -53,13 +53,15 @@ def client_for(server: Server) -> Provider:
         base_url=server.base_url.rstrip("/"),
         options=server.options if isinstance(server.options, dict) else {},
     )
-    return adapter(config, _http(tuple(settings.OUTGOING_ALLOW)), credential)
+    return adapter(
+        config, _http(tuple(settings.OUTGOING_ALLOW), settings.OUTGOING_CA_BUNDLE), credential
+    )
 
 
 @lru_cache(maxsize=4)
-def _http(allow: tuple[str, ...]) -> HttpClient:
+def _http(allow: tuple[str, ...], ca_bundle: str) -> HttpClient:
     """One client a process, so that connections are kept; by its bounds, which tests change."""
-    return HttpClient(allow=allow, ca_bundle=settings.OUTGOING_CA_BUNDLE)
+    return HttpClient(allow=allow, ca_bundle=ca_bundle)
 
 
 def refresh_pipelines(server: Server) -> int:
