@@ -43,14 +43,19 @@ class _Row:
 
 
 class Directory:
-    """The servers and pipelines as they are known now."""
+    """The servers and pipelines as they were known when it was made."""
 
     def __init__(self) -> None:
+        self._known_at = _readings()
         self._servers: dict[str, list[Server]] = {}
         for server in Server.objects.order_by("slug"):
             self._servers.setdefault(server.provider, []).append(server)
         self._rows: dict[int, dict[str, _Row]] = {}
         self._nearest: dict[int, Nearest] = {}
+
+    def is_current(self) -> bool:
+        """Whether no server was changed and no list of pipelines was read since."""
+        return self._known_at == _readings()
 
     def look_up(self, entity: Entity) -> tuple[list[Named], list[Problem]]:
         """What this entity's annotations name, and what is wrong with them."""
@@ -169,6 +174,11 @@ class Directory:
             living = (row.external_id for row in self._of(server).values() if not row.gone)
             nearest = self._nearest[server.pk] = Nearest(living)
         return nearest
+
+
+def _readings() -> list[tuple[object, ...]]:
+    fields = ("pk", "slug", "name", "provider", "pipelines_read_at")
+    return list(Server.objects.order_by("pk").values_list(*fields))
 
 
 def _perhaps(near: str) -> str:

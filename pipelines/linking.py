@@ -31,8 +31,9 @@ Status = PipelineLink.Status
 def link_entities(entity_ids: Iterable[int] | None = None) -> None:
     """Brings links and problems in line with the annotations of these entities, or of all.
 
-    May be repeated and run in parallel: each batch locks the pipelines that it touches. Ids that
-    are gone from the catalog free the pipelines that they were in conflict about.
+    May be repeated and run in parallel: batches wait for each other, and none writes what an
+    earlier list of pipelines said. Ids that are gone from the catalog free the pipelines that they
+    were in conflict about.
     """
     if entity_ids is None:
         ids = list(Entity.objects.order_by("pk").values_list("pk", flat=True))
@@ -41,11 +42,11 @@ def link_entities(entity_ids: Iterable[int] | None = None) -> None:
     directory = Directory()
     found = 0
     for start in range(0, len(ids), BATCH):
-        entities = list(
-            Entity.objects.filter(pk__in=ids[start : start + BATCH]).defer("search_text")
-        )
-        found += len(entities)
-        _link_batch(entities, directory)
+        with transaction.atomic():
+            _one_at_a_time()
+            if not directory.is_current():
+                directory = Directory()
+            found += _link_batch(ids[start : start + BATCH], directory)
     if found < len(ids):
         disputed = PipelineLink.objects.filter(status=Status.CONFLICT)
         decide_standing(set(disputed.values_list("pipeline_id", flat=True)))
@@ -118,20 +119,29 @@ def _set_word(link: PipelineLink, user: User | None) -> bool:
     return bool(rows.update(**values))
 
 
-def _link_batch(entities: Sequence[Entity], directory: Directory) -> None:
+def _one_at_a_time() -> None:
+    """Servers are read at the same time, and each reading links: without this, the one that looked
+    first could write last, and bring back what it had not found yet. SQLite has one writer anyway.
+    """
+    list(Server.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+
+
+def _link_batch(ids: Sequence[int], directory: Directory) -> int:
+    """Links these entities; returns how many of them the catalog has."""
+    entities = list(Entity.objects.filter(pk__in=ids).defer("search_text"))
     named: dict[int, list[Named]] = {}
     problems: dict[int, list[Problem]] = {}
     for entity in entities:
         supported = entity.state != Entity.State.UNSUPPORTED
         named[entity.pk], problems[entity.pk] = directory.look_up(entity) if supported else ([], [])
-    with transaction.atomic():
-        before = PipelineLink.objects.filter(entity__in=named)
-        touched = set(before.values_list("pipeline_id", flat=True))
-        touched |= {item.pipeline_id for found in named.values() for item in found}
-        _locked(touched)
-        _store_links(named)
-        _store_problems(entities, problems)
-        decide_standing(touched)
+    before = PipelineLink.objects.filter(entity__in=named)
+    touched = set(before.values_list("pipeline_id", flat=True))
+    touched |= {item.pipeline_id for found in named.values() for item in found}
+    _locked(touched)
+    _store_links(named)
+    _store_problems(entities, problems)
+    decide_standing(touched)
+    return len(entities)
 
 
 def _store_links(named: dict[int, list[Named]]) -> None:

@@ -1,6 +1,7 @@
 """Annotations become links and problems; what a link grants follows claims and an admin's word."""
 
 import pytest
+from django.utils import timezone
 
 from pipelines import linking
 from pipelines.linking import confirm, link_entities, unconfirm
@@ -355,3 +356,22 @@ def test_queries_do_not_grow_with_entities(server, django_assert_max_num_queries
         link_entities()
     assert PipelineLink.objects.count() == 40
     assert LinkProblem.objects.count() == 40
+
+
+def test_a_list_that_is_read_while_a_batch_waits_for_its_turn_counts(monkeypatch):
+    server = make_server("bk", pipelines_read_at=None)
+    make_service("a", {BUILDKITE_KEY: "acme/shop"})
+    wait = linking._one_at_a_time
+
+    def read_meanwhile():
+        """What another worker does between this one's first look and its turn."""
+        if server.pipelines_read_at is None:
+            make_pipeline(server, "acme/shop")
+            server.pipelines_read_at = timezone.now()
+            server.save()
+        wait()
+
+    monkeypatch.setattr(linking, "_one_at_a_time", read_meanwhile)
+    link_entities()
+    assert states() == {"a": "read"}
+    assert not LinkProblem.objects.exists()
