@@ -7,6 +7,7 @@ complete, and is taken by a rename inside the broker's folder, which one reader 
 """
 
 import fcntl
+import logging
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from typing import Any
 from kombu.exceptions import ChannelError
 from kombu.transport import filesystem
 from kombu.utils.json import dumps, loads
+
+logger = logging.getLogger(__name__)
 
 
 class Channel(filesystem.Channel):
@@ -44,9 +47,12 @@ class Channel(filesystem.Channel):
                 (folder / name).rename(taken)
             except FileNotFoundError:
                 continue  # another reader was faster
-            text = taken.read_text(encoding="utf-8")
+            content = taken.read_bytes()
             taken.unlink()
-            return loads(text)
+            message = _message(content)
+            if message is not None:
+                return message
+            logger.warning("the broker's file %r held no message and was dropped", name)
         raise Empty
 
     # Which queues an exchange has, stands in a file that is rewritten in place: one at a time.
@@ -63,6 +69,15 @@ class Channel(filesystem.Channel):
         with (Path(self.control_folder) / "lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _message(content: bytes) -> dict[str, Any] | None:
+    """None for what is none: a power cut may leave an empty file under a whole message's name."""
+    try:
+        message = loads(content.decode())
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None
 
 
 class Transport(filesystem.Transport):

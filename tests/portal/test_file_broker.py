@@ -67,6 +67,13 @@ def test_a_message_that_is_being_written_is_left_alone(options: dict[str, str]) 
     assert channel(options)._get("work") == {"number": 1}
 
 
+@pytest.mark.parametrize("text", [b"", b'{"number":', b"\xff", b"[1]"])
+def test_a_file_that_holds_no_message_is_dropped(options: dict[str, str], text: bytes) -> None:
+    (Path(options["data_folder_in"]) / "0.work.msg").write_bytes(text)
+    channel(options)._put("work", {"number": 1})
+    assert channel(options)._get("work") == {"number": 1}
+
+
 def test_what_a_killed_writer_left_is_no_message(options: dict[str, str]) -> None:
     (Path(options["data_folder_in"]) / "00000-x.work.msg.part").write_text('{"num')
     with pytest.raises(Empty):
