@@ -26,7 +26,11 @@ def lacking() -> dict[str, str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips, with the reason, what this machine can't run."""
+    """Skips, with the reason, what this machine can't run; browser tests come last.
+
+    Playwright leaves an event loop running in the main thread, in which asyncio.run() is refused.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
     reasons = lacking()
     for item in items:
         for marker, reason in reasons.items():

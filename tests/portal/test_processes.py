@@ -1,6 +1,7 @@
 """Processes that begin and end together: no test may leave one running."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -48,7 +49,7 @@ class Supervised:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             below = psutil.Process(self.process.pid).children(recursive=True)
-            lines = [" ".join(process.cmdline()) for process in below]
+            lines = [command_line(process) for process in below]
             if all(any(line == command for line in lines) for command in commands):
                 return below
             time.sleep(0.05)
@@ -57,6 +58,14 @@ class Supervised:
     def end(self) -> str:
         output, _ = self.process.communicate(timeout=20)
         return output
+
+
+def command_line(process: psutil.Process) -> str:
+    """Empty for one that has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 @pytest.fixture
@@ -101,7 +110,7 @@ def test_when_one_ends_the_others_end_and_it_is_named(supervised: list[Supervise
 
 def test_one_that_ignores_the_signal_is_killed(supervised: list[Supervised]) -> None:
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(604)"
-    stubborn = f"{sys.executable} -c '{deaf}'"
+    stubborn = shlex.join([sys.executable, "-c", deaf])
     supervisor = Supervised("steady=sleep 605", f"stubborn={stubborn}")
     supervised.append(supervisor)
     below = supervisor.wait_until_running("sleep 605")
@@ -153,6 +162,6 @@ def test_commands_survive_a_path_with_spaces(supervised: list[Supervised], tmp_p
     script = tmp_path / "a folder" / "say hello.py"
     script.parent.mkdir()
     script.write_text("print('hello from', __file__)")
-    supervisor = Supervised(f"talker={sys.executable} '{script}'")
+    supervisor = Supervised(f"talker={shlex.join([sys.executable, str(script)])}")
     supervised.append(supervisor)
     assert f"hello from {script}" in supervisor.end()
