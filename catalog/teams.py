@@ -6,7 +6,8 @@ who can edit some descriptor could otherwise put another team below their own.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db.models import Q
 
@@ -36,26 +37,24 @@ def _rebuild_memberships() -> None:
     by_groups = declared.filter(
         type="hasMember", source__kind="Group", target_ref__startswith="user:"
     ).values_list("source_id", "target_ref", "source__source_id")
-    wanted = set(by_users) | set(by_groups)
-    columns = ("team_id", "user_ref", "origin_id")
-    known = {tuple(row): pk for pk, *row in Membership.objects.values_list("pk", *columns)}
-    for batch in batches([pk for row, pk in known.items() if row not in wanted]):
-        Membership.objects.filter(pk__in=batch).delete()
-    Membership.objects.bulk_create(
-        [Membership(**dict(zip(columns, row, strict=True))) for row in wanted - known.keys()],
-        batch_size=BATCH,
-    )
+    _make_equal(Membership, ("team_id", "user_ref", "origin_id"), set(by_users) | set(by_groups))
 
 
 def _rebuild_closure() -> None:
     groups = Entity.objects.filter(kind="Group", state=_ACTIVE).values_list("pk", flat=True)
     wanted = set(_closure(groups, _trusted_parents()))
-    columns = ("ancestor_id", "descendant_id", "depth")
-    known = {tuple(row): pk for pk, *row in TeamClosure.objects.values_list("pk", *columns)}
+    _make_equal(TeamClosure, ("ancestor_id", "descendant_id", "depth"), wanted)
+
+
+def _make_equal(
+    model: type[Membership] | type[TeamClosure], columns: Sequence[str], wanted: set[Any]
+) -> None:
+    """Leaves exactly the wanted rows in the table, and those that are right untouched."""
+    known = {tuple(row): pk for pk, *row in model.objects.values_list("pk", *columns)}
     for batch in batches([pk for row, pk in known.items() if row not in wanted]):
-        TeamClosure.objects.filter(pk__in=batch).delete()
-    TeamClosure.objects.bulk_create(
-        [TeamClosure(**dict(zip(columns, row, strict=True))) for row in wanted - known.keys()],
+        model.objects.filter(pk__in=batch).delete()
+    model.objects.bulk_create(
+        [model(**dict(zip(columns, row, strict=True))) for row in wanted - known.keys()],
         batch_size=BATCH,
     )
 
