@@ -89,7 +89,10 @@ def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1) -> Log
     if not chunk.done:
         text, _, tail = text.rpartition("\n")
         text += "\n" if text else ""
-        cache.set(_key("tail", build.pk, log_id, chunk.next_offset), tail, FINISHED_SECONDS)
+        key = _key("tail", build.pk, log_id, chunk.next_offset)
+        # Whoever began within the line, as an address may ask for, holds only a part of it.
+        known = cache.get(key, "") if offset else ""
+        cache.set(key, max(tail, known, key=len), FINISHED_SECONDS)
     lines = render(text, first_line)
     return LogPage(
         lines=lines,

@@ -1,9 +1,11 @@
 """Log text becomes numbered lines of safe HTML."""
 
 import pytest
+from django.core.cache import cache
 
-from pipelines.logs import MAX_LINE, render, step_to_show
-from pipelines.providers.base import State, Step
+from pipelines.logs import MAX_LINE, _key, read, render, step_to_show
+from pipelines.models import Build
+from pipelines.providers.base import LogChunk, State, Step
 
 
 def htmls(text):
@@ -44,6 +46,16 @@ def test_what_is_left_out_leaves_no_link_behind():
 
 def test_an_endless_line_is_cut():
     assert len(htmls("x" * (MAX_LINE + 1))[0]) == MAX_LINE
+
+
+def test_a_reader_who_begins_in_a_line_takes_nothing_from_the_others():
+    build = Build(pk=0)
+    for offset, text in {0: "one\ntw", 5: "w", 6: "o\n"}.items():
+        answer = LogChunk(text, min(offset + len(text), 8), done=offset == 6)
+        cache.set(_key("log", build.pk, "", offset), answer)
+    assert [line.html for line in read(build, "").lines] == ["one"]
+    read(build, "", offset=5)
+    assert [line.html for line in read(build, "", offset=6).lines] == ["two"]
 
 
 def step(name, state, log_id="log"):
