@@ -77,7 +77,8 @@ def _branch(rule: EnvironmentRule, branch: str) -> bool | None:
 def _parameter(rule: EnvironmentRule, parameters: Mapping[str, str] | None) -> bool | None:
     """Whether the parameter matches; None when that is not known. "NAME" alone means "NAME=*".
 
-    Upper and lower case are one: many a script takes PROD for prod.
+    Upper and lower case are one, and space around it is none: many a script takes PROD for prod,
+    and a text of several lines keeps its last line's end.
     """
     if not rule.parameter:
         return True
@@ -86,7 +87,7 @@ def _parameter(rule: EnvironmentRule, parameters: Mapping[str, str] | None) -> b
     name, _, pattern = rule.parameter.partition("=")
     if name not in parameters:
         return False
-    return fnmatchcase(parameters[name].casefold(), (pattern or "*").casefold())
+    return fnmatchcase(parameters[name].strip().casefold(), (pattern or "*").casefold())
 
 
 def environment_choices(kind: str) -> list[tuple[str, str]]:

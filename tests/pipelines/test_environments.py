@@ -51,10 +51,11 @@ def test_the_first_rule_that_matches_decides(pipeline):
 
 
 @pytest.mark.usefixtures("environments")
-def test_a_parameter_decides_in_any_case(pipeline):
+def test_a_parameter_decides_in_any_case_and_with_any_space_around_it(pipeline):
     rule(1, "production", parameter="TARGET=prod*")
     rule(2, "development")
     assert slug_of(pipeline, parameters={"TARGET": "PROD-eu"}) == "production"
+    assert slug_of(pipeline, parameters={"TARGET": "\nprod\n"}) == "production"
     assert slug_of(pipeline, parameters={"TARGET": "test"}) == "development"
     assert slug_of(pipeline) == "development"
 
