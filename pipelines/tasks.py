@@ -3,12 +3,10 @@
 A broker may lose messages; the tick offers again whatever rows say is due.
 """
 
-from collections.abc import Sequence
-
 from celery import shared_task
 from django.utils import timezone
 
-from pipelines import builds, discovery, linking, outbox, schedule
+from pipelines import builds, discovery, outbox, schedule
 from pipelines import dispatch as dispatching
 from pipelines import reconcile as reconciling
 
@@ -53,8 +51,3 @@ def refresh(pipeline_id: int) -> None:
 @shared_task
 def discover(server_id: int) -> None:
     discovery.discover(server_id)
-
-
-@shared_task
-def link(entity_ids: Sequence[int] | None = None) -> None:
-    linking.link_entities(entity_ids)

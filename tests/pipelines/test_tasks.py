@@ -8,6 +8,7 @@ from celery import current_app
 from django.utils import timezone
 
 from pipelines import tasks
+from pipelines.linking import link_entities
 from pipelines.models import Build, LinkProblem, Pipeline, PipelineLink, Server, Trigger
 from pipelines.triggers import request
 from portal import hooks
@@ -121,5 +122,5 @@ def test_a_change_in_the_catalog_links_anew(link):
     stale = make_service("stale", {BUILDKITE_KEY: "acme/shpo"})
     hooks.catalog_changed.call({stale.pk})
     assert LinkProblem.objects.get().entity == stale
-    tasks.link.delay([stale.pk])
+    link_entities([stale.pk])
     assert LinkProblem.objects.count() == 1
