@@ -99,6 +99,12 @@ def _still_allowed(trigger: Trigger) -> bool:
     )
     actor = fresh_actor(trigger.actor_id)
     decision = decide_effect(actor, trigger.action, pipeline, effect, facts, build=build)
+    if decision.allowed and effect.errors:
+        # Its environment was computed without what the pipeline no longer takes.
+        named = ", ".join(key.removeprefix("parameter:") for key in effect.errors)
+        sentence = f"The pipeline no longer takes what was asked for: {named}."
+        _finish(trigger, State.DENIED, "trigger.refused", sentence)
+        return False
     if decision.allowed:
         if effect.environment != trigger.environment:
             Trigger.objects.filter(pk=trigger.pk).update(environment=effect.environment)

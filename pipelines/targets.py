@@ -4,7 +4,7 @@ Page, request and dispatch ask `decide_for()` with the same facts, read anew eac
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.utils import timezone
 
@@ -31,11 +31,12 @@ _NOT_RUNNABLE = "{} can't be run: it is disabled, or it only holds other pipelin
 
 @dataclass(frozen=True)
 class Effect:
-    """Where a write takes effect, and with what."""
+    """Where a write takes effect, and with what; `errors` are those of check_inputs()."""
 
     branch: str
     parameters: dict[str, str]
     environment: Environment | None
+    errors: Mapping[str, str] = field(default_factory=dict)
 
 
 def decide_for(  # noqa: PLR0917  the one question that pages ask
@@ -106,7 +107,7 @@ def effect_of(
         return Effect(branch, known or {}, rules.environment(pipeline, branch, known))
     inputs = check_inputs(pipeline, branch, parameters)
     environment = rules.environment(pipeline, inputs.branch, inputs.parameters)
-    return Effect(inputs.branch, inputs.parameters, environment)
+    return Effect(inputs.branch, inputs.parameters, environment, inputs.errors)
 
 
 def _parameters_of(build: Build) -> dict[str, str] | None:

@@ -14,7 +14,6 @@ from django.http import HttpRequest
 
 from catalog.models import Entity
 from pipelines.facts import Facts, facts_of
-from pipelines.inputs import check_inputs
 from pipelines.models import Build, Pipeline, Trigger
 from pipelines.targets import Effect, decide_effect, effect_of
 from portal import audit
@@ -67,8 +66,7 @@ def request(
         effect = effect_of(action, pipeline, branch, given, build=build, rules=facts.rules)
         key = uuid.UUID(str(request_id))
         ask = _Ask(key, action, actor_for(user), pipeline, effect, facts, build)
-        errors = check_inputs(pipeline, branch, given).errors if action == "start" else {}
-        return _take(ask, errors, request)
+        return _take(ask, request)
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ class _Ask:
         )
 
 
-def _take(ask: _Ask, errors: dict[str, str], request: HttpRequest | None) -> Outcome:
+def _take(ask: _Ask, request: HttpRequest | None) -> Outcome:
     """Writes the trigger where policy allows it and nothing is to be mended."""
     known = Trigger.objects.filter(request_id=ask.request_id).first()
     if known is not None:
@@ -129,8 +127,8 @@ def _take(ask: _Ask, errors: dict[str, str], request: HttpRequest | None) -> Out
     if not decision.allowed:
         _audit(ask, decision, request)
         return Outcome(None, decision)
-    if errors:
-        return Outcome(None, decision, errors)
+    if ask.effect.errors:
+        return Outcome(None, decision, dict(ask.effect.errors))
     trigger, created = Trigger.objects.get_or_create(
         request_id=ask.request_id, defaults=ask.values()
     )

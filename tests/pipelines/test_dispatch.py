@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from pipelines import outbox
 from pipelines.dispatch import MAX_ATTEMPTS, dispatch
-from pipelines.models import Build, Trigger
+from pipelines.models import Build, Pipeline, Trigger
 from pipelines.triggers import request
 from portal.http import HttpClient
 from portal.models import AuditEvent, RoleMapping
@@ -176,6 +176,18 @@ def test_a_link_taken_back_meanwhile_denies(sandbox, buildkite, ana):
     assert send(trigger) == "denied"
     assert trigger.message == "acme/shop is not linked to shop."
     assert sandbox.requests() == []
+
+
+def test_a_choice_that_was_withdrawn_meanwhile_is_not_sent(sandbox, buildkite, ana):
+    pipeline = buildkite.pipeline
+    region = {"name": "REGION", "type": "choice", "choices": ["eu", "us"], "default": "eu"}
+    Pipeline.objects.filter(pk=pipeline.pk).update(parameters=[region])
+    pipeline.refresh_from_db()
+    trigger = ask(ana, buildkite, parameters={"REGION": "us"})
+    Pipeline.objects.filter(pk=pipeline.pk).update(parameters=[{**region, "choices": ["eu"]}])
+    assert send(trigger) == "denied"
+    assert trigger.message == "The pipeline no longer takes what was asked for: REGION."
+    assert sandbox.accepted() == []
 
 
 # --- Not sent: again later --------------------------------------------------------------------
