@@ -9,6 +9,7 @@ import json as jsonlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -133,12 +134,8 @@ class HttpClient:
         self._timeout = timeout
         self._deadline = deadline
         self._max_bytes = max_bytes
-        egress = Egress(allow)
-        self._reads = guarded_session(egress, deadline, ca_bundle)
-        # A write never goes out on a kept connection: the server may have closed it a moment
-        # ago, and then nobody could say whether the write was carried out.
-        self._writes = guarded_session(egress, deadline, ca_bundle)
-        self._writes.headers["Connection"] = "close"
+        self._session = partial(guarded_session, Egress(allow), deadline, ca_bundle)
+        self._reads = self._session()
 
     def request(
         self,
@@ -159,19 +156,39 @@ class HttpClient:
         raises RedirectRefused. Without it, and for writes, the 3xx answer itself is returned.
         `truncate` cuts the body at `max_bytes` (0: headers only) instead of raising TooLarge.
         """
+        question = requests.Request(
+            method, url, headers=headers, params=params, data=data, json=json
+        )
         limit = self._max_bytes if max_bytes is None else max_bytes
+        if method in SAFE_METHODS:
+            return self._ask(self._reads, question, limit, truncate, follow)
+        # A write never goes out on a kept connection: the server may have closed it a moment
+        # ago, and then nobody could say whether the write was carried out.
+        with self._session() as session:
+            session.headers["Connection"] = "close"
+            return self._ask(session, question, limit, truncate, follow=False)
+
+    def _ask(
+        self,
+        session: requests.Session,
+        question: requests.Request,
+        limit: int,
+        truncate: bool,
+        follow: bool,
+    ) -> Response:
         started = time.monotonic()
-        safe = method in SAFE_METHODS
-        session = self._reads if safe else self._writes
         for _ in range(MAX_REDIRECTS + 1):
-            _require_plain(url)
-            question = requests.Request(
-                method, url, headers=headers, params=params, data=data, json=json
-            )
-            answer = self._send(session, question)
+            _require_plain(str(question.url))
+            try:
+                answer = self._send(session, question)
+            except ConnectionLost:
+                if session is not self._reads:
+                    raise
+                # The server had closed the kept connection; a read may be asked again.
+                answer = self._send(session, question)
             with answer:
                 target = answer.headers.get("Location", "")
-                if not (follow and safe and answer.status_code in REDIRECTS and target):
+                if not (follow and answer.status_code in REDIRECTS and target):
                     body, cut = self._read(answer, started, limit, truncate)
                     return Response(
                         status=answer.status_code,
@@ -181,9 +198,10 @@ class HttpClient:
                         elapsed=time.monotonic() - started,
                         truncated=cut,
                     )
-                url, params = _same_origin(str(answer.url), target), None
+                question.url, question.params = _same_origin(str(answer.url), target), {}
+        last = str(question.url)
         raise RedirectRefused(
-            f"{origin(url)} redirects more than {MAX_REDIRECTS} times.", urlsplit(url).netloc
+            f"{origin(last)} redirects more than {MAX_REDIRECTS} times.", urlsplit(last).netloc
         )
 
     def _send(self, session: requests.Session, request: requests.Request) -> requests.Response:

@@ -35,6 +35,10 @@ class Httpd:
         return f"http://127.0.0.1:{self.port}"
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # many threads connect at once
+
+
 @contextmanager
 def serve(behaviour: Behaviour) -> Iterator[Httpd]:
     """Serves until the block ends; whatever hangs is let go then."""
@@ -63,7 +67,7 @@ def serve(behaviour: Behaviour) -> Iterator[Httpd]:
         def log_message(self, *args: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.handle_error = lambda *args: None  # a refused handshake is no news
     httpd.server, httpd.port = server, server.server_port
