@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import honcho.manager
 from django.conf import settings
-from honcho.manager import Manager
 
 # The sandbox accepts these and the portal presents them; made anew at each start of the demo.
 # Jenkins takes a user's name and token, Buildkite a token.
@@ -22,8 +22,12 @@ DEMO_CREDENTIALS = {
 }
 
 
-# How Celery's warning about the superuser begins.
-RUNS_AS_ROOT = "You're running the worker with superuser privileges"
+# How warnings begin that tell a newcomer nothing: in a container one is root, and WhiteNoise's
+# files are read in one go under any server.
+UNHELPFUL_WARNINGS = (
+    "You're running the worker with superuser privileges",
+    "StreamingHttpResponse must consume synchronous iterators",
+)
 
 
 @dataclass(frozen=True)
@@ -103,12 +107,16 @@ def environment() -> dict[str, str]:
     if settings.ENVIRONMENT == "demo":
         for name, form in DEMO_CREDENTIALS.items():
             variables.setdefault(name, form.format(secrets.token_hex(20)))
-        # A newcomer in a container is root, and hears of it from nobody else.
-        variables.setdefault("PYTHONWARNINGS", f"ignore:{RUNS_AS_ROOT}")
+        ignored = ",".join(f"ignore:{words}" for words in UNHELPFUL_WARNINGS)
+        variables.setdefault("PYTHONWARNINGS", ignored)
     return variables
 
 
-class Supervisor(Manager):
+# A worker ends within five seconds when it has nothing to do; honcho would kill it just before.
+honcho.manager.KILL_WAIT = 12
+
+
+class Supervisor(honcho.manager.Manager):
     """honcho's manager, quiet about itself, and safe against a signal before all have begun.
 
     honcho gives each process a session of its own and ends them all when one ends.
@@ -135,6 +143,9 @@ class Supervisor(Manager):
 
     def terminate(self) -> None:
         """Ends all; those whose start has not been reported yet are ended once it has."""
+        if not self._terminating:
+            # Not print(): a signal may have come in the middle of one.
+            os.write(sys.stdout.fileno(), b"Stopping; this takes a few seconds.\n")
         if self._all_started():
             super().terminate()
         else:

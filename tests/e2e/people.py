@@ -41,12 +41,18 @@ def open_service(page: Page, path: str = SERVICE) -> None:
     """A service's page, once its pipelines have been found."""
     page.goto(path)
     # Right after the start, the worker is still reading the server's list.
-    for _ in range(30):
-        if page.get_by_role("heading", name=re.compile("^Pipelines")).count():
+    pipelines = page.locator(".pipeline")
+    reload_until(page, lambda: pipelines.count() > 0)
+
+
+def reload_until(page: Page, seen: Callable[[], bool]) -> None:
+    """As a person does whose browser runs no scripts. Raises AssertionError after half a minute."""
+    for _ in range(60):
+        if seen():
             return
-        page.wait_for_timeout(1000)
+        page.wait_for_timeout(500)
         page.reload()
-    raise AssertionError(f"no pipelines on {path}:\n{page.locator('main').inner_text()}")
+    raise AssertionError(f"still not seen:\n{page.locator('main').inner_text()}")
 
 
 def run_build(page: Page, pipeline: str) -> str:

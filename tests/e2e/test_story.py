@@ -9,6 +9,7 @@ from tests.e2e.people import (
     open_service,
     reason,
     refused_button,
+    reload_until,
     run_build,
     run_link,
     watch_build,
@@ -78,20 +79,12 @@ def test_the_story_without_javascript(stack: Stack, visit: Visit) -> None:
     open_service(ana)
     run_link(ana, "payments-api").click()
     ana.get_by_role("button", name="Run payments-api", exact=True).click()
-    for _ in range(60):
-        opened = ana.get_by_role("link", name="Open build")
-        if opened.count():
-            opened.click()
-            break
-        ana.wait_for_timeout(500)
-        ana.reload()
-    for _ in range(60):
-        if "passed" in ana.locator("#build .state--large").inner_text():
-            break
-        ana.wait_for_timeout(500)
-        ana.reload()
-    expect(ana.locator("#build .state--large")).to_contain_text("passed")
-    expect(ana.get_by_text("Finished: SUCCESS")).to_be_visible()
+    opened = ana.get_by_role("link", name="Open build")
+    reload_until(ana, lambda: opened.count() > 0)
+    opened.click()
+    state = ana.locator("#build .state--large")
+    reload_until(ana, lambda: "passed" in state.inner_text())
+    reload_until(ana, lambda: ana.get_by_text("Finished: SUCCESS").count() > 0)
 
 
 def test_a_stale_annotation_is_said_with_its_file_and_the_nearest_match(
@@ -99,11 +92,7 @@ def test_a_stale_annotation_is_said_with_its_file_and_the_nearest_match(
 ) -> None:
     ben = visit(stack, "ben")
     ben.goto("/catalog/default/component/pricing/")
-    for _ in range(30):
-        if ben.get_by_text("box-office/pricing-service").count():
-            break
-        ben.wait_for_timeout(1000)
-        ben.reload()
     main = ben.locator("main")
+    reload_until(ben, lambda: "box-office/pricing-service" in main.inner_text())
     expect(main).to_contain_text("box-office/pricing-service")
     expect(main).to_contain_text("systems/box-office/catalog-info.yaml")
