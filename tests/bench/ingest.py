@@ -50,11 +50,12 @@ def queries(client: Client, path: str) -> int:
 
 def main(root: Path) -> None:
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
     source = Source.objects.create(
         slug="bench", name="Bench", kind=Source.Kind.PATH, target=str(root), interval_seconds=86400
     )
     first, second = read(source), read(source)
-    client = Client()
+    client = Client(SERVER_NAME=settings.ALLOWED_HOSTS[0])
     client.force_login(User.objects.create(username="bench"), backend=BACKEND)
     middle = Service.objects.order_by("name")[Service.objects.count() // 2]
     pages = {"catalog": "/catalog/", "service": f"/catalog/default/component/{middle.name}/"}
