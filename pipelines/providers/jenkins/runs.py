@@ -166,12 +166,16 @@ def _who(run: Mapping[str, Any]) -> str:
 
 
 def _message(run: Mapping[str, Any]) -> str:
-    """The commit's first line, else the name that the run was given, else why it started."""
+    """The commit's first line, else the name that the run was given, else what started it.
+
+    Where a person did, nothing: `who` says it, and for our own builds it is the token's user.
+    """
     sets = [mapping(run.get("changeSet")), *mappings(run.get("changeSets"))]
     commits = [text(item.get("msg")) for one in sets for item in mappings(one.get("items"))]
     name = text(run.get("displayName"))
     given = "" if name == f"#{run.get('number')}" else name
-    said = [text(cause.get("shortDescription")) for cause in _causes(run)]
+    causes = [cause for cause in _causes(run) if not text(cause.get("userId"))]
+    said = [text(cause.get("shortDescription")) for cause in causes]
     first = next(filter(None, [*commits, given, *said]), "")
     return first.strip().partition("\n")[0]
 

@@ -78,9 +78,11 @@ def test_durations_are_never_negative():
     assert build.finished_at == build.started_at
 
 
-def test_the_message_is_one_line_and_says_who():
+def test_the_message_is_one_line_and_leaves_people_to_who():
     cause = {"causes": [{"shortDescription": "Started by timer"}]}
     assert run(actions=[cause]).who == "Started by timer"
     change = {"items": [{"msg": "Mend the till\n\nlong"}]}
     assert run(actions=[cause], changeSets=[change]).message == "Mend the till"
     assert run(actions=[cause], displayName="#1").message == "Started by timer"
+    by_hand = {"causes": [{"userId": "bot", "shortDescription": "Started by user Bot"}]}
+    assert run(actions=[by_hand], displayName="#1").message == ""
