@@ -31,7 +31,8 @@ define install
 	@$(PY) -c "" 2>/dev/null || { echo "Making a virtual environment in .venv"; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing $(1) (once; a minute or two)"
 	@{ $(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
-		&& $(PY) -m uv pip install --system-certs --compile-bytecode --python $(PY) -r $(1) -c requirements.lock; } \
+		&& $(PY) -m uv pip install $$(test -w "$$HOME" || echo --no-cache) --system-certs \
+			--compile-bytecode --python $(PY) -r $(1) -c requirements.lock; } \
 	|| { echo "uv did not manage it; trying with pip"; \
 		$(PY) -m pip install --disable-pip-version-check -r $(1) -c requirements.lock; }
 	@touch $@
