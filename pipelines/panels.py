@@ -94,9 +94,7 @@ def desk_of(request: HttpRequest, entity: Entity) -> ServiceDesk:
 def pipeline_rows(offers: Offers, links: Sequence[PipelineLink]) -> list[PipelineRow]:
     """The rows of an entity's links, newest builds first; four queries for all of them."""
     pipelines = [link.pipeline for link in links]
-    stale = set(builds.want(pipelines, timezone.now()))
-    for pipeline_id in stale:
-        tasks.refresh.delay_on_commit(pipeline_id)
+    stale = ask_for(pipelines)
     newest = newest_builds([pipeline.pk for pipeline in pipelines], BUILDS_SHOWN)
     pending: dict[int, list[Trigger]] = {}
     for trigger in Trigger.objects.filter(pipeline__in=pipelines, state__in=OPEN_TRIGGERS):
@@ -115,6 +113,14 @@ def pipeline_rows(offers: Offers, links: Sequence[PipelineLink]) -> list[Pipelin
         )
         for link in links
     ]
+
+
+def ask_for(pipelines: Iterable[Pipeline]) -> set[int]:
+    """Says that somebody looks at these; the ids of those that a worker will read, once for all."""
+    stale = set(builds.want(pipelines, timezone.now()))
+    for pipeline_id in stale:
+        tasks.refresh.delay_on_commit(pipeline_id)
+    return stale
 
 
 # --- Service page ----------------------------------------------------------------------------
@@ -175,7 +181,7 @@ def service_problems(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
 
 # --- Lists, teams, home ----------------------------------------------------------------------
 def catalog_row(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
-    """One state for each entity that has builds; one query for them all."""
+    """One state for each entity that has builds; two queries for them all."""
     if not may_see(request, []).allowed:
         return {}
     return {

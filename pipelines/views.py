@@ -7,14 +7,13 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from catalog.models import Entity
-from pipelines import builds, logs, tasks
+from pipelines import logs
 from pipelines.models import STATES, Build, PipelineLink, Server
 from pipelines.offers import Offers, may_see
-from pipelines.panels import pipeline_rows, verdict
+from pipelines.panels import ask_for, desk_of, pipeline_rows, verdict
 from pipelines.providers.base import ProviderError, Step
 from pipelines.queries import acting_link
 from pipelines.queries import build_list as listed
@@ -43,7 +42,7 @@ def pipeline(request: HttpRequest, pk: int) -> HttpResponse:
 def service_verdict(request: HttpRequest, pk: int) -> HttpResponse:
     """The verdict strip of a service page, again."""
     entity = get_object_or_404(Entity.objects.select_related("source"), pk=pk)
-    if not may_see(request, [entity]).allowed:
+    if not desk_of(request, entity).seen.allowed:
         raise Http404("There is no such service, or you may not see it.")
     return HttpResponse(verdict(request, entity))
 
@@ -58,7 +57,7 @@ def build_list(request: HttpRequest) -> HttpResponse:
     found = listed(state=state, mine=request.user.pk if mine else None)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     builds_shown = list(page.object_list)
-    _ask_for({build.pipeline for build in builds_shown})
+    ask_for({build.pipeline for build in builds_shown})
     context = {
         "page": page,
         "builds": builds_shown,
@@ -128,7 +127,7 @@ def _build(request: HttpRequest, pk: int) -> tuple[Build, list[PipelineLink]]:
 
 def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dict[str, Any]:
     """What a build's page shows apart from the log."""
-    _ask_for({build.pipeline})
+    ask_for({build.pipeline})
     entities = [link.entity for link in links]
     may_read_log = may_see(request, entities, "log.view")
     steps, steps_error = _steps(build)
@@ -174,12 +173,6 @@ def _log(request: HttpRequest, build: Build, steps: list[Step], steps_error: str
         return found | {"page": logs.read(build, step.log_id if step else "", offset, line)}
     except ProviderError as error:
         return found | {"page": unread, "log_error": str(error)}
-
-
-def _ask_for(pipelines: set[Any]) -> None:
-    """Says that somebody looks; what is stale is read by a worker, once for all viewers."""
-    for stale in builds.want(pipelines, timezone.now()):
-        tasks.refresh.delay_on_commit(stale)
 
 
 def _number(request: HttpRequest, name: str, default: int) -> int:

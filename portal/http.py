@@ -155,6 +155,7 @@ class HttpClient:
         `follow` obeys redirects of GET and HEAD on the same origin; any other redirect of them
         raises RedirectRefused. Without it, and for writes, the 3xx answer itself is returned.
         `truncate` cuts the body at `max_bytes` (0: headers only) instead of raising TooLarge.
+        A read whose connection ends without an answer is asked once more; a write never is.
         """
         question = requests.Request(
             method, url, headers=headers, params=params, data=data, json=json
