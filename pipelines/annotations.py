@@ -11,7 +11,8 @@ from catalog.models import Entity
 from pipelines.models import Pipeline, Server
 from pipelines.nearest import Nearest
 from pipelines.providers import PROVIDERS
-from pipelines.providers.base import PipelineClaim, ProviderError
+from pipelines.providers.base import AnnotatedPipeline
+from pipelines.providers.errors import ProviderError
 
 MAX_CHILDREN = 50
 
@@ -79,7 +80,7 @@ class Directory:
         return list(named.values()), problems
 
     def _find(
-        self, provider: str, label: str, claim: PipelineClaim
+        self, provider: str, label: str, claim: AnnotatedPipeline
     ) -> tuple[list[int], list[tuple[str, str]]]:
         """Ids of pipelines and (sentence, nearest) pairs for one claim."""
         all_servers = self._servers.get(provider, [])
@@ -112,7 +113,7 @@ class Directory:
         return self._on_server(holders[0], claim)
 
     def _on_server(
-        self, server: Server, claim: PipelineClaim
+        self, server: Server, claim: AnnotatedPipeline
     ) -> tuple[list[int], list[tuple[str, str]]]:
         rows = self._of(server)
         row = rows[claim.pipeline]
@@ -134,7 +135,7 @@ class Directory:
         return [row.pk], []
 
     def _not_found(
-        self, label: str, servers: list[Server], claim: PipelineClaim
+        self, label: str, servers: list[Server], claim: AnnotatedPipeline
     ) -> tuple[str, str]:
         unread = [server.name for server in servers if server.pipelines_read_at is None]
         if unread:

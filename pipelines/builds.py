@@ -15,16 +15,16 @@ from django.utils import timezone
 from pipelines.bounds import number, text, usable_id, web_url
 from pipelines.models import MOVING_STATES, Build, Pipeline, PipelineLink, Server, Trigger
 from pipelines.outbox import State, move
-from pipelines.providers.base import (
+from pipelines.providers.base import RemoteBuild
+from pipelines.providers.errors import (
     Misconfigured,
     NotAuthorized,
     NotFound,
-    Provider,
     ProviderError,
     RateLimited,
-    RemoteBuild,
     Unavailable,
 )
+from pipelines.providers.provider import Provider
 from pipelines.servers import client_for, note_failure, note_success
 
 # While somebody looks: how old a reading may be, when a build moves and when none does.
@@ -221,6 +221,9 @@ def _values(remote: RemoteBuild) -> dict[str, object]:
         "branch": text(remote.branch, 255),
         "commit": text(remote.commit, 64),
         "who": text(remote.who, 200),
+        "who_id": text(remote.who_id, 200),
+        "cause": str(remote.cause),
+        "reason": text(remote.reason, 500),
         "web_url": web_url(remote.web_url),
         "started_at": remote.started_at,
         "finished_at": remote.finished_at,

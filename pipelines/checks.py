@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from pipelines.models import Server, Trigger
 from pipelines.outbox import State
-from pipelines.providers.base import CheckResult, ProviderError
+from pipelines.providers.base import CheckResult
+from pipelines.providers.errors import ProviderError
 from pipelines.servers import client_for, note_failure, note_success
 from portal.health import Check
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from pipelines.linking import link_entities
 from pipelines.models import Server
-from pipelines.providers.base import ProviderError, RateLimited
+from pipelines.providers.errors import ProviderError, RateLimited
 from pipelines.servers import note_failure, note_success, refresh_pipelines
 
 logger = logging.getLogger(__name__)

@@ -18,13 +18,12 @@ from pipelines.builds import attach, record
 from pipelines.facts import facts_of
 from pipelines.models import Build, Trigger
 from pipelines.outbox import State
-from pipelines.providers.base import (
+from pipelines.providers.base import Receipt, StartRequest
+from pipelines.providers.errors import (
     InvalidResponse,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
-    Receipt,
-    StartRequest,
     Unavailable,
 )
 from pipelines.servers import client_for, pause_after

@@ -52,6 +52,24 @@ class Server(models.Model):
     pipelines_read_at = models.DateTimeField(null=True, blank=True, editable=False)
     pipelines_due_at = models.DateTimeField(default=timezone.now, editable=False)
     pipelines_claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # Asking for the newest builds of all pipelines at once, where the vendor has such a list.
+    feed_read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    feed_claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # The connection test runs by itself too: it keeps tokens alive and sees them expire.
+    check_due_at = models.DateTimeField(default=timezone.now, editable=False)
+    webhook_secret_ref = models.CharField(
+        "webhook secret reference",
+        max_length=400,
+        blank=True,
+        help_text='As for the credential, for example "env:BUILDKITE_HOOK"; two, separated by a '
+        "comma, while one replaces the other. Empty: deliveries are refused.",
+    )
+    hook_keys = models.JSONField(
+        default=list, blank=True, editable=False, help_text="The vendor's public keys, PEM."
+    )
+    hook_seen_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The newest delivery that was believed."
+    )
 
     class Meta:
         ordering = ["name"]
@@ -76,6 +94,16 @@ class Pipeline(models.Model):
     runnable = models.BooleanField(
         default=True, help_text="False for a folder, a multibranch project or a disabled job."
     )
+    stable_id = models.CharField(
+        max_length=100, blank=True, help_text="The provider's own id that outlives a rename."
+    )
+    active = models.BooleanField(
+        default=True, help_text="False where the server has to be told to build it first."
+    )
+    details_read_at = models.DateTimeField(null=True, blank=True)
+    hook_seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="The newest delivery about this pipeline."
+    )
     listed_at = models.DateTimeField(null=True, blank=True, help_text="Last seen on the server.")
     gone_at = models.DateTimeField(null=True, blank=True)
     # Reading its builds, single-flight: one claim serves every viewer.
@@ -90,6 +118,7 @@ class Pipeline(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["server", "external_id"], name="pipeline_once")
         ]
+        indexes = [models.Index(fields=["server", "stable_id"], name="pipeline_stable_id")]
 
     def __str__(self) -> str:
         return self.name
@@ -179,6 +208,9 @@ class Trigger(models.Model):
         START = "start", "start"
         RETRY = "retry", "retry"
         CANCEL = "cancel", "cancel"
+        UNBLOCK = "unblock", "unblock"
+        PROMOTE = "promote", "promote"
+        ACTIVATE = "activate", "activate"
 
     class State(models.TextChoices):
         QUEUED = "queued", "queued"
@@ -188,6 +220,7 @@ class Trigger(models.Model):
         DENIED = "denied", "denied when it was sent"
         FAILED = "failed", "failed"
         UNCERTAIN = "uncertain", "outcome unknown"
+        WITHDRAWN = "withdrawn", "withdrawn before it was sent"
 
     request_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     action = models.CharField(max_length=10, choices=Action.choices)
@@ -204,7 +237,10 @@ class Trigger(models.Model):
     branch = models.CharField(max_length=255, blank=True)
     commit = models.CharField(max_length=64, blank=True)
     parameters = models.JSONField(default=dict, blank=True)
-    # The build that a cancel or retry acts on.
+    subject = models.CharField(
+        max_length=255, blank=True, help_text="The gate that is opened, or the target promoted to."
+    )
+    # The build that anything but a start or an activation acts on.
     build = models.ForeignKey(
         "Build", null=True, blank=True, on_delete=models.PROTECT, related_name="writes"
     )
@@ -244,6 +280,7 @@ _BADGES = {
     Trigger.State.DENIED: "failed",
     Trigger.State.FAILED: "failed",
     Trigger.State.UNCERTAIN: "unknown",
+    Trigger.State.WITHDRAWN: "skipped",
 }
 
 
@@ -259,6 +296,13 @@ class Build(models.Model):
     branch = models.CharField(max_length=255, blank=True)
     commit = models.CharField(max_length=64, blank=True)
     who = models.CharField(max_length=200, blank=True, help_text="As the vendor names them.")
+    who_id = models.CharField(
+        max_length=200, blank=True, help_text="The vendor's id of that account; see VendorAccount."
+    )
+    cause = models.CharField(max_length=20, blank=True, help_text="push, schedule, api, manual …")
+    reason = models.CharField(
+        max_length=500, blank=True, help_text="What the state alone does not say."
+    )
     web_url = models.URLField(max_length=1000, blank=True)
     # At most one build answers a start or retry.
     trigger = models.OneToOneField(
@@ -297,3 +341,44 @@ class Build(models.Model):
         if self.started_at is None or (self.is_final and self.finished_at is None):
             return None
         return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
+
+
+class VendorAccount(models.Model):
+    """Which person an account on a server is. Somebody's word or a linked sign-in, never a name."""
+
+    server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="accounts")
+    account_id = models.CharField(max_length=200, help_text="The vendor's own id of the account.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="vendor_accounts"
+    )
+    note = models.CharField(max_length=200, blank=True)
+    linked_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["server", "account_id"], name="vendor_account_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} on {self.server} is {self.user}"
+
+
+class Quota(models.Model):
+    """What is left of one of a vendor's limits for one credential, as counted and as told."""
+
+    key = models.CharField(max_length=300, help_text="Provider, origin and credential reference.")
+    name = models.CharField(max_length=60)
+    limit = models.PositiveIntegerField()
+    seconds = models.FloatField(help_text="The window that the limit is counted in.")
+    window_started_at = models.DateTimeField(default=timezone.now)
+    used = models.PositiveIntegerField(default=0, help_text="Our own requests in this window.")
+    # As the vendor's newest answer told, where it tells; others may use the same credential.
+    remaining = models.PositiveIntegerField(null=True)
+    resets_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "name"], name="quota_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.key}"

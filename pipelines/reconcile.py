@@ -18,14 +18,9 @@ from pipelines.builds import record
 from pipelines.dispatch import IN_FLIGHT, kept, note, settle
 from pipelines.models import Trigger
 from pipelines.outbox import MAX_LOOKUPS, State
-from pipelines.providers.base import (
-    Capability,
-    NotFound,
-    Provider,
-    ProviderError,
-    Receipt,
-    Unsupported,
-)
+from pipelines.providers.base import Capability, Receipt
+from pipelines.providers.errors import NotFound, ProviderError, Unsupported
+from pipelines.providers.provider import Provider
 from pipelines.servers import client_for
 from portal import audit
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from pipelines import claims
 from pipelines.models import Server
 from pipelines.providers import PROVIDERS
-from pipelines.providers.base import ProviderError
+from pipelines.providers.errors import ProviderError
 from pipelines.servers import client_for
 
 SCHEMES = ("env:", "file:")

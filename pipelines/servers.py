@@ -18,17 +18,15 @@ from django.utils import timezone
 from pipelines.bounds import text, usable_id, web_url
 from pipelines.models import Pipeline, Server
 from pipelines.providers import PROVIDERS
-from pipelines.providers.base import (
+from pipelines.providers.base import RemoteParameter, RemotePipeline, ServerConfig
+from pipelines.providers.errors import (
     InvalidResponse,
     Misconfigured,
-    Provider,
     ProviderError,
     RateLimited,
-    RemoteParameter,
-    RemotePipeline,
-    ServerConfig,
     Unavailable,
 )
+from pipelines.providers.provider import Provider
 from portal.credentials import CredentialError, resolve
 from portal.http import HttpClient
 
@@ -95,7 +93,7 @@ def _store(server: Server, remote: Sequence[RemotePipeline], at: datetime) -> No
             web_url=web_url(pipeline.web_url),
             repository=text(pipeline.repository, 500),
             default_branch=text(pipeline.default_branch, 255),
-            parameters=[_parameter(parameter) for parameter in pipeline.parameters],
+            parameters=[_parameter(parameter) for parameter in pipeline.parameters or ()],
             runnable=pipeline.runnable,
             listed_at=at,
             gone_at=None,

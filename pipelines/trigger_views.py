@@ -28,6 +28,7 @@ SENTENCES = {
     "denied": "Denied when it was about to be sent: {message}",
     "failed": "It was not carried out. {message}",
     "uncertain": "{message}",
+    "withdrawn": "It was withdrawn before it was sent.",
 }
 
 

@@ -14,7 +14,8 @@ from pipelines import logs
 from pipelines.models import STATES, Build, PipelineLink, Server
 from pipelines.offers import Offers, may_see
 from pipelines.panels import ask_for, desk_of, pipeline_rows, verdict
-from pipelines.providers.base import ProviderError, Step
+from pipelines.providers.base import Step
+from pipelines.providers.errors import ProviderError
 from pipelines.queries import acting_link
 from pipelines.queries import build_list as listed
 from portal.fragments import render_either

@@ -174,3 +174,53 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}, {self.seen_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Credential(models.Model):
+    """When the value behind a credential reference was first used, and when it ends.
+
+    Holds a keyed digest of the value, never the value: a new digest is a rotation.
+    """
+
+    reference = models.CharField(max_length=200, unique=True)
+    digest = models.CharField(max_length=64, editable=False)
+    first_used_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="As the vendor tells it, else as an administrator enters."
+    )
+    told_by_vendor = models.BooleanField(default=False, editable=False)
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Delivery(models.Model):
+    """An incoming webhook, kept once. Its body is dropped as soon as it has been read."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "waits to be read"
+        DONE = "done", "read"
+        IGNORED = "ignored", "of no interest"
+        REFUSED = "refused", "refused"
+
+    receiver = models.CharField(max_length=80, help_text='For example "pipelines:buildkite".')
+    delivery_id = models.CharField(max_length=100)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
+    event = models.CharField(max_length=100, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    received_at = models.DateTimeField(default=timezone.now)
+    processed_at = models.DateTimeField(null=True)
+    size = models.PositiveIntegerField(default=0, help_text="Bytes of the body.")
+    headers = models.JSONField(default=dict, blank=True, help_text="Those that are needed later.")
+    body = models.BinaryField(default=bytes, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering = ["-received_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["receiver", "delivery_id"], name="delivery_once")
+        ]
+        indexes = [models.Index(fields=["status", "received_at"], name="delivery_waiting")]
+
+    def __str__(self) -> str:
+        return f"{self.receiver} {self.received_at:%Y-%m-%d %H:%M:%S}"

@@ -17,6 +17,10 @@ PERMISSIONS = {
     "build.start": "start builds",
     "build.cancel": "cancel builds",
     "build.retry": "retry builds",
+    "build.unblock": "unblock builds",
+    "build.promote": "promote builds",
+    "pipeline.activate": "switch pipelines on",
+    "trigger.settle": "settle requests of which nobody knows what became",
     "link.confirm": "confirm a pipeline link",
     "source.sync": "sync a catalog source",
 }

@@ -4,15 +4,25 @@ from portal.models import Role
 
 _VIEW = ["catalog.view", "build.view", "log.view"]
 _DEVELOP = [*_VIEW, "build.cancel", "build.retry"]
-_DEPLOY = [*_DEVELOP, "build.start"]
-_ADMIN = [*_DEPLOY, "link.confirm", "source.sync"]
+_DEPLOY = [*_DEVELOP, "build.start", "build.unblock", "build.promote"]
+_ADMIN = [*_DEPLOY, "pipeline.activate", "trigger.settle", "link.confirm", "source.sync"]
 
 # (slug, name, permissions, what it is for)
 SEEDED = [
     ("viewer", "Viewer", _VIEW, "Reads everything, changes nothing."),
     ("developer", "Developer", _DEVELOP, "Retries and cancels builds."),
-    ("deployer", "Deployer", _DEPLOY, "Starts builds, and all that a developer may."),
-    ("admin", "Admin", _ADMIN, "Also syncs the catalog and confirms pipeline links."),
+    (
+        "deployer",
+        "Deployer",
+        _DEPLOY,
+        "Starts, unblocks and promotes builds, and all that a developer may.",
+    ),
+    (
+        "admin",
+        "Admin",
+        _ADMIN,
+        "Also syncs the catalog, confirms pipeline links and switches pipelines on.",
+    ),
 ]
 
 

@@ -1,8 +1,8 @@
 """The kinds of CI that Stagedoor speaks to; README.md says how to add one."""
 
-from pipelines.providers.base import Provider
 from pipelines.providers.buildkite import Buildkite
 from pipelines.providers.jenkins import Jenkins
+from pipelines.providers.provider import Provider
 
 PROVIDERS: dict[str, type[Provider]] = {
     Buildkite.slug: Buildkite,

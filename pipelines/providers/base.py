@@ -1,18 +1,14 @@
-"""The contract of a CI provider: frozen dataclasses in, frozen dataclasses out.
+"""The vocabulary of CI providers: frozen dataclasses in, frozen dataclasses out.
 
-An adapter sees no database, settings, Celery or models. The caller hands it a `ServerConfig`, an
-HTTP client and a credential; every failure leaves as a `ProviderError`, whose class decides
-whether dispatch may try again.
+The contract that uses it is in provider.py, what can go wrong in errors.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Protocol
 
 from portal.credentials import Secret
-from portal.http import HttpClient
 
 
 class State(StrEnum):
@@ -43,56 +39,28 @@ class Capability(StrEnum):
     LOG = "log"
     BRANCH = "branch"  # start() takes any branch
     COMMIT = "commit"  # start() pins the commit
+    VARIABLES = "variables"  # start() takes parameters that the pipeline does not declare
     FIND_BY_REQUEST_ID = "find_by_request_id"
+    UNBLOCK = "unblock"  # gates() and unblock()
+    PROMOTE = "promote"
+    ACTIVATE = "activate"
+    FEED = "feed"  # feed(): one question for the newest builds of all pipelines
+    DETAILS = "details"  # parameters are told by get_pipeline() only
+    WEBHOOK = "webhook"
 
 
-# --- Errors: the class carries the retry decision --------------------------------------------
-class ProviderError(Exception):
-    """Base of all. The text is for people: no response body, no token, no credential in it."""
+class Cause(StrEnum):
+    """Why a build runs, where the vendor tells; NONE where it does not."""
 
-
-class Misconfigured(ProviderError):
-    """The server's configuration can't work; an admin has to change it."""
-
-
-class NotAuthorized(ProviderError):
-    """The credential is not accepted."""
-
-
-class Forbidden(ProviderError):
-    """The credential is accepted and lacks a right."""
-
-
-class NotFound(ProviderError):
-    """Absent, or hidden from this credential."""
-
-
-class Rejected(ProviderError):
-    """The vendor understood and refused (bad parameter, disabled job, nothing to cancel)."""
-
-
-class Unsupported(ProviderError):
-    """This provider has no such thing."""
-
-
-class InvalidResponse(ProviderError):
-    """The answer is not what the vendor's API gives (HTML with 200, broken JSON, too large)."""
-
-
-class RateLimited(ProviderError):
-    """Asked too often; `retry_after` in seconds, None when the vendor did not say."""
-
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class Unavailable(ProviderError):
-    """Not reached, or a failure on the vendor's side. For a write: certainly not carried out."""
-
-
-class OutcomeUnknown(ProviderError):
-    """A write was sent and its answer is lost (timeout, reset, 5xx). Never repeated by itself."""
+    NONE = ""
+    PUSH = "push"
+    PULL_REQUEST = "pull_request"
+    TAG = "tag"
+    SCHEDULE = "schedule"
+    API = "api"
+    MANUAL = "manual"  # by hand in the vendor's own UI
+    UPSTREAM = "upstream"  # by another build
+    PROMOTE = "promote"
 
 
 # --- What goes in ----------------------------------------------------------------------------
@@ -118,6 +86,34 @@ class StartRequest:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class HookTarget:
+    """Where activate() lets the vendor send webhooks, and with which secret."""
+
+    url: str
+    secret: Secret
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A delivery as it arrived: header names in lower case, the raw body.
+
+    `path_secret` is the part of the address behind the server's slug, where there was one.
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    path_secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class HookKeys:
+    """What a delivery is checked with. Several secrets while one replaces another."""
+
+    secrets: tuple[Secret, ...] = ()
+    public_keys: tuple[str, ...] = ()  # PEM, as check() read them
+
+
 # Every started build carries these, as STAGEDOOR_<NAME> where the vendor has variables.
 LABELS = ("request_id", "person", "team", "service", "repository", "environment")
 
@@ -136,15 +132,22 @@ class RemoteParameter:
 
 @dataclass(frozen=True)
 class RemotePipeline:
-    """What a server can run. `runnable` is False for folders and disabled jobs."""
+    """What a server can run. `runnable` is False for folders and disabled jobs.
+
+    `stable_id` is the vendor's own id that outlives a rename, empty where there is none. `active`
+    is False where activate() would have to come first. `parameters` is None where a list does not
+    tell them (Capability.DETAILS).
+    """
 
     external_id: str
     name: str
     web_url: str = ""
     repository: str = ""
     default_branch: str = ""
-    parameters: tuple[RemoteParameter, ...] = ()
+    parameters: tuple[RemoteParameter, ...] | None = ()
     runnable: bool = True
+    stable_id: str = ""
+    active: bool = True
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,8 @@ class RemoteBuild:
     """One run as the vendor tells it. `external_id` is what get_build() takes.
 
     `request_id` is set only where the build itself carries one that was given at its start.
+    `who` is a name for people; `who_id` is the vendor's own id of that account, by which a person
+    is recognised. `reason` says in a sentence what a state alone does not ("timed out").
     """
 
     pipeline: str
@@ -168,6 +173,22 @@ class RemoteBuild:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     request_id: str = ""
+    who_id: str = ""
+    cause: Cause = Cause.NONE
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A place where a build waits for a person: input step, block step, blocked stage.
+
+    `parameters` are what the person is asked for; `id` is what unblock() takes.
+    """
+
+    id: str
+    name: str
+    message: str = ""
+    parameters: tuple[RemoteParameter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -194,9 +215,17 @@ class Step:
         return (self.finished_at - self.started_at).total_seconds()
 
 
+# A line of a log that begins with these opens a fold (its title follows) or closes the last one.
+# Adapters make them of the vendor's own marks, and drop these characters where a build wrote them.
+FOLD_START = "\x1d+"
+FOLD_END = "\x1d-"
+
+
 @dataclass(frozen=True)
 class LogChunk:
-    """Plain text from `offset` on. `next_offset` continues it; `done` when no more will come.
+    """Plain text from `offset` on, with ANSI escapes and fold marks.
+
+    `next_offset` continues it; `done` when no more will come.
 
     `restarted` says that the log is shorter than the offset asked for: begin anew.
     """
@@ -232,85 +261,53 @@ class CheckResult:
     unused: tuple[tuple[str, str], ...] = ()
     expires_at: datetime | None = None
     notes: tuple[str, ...] = ()
-
-
-class Provider(Protocol):
-    """What every adapter offers. An instance belongs to one server and one credential."""
-
-    slug: ClassVar[str]
-    label: ClassVar[str]
-    annotation_keys: ClassVar[tuple[str, ...]]
-    capabilities: ClassVar[frozenset[Capability]]
-    states: ClassVar[Mapping[str, State]]  # vendor word -> our word
-
-    def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None: ...
-
-    @classmethod
-    def parse_annotations(cls, annotations: Mapping[str, str]) -> Sequence["PipelineClaim"]:
-        """Which pipelines an entity's annotations name."""
-
-    def check(self) -> CheckResult:
-        """Who am I, which rights are lacking."""
-
-    def list_pipelines(self) -> Sequence[RemotePipeline]:
-        """All that the credential can see, with parameters; complete, or an error."""
-
-    def get_pipeline(self, pipeline: str) -> RemotePipeline:
-        """One pipeline with its parameters."""
-
-    def list_builds(
-        self, pipeline: str, *, branch: str = "", limit: int = 20
-    ) -> Sequence[RemoteBuild]:
-        """Newest first."""
-
-    def get_build(self, pipeline: str, build: str) -> RemoteBuild:
-        """One build by its external id."""
-
-    def steps(self, pipeline: str, build: str) -> Sequence[Step]:
-        """In the order in which they run."""
-
-    def log(self, pipeline: str, build: str, log_id: str = "", offset: int = 0) -> LogChunk:
-        """From `offset` (as a previous chunk's next_offset gave it; opaque to the caller)."""
-
-    def start(self, request: StartRequest) -> Receipt:
-        """Starts one build. Raises OutcomeUnknown when it may or may not have started."""
-
-    def resolve(self, pipeline: str, queue_ref: str) -> Receipt:
-        """The build that a queue reference became, or the same reference while it waits.
-
-        One that was cancelled in the queue gives a cancelled build, whose external id is the
-        reference. Raises NotFound when the vendor has forgotten it without a build.
-        """
-
-    def find_by_request_id(
-        self, pipeline: str, request_id: str, *, branch: str = "", since: datetime | None = None
-    ) -> Receipt | None:
-        """The build, or the place in the queue, that carries this request id.
-
-        None when there is none at the time of asking; vendors take a while to index a new build,
-        so one None is no proof (see providers/README.md). `branch` and `since`, when the request
-        was sent, narrow the search. Raises Unsupported when the vendor can't tell.
-        """
-
-    def cancel(self, pipeline: str, build: str) -> None:
-        """Asks to stop; the build is read again to see whether it did.
-
-        Raises Rejected when there is nothing to stop.
-        """
-
-    def retry(self, request: StartRequest, build: str) -> Receipt:
-        """Runs a build again as a new build under the new request id.
-
-        Branch, commit and parameters come from `build`; of `request` only the pipeline, request
-        id, labels and message are used.
-        """
+    who_id: str = ""  # as in RemoteBuild
+    public_keys: tuple[str, ...] = ()  # PEM, by which the vendor signs webhooks
 
 
 @dataclass(frozen=True)
-class PipelineClaim:
-    """One pipeline that an annotation names. `server` is an instance prefix, empty for any."""
+class Hint:
+    """What a delivery says has changed; it is read again before anything is believed.
+
+    `pipelines` are external ids that may be meant, the likeliest first.
+    """
+
+    event: str
+    pipelines: tuple[str, ...] = ()
+    build: str = ""  # external id
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a vendor allows one credential: `limit` requests in `seconds`.
+
+    `remaining` and `reset_after` (seconds) are None where only the rule is known.
+    """
+
+    name: str
+    limit: int
+    seconds: float
+    remaining: int | None = None
+    reset_after: float | None = None
+
+
+class HookScope(StrEnum):
+    """How far one webhook of a vendor reaches, and so what a delivery says of being alive."""
+
+    NONE = ""
+    SERVER = "server"
+    PIPELINE = "pipeline"
+
+
+@dataclass(frozen=True)
+class AnnotatedPipeline:
+    """One pipeline that an annotation names. `server` is an instance prefix, empty for any.
+
+    `implied`: not named for CI (a source location), so that finding none is no problem.
+    """
 
     annotation: str
     value: str
     pipeline: str
     server: str = ""
+    implied: bool = False

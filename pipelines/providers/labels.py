@@ -5,7 +5,8 @@ STAGEDOOR_* belongs to the portal: a person who could set these could pass for s
 
 from collections.abc import Mapping
 
-from pipelines.providers.base import LABELS, Rejected, StartRequest
+from pipelines.providers.base import LABELS, StartRequest
+from pipelines.providers.errors import Rejected
 
 PREFIX = "STAGEDOOR_"
 REQUEST_ID = "STAGEDOOR_REQUEST_ID"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from pipelines.providers.base import (
+from pipelines.providers.errors import (
     Forbidden,
     InvalidResponse,
     Misconfigured,

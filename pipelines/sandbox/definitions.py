@@ -12,8 +12,10 @@ from typing import Any
 
 from . import script
 from .engine import Instance, World
+from .jenkins.names import encode_branch
 from .objects import Parameter, Person, Pipeline, Token, pushed
 from .script import Step
+from .vendors import VENDORS
 
 # What the portal hands to every build, as a job has to declare it to receive it.
 LABELS = (
@@ -24,17 +26,6 @@ LABELS = (
     "STAGEDOOR_REPOSITORY",
     "STAGEDOOR_ENVIRONMENT",
 )
-ALL_RIGHTS = {
-    "jenkins": ("read", "build", "cancel"),
-    "buildkite": (
-        "read_organizations",
-        "read_pipelines",
-        "read_builds",
-        "read_build_logs",
-        "write_builds",
-        "read_user",
-    ),
-}
 DEFAULT_STEPS = (
     {"name": "Build", "seconds": 4, "lines": ["Fetching dependencies", "Compiling", "Done"]},
     {"name": "Test", "seconds": 4, "lines": ["Running 42 tests", "42 passed"]},
@@ -56,7 +47,7 @@ def load(world: World, definition: Mapping[str, Any]) -> None:
 def load_instance(world: World, entry: Mapping[str, Any]) -> Instance:
     """One instance with its tokens and pipelines."""
     _known(entry, {"vendor", "prefix", "options", "folders", "tokens", "pipelines"}, "instance")
-    if entry["vendor"] not in ALL_RIGHTS:
+    if entry["vendor"] not in VENDORS:
         raise BadDefinition(f"Unknown vendor {entry['vendor']!r}.")
     instance = world.add(entry["vendor"], entry["prefix"], entry.get("options"))
     for token in entry.get("tokens", ()):
@@ -84,7 +75,7 @@ def add_token(instance: Instance, entry: Mapping[str, Any]) -> Token:
     token = Token(
         value=handed or entry["value"],
         person=person,
-        rights=frozenset(entry.get("rights", ALL_RIGHTS[instance.vendor])),
+        rights=frozenset(entry.get("rights", VENDORS[instance.vendor].rights)),
         created_at=now,
         expires_at=None if days is None else now + days * _DAY,
         only=tuple(entry.get("only", ())),
@@ -144,13 +135,6 @@ def _multibranch(
         jobs.append(instance.add(job, kinds))
         seed(instance, job, history)
     return jobs[0]
-
-
-def encode_branch(branch: str) -> str:
-    """The item name of a branch's job (NameEncoder of Jenkins' branch-api plugin)."""
-    if branch in (".", ".."):
-        return branch.replace(".", "%2E")
-    return "".join(f"%{ord(c):02X}" if c in '/\\%#?[];:*<>|"' else c for c in branch)
 
 
 def make_step(entry: Mapping[str, Any] | str) -> Step:

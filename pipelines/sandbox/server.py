@@ -11,13 +11,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from . import control, html
-from .buildkite import BUILDKITE
 from .engine import Instance, World
 from .faults import Fault
-from .jenkins import JENKINS
+from .vendors import VENDORS
 from .wire import Answer, Request, Vendor, decoded, html_answer, http_date, json_answer
 
-VENDORS: dict[str, Vendor] = {vendor.slug: vendor for vendor in (JENKINS, BUILDKITE)}
 LARGEST_BODY = 2_000_000
 _LOOPBACK = ("127.0.0.1", "localhost")
 

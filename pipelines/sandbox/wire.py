@@ -1,7 +1,7 @@
 """HTTP as the vendors' files see it: a request in, an answer out, no sockets."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from email.utils import formatdate
@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, unquote
 
 from .engine import Instance, World
 from .journal import Entry
+from .objects import Build
+from .script import Snapshot
 
 
 class BadBody(Exception):
@@ -71,14 +73,43 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Outgoing:
+    """A webhook to be sent: signed, whole, ready for one POST."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    redirect: bool = False  # whether this vendor follows redirects
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What happened to a build between two looks; `before` is None for one just created."""
+
+    instance: Instance
+    build: Build
+    before: Snapshot | None
+    after: Snapshot
+
+
+@dataclass(frozen=True)
 class Vendor:
-    """How one vendor speaks. `route` classifies a request for faults and for the journal."""
+    """How one vendor speaks. `route` classifies a request for faults and for the journal.
+
+    `rights` are all that a token may have, `api` is what a base URL has behind the prefix, and
+    `credential` puts a login and a token into the form that a credential of this vendor has.
+    `hooks` are the deliveries that a change causes, to an address with a secret.
+    """
 
     slug: str
     route: Callable[[str, tuple[str, ...]], str]
     answer: Callable[[Request], Answer]
     rate_limited: Callable[[Instance, float], Answer]
     failure: Callable[[Instance, int], Answer]
+    rights: tuple[str, ...] = ()
+    api: str = ""
+    credential: Callable[[str, str], str] = lambda login, token: token
+    hooks: Callable[[Changed, str, str], Sequence[Outgoing]] | None = None
 
 
 def json_answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

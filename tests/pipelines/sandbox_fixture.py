@@ -17,9 +17,11 @@ from pipelines.sandbox.faults import Fault
 from pipelines.sandbox.journal import Accepted, Entry
 from pipelines.sandbox.objects import Build, Pipeline
 from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.vendors import VENDORS
 
 JENKINS_TOKEN = "11" + "a1b2c3d4" * 4
 BUILDKITE_TOKEN = "bkua_" + "0123456789abcdef" * 2
+TOKENS = {"jenkins": JENKINS_TOKEN, "buildkite": BUILDKITE_TOKEN}  # any will do for the others
 CONTROL_TOKEN = "steer-the-sandbox"
 SPEED = 40.0  # a step of 4 seconds takes 0.1
 
@@ -36,14 +38,13 @@ class InstanceHandle:
     @property
     def base_url(self) -> str:
         """What a Server row's base URL is: with the context path, or with /v2."""
-        tail = "/v2" if self.instance.vendor == "buildkite" else ""
-        return f"{self._sandbox.url}/{self.instance.prefix}{tail}"
+        api = VENDORS[self.instance.vendor].api
+        return f"{self._sandbox.url}/{self.instance.prefix}{api}"
 
     @property
     def credential(self) -> str:
         """The secret in the form of the vendor: `user:token`, or the token alone."""
-        jenkins = self.instance.vendor == "jenkins"
-        return f"{self.user}:{self.token}" if jenkins else self.token
+        return VENDORS[self.instance.vendor].credential(self.user, self.token)
 
     def pipeline(self, name: str, **fields: Any) -> Pipeline:
         """Adds or replaces a pipeline; see definitions.add_pipeline for the fields."""
@@ -93,8 +94,9 @@ class SandboxHandle:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.world: World = sandbox.world
-        self.jenkins = self.add("jenkins", "jenkins")
-        self.buildkite = self.add("buildkite", "buildkite")
+        self.instances = {slug: self.add(slug, slug) for slug in VENDORS}
+        self.jenkins = self.instances["jenkins"]
+        self.buildkite = self.instances["buildkite"]
 
     @property
     def url(self) -> str:
@@ -102,7 +104,7 @@ class SandboxHandle:
 
     def add(self, vendor: str, prefix: str, **options: Any) -> InstanceHandle:
         """Another instance of a vendor, with one token that may do everything."""
-        value = JENKINS_TOKEN if vendor == "jenkins" else BUILDKITE_TOKEN
+        value = TOKENS.get(vendor, f"{vendor}-0123456789abcdef")
         entry = {
             "vendor": vendor,
             "prefix": prefix,
@@ -155,7 +157,7 @@ class SandboxHandle:
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxHandle]:
-    """A fresh sandbox with an empty Jenkins at /jenkins and an empty Buildkite at /buildkite."""
+    """A fresh sandbox with an empty instance of every vendor, at /jenkins, /buildkite, …"""
     running = Sandbox(World(SPEED), control_token=CONTROL_TOKEN)
     running.start()
     yield SandboxHandle(running)

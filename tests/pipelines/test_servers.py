@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from pipelines import discovery
 from pipelines.models import LinkProblem, Pipeline, PipelineLink, Server
-from pipelines.providers.base import Misconfigured, ProviderError, Unavailable
+from pipelines.providers.errors import Misconfigured, ProviderError, Unavailable
 from pipelines.servers import client_for, note_failure, note_success, pause_after, refresh_pipelines
 from portal.http import HttpClient
 from tests.pipelines.world import BUILDKITE_KEY, make_pipeline, make_server, make_service

@@ -12,18 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 from pipelines.providers.annotations import claims
 from pipelines.providers.base import (
     FINAL,
+    AnnotatedPipeline,
     Capability,
     CheckResult,
-    Forbidden,
-    InvalidResponse,
     LogChunk,
-    Misconfigured,
-    NotFound,
-    OutcomeUnknown,
-    PipelineClaim,
-    ProviderError,
     Receipt,
-    Rejected,
     RemoteBuild,
     RemotePipeline,
     ServerConfig,
@@ -41,6 +34,16 @@ from pipelines.providers.buildkite.parse import (
 )
 from pipelines.providers.buildkite.start import again, body
 from pipelines.providers.buildkite.wire import PAGE, BuildkiteWire
+from pipelines.providers.errors import (
+    Forbidden,
+    InvalidResponse,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    ProviderError,
+    Rejected,
+)
+from pipelines.providers.provider import Provider
 from pipelines.providers.wire import iso_time, mapping, mappings, segment, text
 from portal.credentials import Secret
 from portal.http import HttpClient, Response
@@ -59,7 +62,7 @@ SLIM = {"exclude_jobs": "true"}
 _JOB_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
-class Buildkite:
+class Buildkite(Provider):
     """Buildkite's REST API; the credential is an API access token."""
 
     slug: ClassVar[str] = "buildkite"
@@ -68,7 +71,18 @@ class Buildkite:
         "buildkite.com/pipeline-slug",
         "buildkite.com/project-slug",
     )
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {
+            Capability.START,
+            Capability.CANCEL,
+            Capability.RETRY,
+            Capability.STEPS,
+            Capability.LOG,
+            Capability.BRANCH,
+            Capability.COMMIT,
+            Capability.FIND_BY_REQUEST_ID,
+        }
+    )
     states: ClassVar[Mapping[str, State]] = STATES
 
     def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
@@ -79,7 +93,7 @@ class Buildkite:
         self._organizations: list[str] = chosen
 
     @classmethod
-    def parse_annotations(cls, annotations: Mapping[str, str]) -> list[PipelineClaim]:
+    def parse_annotations(cls, annotations: Mapping[str, str]) -> list[AnnotatedPipeline]:
         """`[server:]org/pipeline[,…]`; prefix and list are Stagedoor's own addition."""
         return claims(annotations, cls.annotation_keys, lambda name: name.strip("/"))
 

@@ -7,8 +7,9 @@ its end. So the end is asked for, and where it begins is told by the answer's Co
 import re
 from dataclasses import dataclass
 
-from pipelines.providers.base import InvalidResponse, LogChunk
+from pipelines.providers.base import LogChunk
 from pipelines.providers.buildkite.wire import BuildkiteWire
+from pipelines.providers.errors import InvalidResponse
 from portal.http import Response
 
 TAIL_BYTES = 1_000_000

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pipelines.providers.base import InvalidResponse, RemoteBuild, RemotePipeline, State, Step
+from pipelines.providers.base import RemoteBuild, RemotePipeline, State, Step
+from pipelines.providers.errors import InvalidResponse
 from pipelines.providers.wire import integer, iso_time, mapping, text, web_link
 
 _SHORTCODE = re.compile(r":[a-z0-9_+-]+:", re.IGNORECASE)

@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.providers.base import LABELS, Rejected, StartRequest
+from pipelines.providers.base import LABELS, StartRequest
 from pipelines.providers.buildkite.parse import META
+from pipelines.providers.errors import Rejected
 from pipelines.providers.labels import PREFIX, refuse_reserved, variables
 from pipelines.providers.wire import integer, mapping, text
 

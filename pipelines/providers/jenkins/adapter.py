@@ -7,20 +7,22 @@ from urllib.parse import unquote
 from pipelines.providers.annotations import claims
 from pipelines.providers.base import (
     FINAL,
+    AnnotatedPipeline,
     Capability,
     CheckResult,
-    Forbidden,
     LogChunk,
+    Receipt,
+    StartRequest,
+    State,
+    Step,
+)
+from pipelines.providers.errors import (
+    Forbidden,
     Misconfigured,
     NotAuthorized,
     NotFound,
     OutcomeUnknown,
-    PipelineClaim,
-    Receipt,
     Rejected,
-    StartRequest,
-    State,
-    Step,
 )
 from pipelines.providers.jenkins import parse, runs
 from pipelines.providers.jenkins.form import branch_parameter, fill
@@ -64,7 +66,7 @@ class Jenkins(JenkinsReading):
     states: ClassVar[Mapping[str, State]] = runs.STATES
 
     @classmethod
-    def parse_annotations(cls, annotations: Mapping[str, str]) -> list[PipelineClaim]:
+    def parse_annotations(cls, annotations: Mapping[str, str]) -> list[AnnotatedPipeline]:
         """`[server:]folder/job[,…]`; names may be percent-encoded, as Backstage's plugin reads."""
         return claims(annotations, cls.annotation_keys, lambda name: unquote(name).strip("/"))
 

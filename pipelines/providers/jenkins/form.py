@@ -7,7 +7,8 @@ the one that was asked for must not start.
 
 from collections.abc import Sequence
 
-from pipelines.providers.base import Rejected, RemoteParameter, StartRequest
+from pipelines.providers.base import RemoteParameter, StartRequest
+from pipelines.providers.errors import Rejected
 from pipelines.providers.labels import refuse_reserved, variables
 
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.providers.base import InvalidResponse, LogChunk, NotFound, Step
+from pipelines.providers.base import LogChunk, Step
+from pipelines.providers.errors import InvalidResponse, NotFound
 from pipelines.providers.jenkins.runs import parse_stages
 from pipelines.providers.jenkins.wire import JenkinsWire
 from pipelines.providers.wire import mapping

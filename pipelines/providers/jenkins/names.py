@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urljoin, urlsplit
 
-from pipelines.providers.base import NotFound
+from pipelines.providers.errors import NotFound
 from pipelines.providers.wire import segment
 
 _QUEUE = re.compile(r"queue:(\d{1,18})(?:/([^/]+))?")

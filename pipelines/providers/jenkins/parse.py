@@ -8,10 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pipelines.providers.base import (
-    RemoteParameter,
-    RemotePipeline,
-)
+from pipelines.providers.base import RemoteParameter, RemotePipeline
 from pipelines.providers.jenkins.form import branch_parameter
 from pipelines.providers.jenkins.names import branch_of, job_path
 from pipelines.providers.labels import PREFIX

@@ -5,16 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pipelines.providers.base import (
+from pipelines.providers.base import Receipt, RemoteBuild, RemotePipeline, ServerConfig, State
+from pipelines.providers.errors import (
     InvalidResponse,
     Misconfigured,
     NotFound,
-    Receipt,
     Rejected,
-    RemoteBuild,
-    RemotePipeline,
-    ServerConfig,
-    State,
     Unsupported,
 )
 from pipelines.providers.jenkins import parse, runs
@@ -27,6 +23,7 @@ from pipelines.providers.jenkins.names import (
 )
 from pipelines.providers.jenkins.wire import JenkinsWire
 from pipelines.providers.labels import REQUEST_ID
+from pipelines.providers.provider import Provider
 from pipelines.providers.wire import EPOCH, epoch_ms, integer, mapping, mappings, text
 from portal.credentials import Secret
 from portal.http import HttpClient
@@ -38,7 +35,7 @@ BUILDS_MAX = 100  # Jenkins itself cuts `builds` there
 BRANCH_PARAMETERS = ("BRANCH", "GIT_BRANCH", "branch", "GIT_REF", "ref")
 
 
-class JenkinsReading:
+class JenkinsReading(Provider):
     """The reading half of the adapter."""
 
     def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:

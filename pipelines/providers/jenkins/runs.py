@@ -11,7 +11,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from pipelines.providers.base import InvalidResponse, RemoteBuild, State, Step
+from pipelines.providers.base import RemoteBuild, State, Step
+from pipelines.providers.errors import InvalidResponse
 from pipelines.providers.jenkins.names import BuildRef, branch_of, job_path
 from pipelines.providers.jenkins.parse import as_text, parameter_values, short_branch
 from pipelines.providers.labels import REQUEST_ID

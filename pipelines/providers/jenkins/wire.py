@@ -7,7 +7,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.providers.base import (
+from pipelines.providers.errors import (
     Forbidden,
     InvalidResponse,
     Misconfigured,

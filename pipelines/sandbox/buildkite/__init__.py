@@ -8,5 +8,14 @@ BUILDKITE = Vendor(
     route=routes.route,
     answer=routes.answer,
     rate_limited=errors.rate_limited,
+    rights=(
+        "read_organizations",
+        "read_pipelines",
+        "read_builds",
+        "read_build_logs",
+        "write_builds",
+        "read_user",
+    ),
+    api="/v2",
     failure=errors.failure,
 )

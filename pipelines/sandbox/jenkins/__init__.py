@@ -9,4 +9,6 @@ JENKINS = Vendor(
     answer=routes.answer,
     rate_limited=pages.rate_limited,
     failure=pages.failure,
+    rights=("read", "build", "cancel"),
+    credential=lambda login, token: f"{login}:{token}",
 )

@@ -2,7 +2,6 @@
 
 from urllib.parse import quote, unquote
 
-from ..definitions import encode_branch
 from ..engine import Instance
 from ..objects import Build, Folder, Pipeline
 
@@ -49,3 +48,10 @@ def job_class(item: Pipeline | Folder) -> str:
 
 def run_class(build: Build) -> str:
     return FREESTYLE_RUN if build.pipeline.kind == "freestyle" else WORKFLOW_RUN
+
+
+def encode_branch(branch: str) -> str:
+    """The item name of a branch's job (NameEncoder of Jenkins' branch-api plugin)."""
+    if branch in (".", ".."):
+        return branch.replace(".", "%2E")
+    return "".join(f"%{ord(c):02X}" if c in '/\\%#?[];:*<>|"' else c for c in branch)

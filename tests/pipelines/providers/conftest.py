@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from pipelines.providers import PROVIDERS
-from pipelines.providers.base import Provider, Receipt, RemoteBuild, ServerConfig, State
+from pipelines.providers.base import Receipt, RemoteBuild, ServerConfig, State
+from pipelines.providers.provider import Provider
+from pipelines.sandbox.vendors import VENDORS
 from portal.credentials import Secret
 from portal.http import HttpClient
 from tests.pipelines.sandbox_fixture import InstanceHandle, SandboxHandle
@@ -41,14 +43,14 @@ class Installation:
     def credential(self, value: str, **fields: object) -> str:
         """A further token in the vendor's form; fields: rights, only, expires_in_days."""
         self.handle.add_token(value, login="other", **fields)
-        return f"other:{value}" if self.slug == "jenkins" else value
+        return VENDORS[self.slug].credential("other", value)
 
 
 @pytest.fixture(params=sorted(PROVIDERS))
 def installation(request, sandbox) -> Installation:
     """Runs a test once for every provider."""
-    handle = getattr(sandbox, request.param)
-    name = {"jenkins": "payments/checkout", "buildkite": "acme/checkout"}[request.param]
+    handle = sandbox.instances[request.param]
+    name = "payments/checkout"
     declared = {"parameters": [{"name": "BRANCH", "default": "main"}], "labels": True}
     handle.pipeline(
         name,

@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-from pipelines.providers.base import (
+from pipelines.providers.base import StartRequest, State
+from pipelines.providers.buildkite import Buildkite
+from pipelines.providers.buildkite.log import TAIL_BYTES
+from pipelines.providers.errors import (
     Forbidden,
     InvalidResponse,
     Misconfigured,
@@ -12,12 +15,8 @@ from pipelines.providers.base import (
     OutcomeUnknown,
     RateLimited,
     Rejected,
-    StartRequest,
-    State,
     Unavailable,
 )
-from pipelines.providers.buildkite import Buildkite
-from pipelines.providers.buildkite.log import TAIL_BYTES
 from tests.httpd import json_reply, reply, serve
 from tests.pipelines.providers.conftest import build_of, ended, make_adapter, until
 

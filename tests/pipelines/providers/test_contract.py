@@ -5,8 +5,8 @@ import uuid
 import pytest
 
 from pipelines.providers import PROVIDERS
-from pipelines.providers.base import (
-    Capability,
+from pipelines.providers.base import Capability, StartRequest, State
+from pipelines.providers.errors import (
     Forbidden,
     InvalidResponse,
     Misconfigured,
@@ -16,8 +16,6 @@ from pipelines.providers.base import (
     ProviderError,
     RateLimited,
     Rejected,
-    StartRequest,
-    State,
     Unavailable,
 )
 from tests.pipelines.providers.conftest import MOVING, build_of, ended, make_adapter, until

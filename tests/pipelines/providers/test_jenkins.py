@@ -4,14 +4,13 @@ import json
 
 import pytest
 
-from pipelines.providers.base import (
+from pipelines.providers.base import StartRequest, State
+from pipelines.providers.errors import (
     InvalidResponse,
     Misconfigured,
     NotFound,
     OutcomeUnknown,
     Rejected,
-    StartRequest,
-    State,
     Unsupported,
 )
 from pipelines.providers.jenkins import Jenkins

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipelines.providers.base import InvalidResponse, State
+from pipelines.providers.base import State
+from pipelines.providers.errors import InvalidResponse
 from pipelines.providers.jenkins.runs import parse_build
 
 

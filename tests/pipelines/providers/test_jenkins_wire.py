@@ -2,12 +2,7 @@
 
 import pytest
 
-from pipelines.providers.base import (
-    Forbidden,
-    InvalidResponse,
-    Misconfigured,
-    NotAuthorized,
-)
+from pipelines.providers.errors import Forbidden, InvalidResponse, Misconfigured, NotAuthorized
 from pipelines.providers.jenkins import Jenkins
 from tests.httpd import json_reply, reply, serve
 from tests.pipelines.providers.conftest import make_adapter

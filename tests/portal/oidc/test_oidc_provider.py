@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from html import unescape
@@ -12,30 +11,27 @@ from urllib.parse import urljoin
 
 import pytest
 import requests
-from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
 from portal.models import AuditEvent
+from tests.npm import install
 from tests.plugins.ports import free_port
 from tests.portal.oidc.provider import CLIENT_ID, CLIENT_SECRET
 
 pytestmark = [pytest.mark.node, pytest.mark.django_db]
 HERE = Path(__file__).parent
-# Kept between runs, so that only the first one installs.
-MODULES = django_settings.BASE_DIR / "var" / "oidc-provider"
 PORTAL = "http://testserver"
-INSTALL_SECONDS = 180
 
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
-    install()
+    folder = install("oidc-provider", HERE)
     port = free_port()
     process = subprocess.Popen(
         ["node", "server.js"],
-        cwd=MODULES,
+        cwd=folder,
         env={
             **os.environ, "PORT": str(port), "PORTAL": PORTAL,
             "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET,
@@ -52,19 +48,6 @@ def issuer() -> Iterator[str]:
         process.kill()
         process.wait()
         process.stdout.close()
-
-
-def install() -> None:
-    """The pinned version and what it needs, when the last run has not left it here."""
-    MODULES.mkdir(parents=True, exist_ok=True)
-    wanted, present = HERE / "package.json", MODULES / "package.json"
-    shutil.copy(HERE / "server.js", MODULES)
-    if (MODULES / "installed").exists() and present.read_text() == wanted.read_text():
-        return
-    shutil.copy(wanted, present)
-    quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
-    subprocess.run(["npm", "install", *quiet], cwd=MODULES, check=True, timeout=INSTALL_SECONDS)
-    (MODULES / "installed").touch()
 
 
 @pytest.fixture(autouse=True)
