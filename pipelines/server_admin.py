@@ -1,0 +1,103 @@
+"""Django admin of servers: configured, tested and read here."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from pipelines import checks, discovery, linking, tasks
+from pipelines.models import Pipeline, Server
+from pipelines.server_form import ServerForm
+from portal import audit
+from portal.audited_admin import AuditedModelAdmin
+
+LEVELS = {"success": messages.SUCCESS, "warning": messages.WARNING, "error": messages.ERROR}
+# Each is asked while the page waits.
+MAX_ASKED = 5
+# What another list of pipelines follows from.
+READ_AGAIN = {"provider", "base_url", "credential_ref", "options", "enabled"}
+
+audit.register("server.check", "tested the connection to a CI server")
+
+
+@admin.register(Server)
+class ServerAdmin(AuditedModelAdmin):
+    form = ServerForm
+    list_display = ["name", "provider", "base_url", "enabled", "connection", "pipelines_read_at"]
+    list_filter = ["provider", "enabled"]
+    search_fields = ["name", "slug", "base_url"]
+    prepopulated_fields = {"slug": ["name"]}
+    readonly_fields = ["connection", "checked_at", "pipelines_read_at"]
+    actions = ["test_connection", "read_pipelines"]
+    unaudited_fields = (
+        "checked_at",
+        "check_result",
+        "unreachable_since",
+        "last_error",
+        "not_before",
+        "failures",
+        "pipelines_read_at",
+        "pipelines_due_at",
+        "pipelines_claimed_until",
+    )
+
+    @admin.display(description="connection")
+    def connection(self, server: Server) -> str:
+        """The newest word: an error since then outweighs an older good test."""
+        if server.last_error:
+            return server.last_error
+        if not server.check_result:
+            return "not tested yet"
+        return " ".join(text for _, text in checks.sentences(server.name, server.check_result))
+
+    @admin.action(description="Test connection", permissions=["change"])
+    def test_connection(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
+        for server in self._few(request, servers):
+            answer = checks.test_connection(server)
+            for level, sentence in checks.sentences(server.name, answer):
+                self.message_user(request, sentence, LEVELS[level])
+            outcome = "ok" if answer["ok"] else "failed"
+            audit.record(
+                "server.check",
+                user=request.user,
+                request=request,
+                target=f"server: {server}",
+                outcome=outcome,
+                reason=answer.get("error", ""),
+            )
+
+    @admin.action(description="Read pipelines now", permissions=["change"])
+    def read_pipelines(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
+        for server in self._few(request, servers):
+            if discovery.discover(server.pk):
+                count = Pipeline.objects.filter(server=server, gone_at=None).count()
+                self.message_user(request, f"{server} has {count} pipelines.", messages.SUCCESS)
+                continue
+            server.refresh_from_db()
+            why = server.last_error or "It is switched off, or is being read at this moment."
+            self.message_user(request, f"{server}: {why}", messages.ERROR)
+
+    def save_model(self, request: HttpRequest, obj: Server, form: Any, change: bool) -> None:
+        changed = set(form.changed_data)
+        if READ_AGAIN & changed:
+            # What the old address or credential answered says nothing of the new one.
+            obj.pipelines_due_at = timezone.now()
+            obj.not_before, obj.last_error, obj.failures = None, "", 0
+            obj.unreachable_since, obj.check_result = None, {}
+        super().save_model(request, obj, form, change)
+        if "claims" in changed and change:
+            linking.decide_server(obj)
+        if READ_AGAIN & changed:
+            tasks.discover.delay_on_commit(obj.pk)
+        warning = form.warning(obj)
+        if warning:
+            self.message_user(request, f"Saved, but it can't be asked yet. {warning}", "warning")
+
+    def _few(self, request: HttpRequest, servers: QuerySet[Server]) -> list[Server]:
+        chosen = list(servers[: MAX_ASKED + 1])
+        if len(chosen) > MAX_ASKED:
+            sentence = f"Only the first {MAX_ASKED} were asked."
+            self.message_user(request, sentence, messages.WARNING)
+        return chosen[:MAX_ASKED]
