@@ -1,46 +1,41 @@
-"""Reads a build's steps and log from its server and turns log text into lines of safe HTML.
+"""Reads a build's steps and log from its server, once for all who look.
 
 Every reading is kept for a moment, so that a hundred viewers of one log cost the vendor what one
-costs.
+costs. Nothing is held that is larger than one chunk of an adapter.
 """
 
 import hashlib
-import re
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from ansi2html import Ansi2HTMLConverter
 from django.core.cache import cache
-from django.utils.safestring import SafeString, mark_safe
+from django.utils import timezone
 
-from pipelines.models import Build
+from catalog.models import Entity
+from pipelines.log_lines import LogLine, fold_after, masked, plain, render
+from pipelines.models import Build, Server
 from pipelines.providers.base import Capability, LogChunk, State, Step
 from pipelines.servers import client_for
+from portal.credentials import CredentialError, resolve
 
 # Seconds that a reading of a moving build serves all viewers.
-SHARED_SECONDS = 2
+STEPS_SECONDS = 10
+LOG_SECONDS = 4
 # A finished step's log does not change; kept long enough for a review.
 FINISHED_SECONDS = 300
-# Cut lines that no person reads and that would stall a browser.
-MAX_LINE = 5_000
+EXPORT_MAX = 10_000_000  # characters of a log that are exported
+EXPORT_CHUNKS = 50
 
-# OSC, APC, DCS, PM and SOS strings: titles, hyperlinks, images; none of them belongs in a page.
-# All escapes before one go with it: one left behind would make a new string of what follows.
-_STRINGS = re.compile(r"\x1b+[\]_PX^].*?(?:\x07|\x1b\\|$)", re.DOTALL)
-_SPAN = re.compile(r"<span class=\"[^\"]*\">|</span>")
-_converter = Ansi2HTMLConverter(inline=False, escaped=True)
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """One line, numbered from 1; `html` is escaped but for colour spans."""
-
-    number: int
-    html: SafeString
+T = TypeVar("T")
+# One thread asks while the others that want the same wait; which lock is chosen by the key.
+_LOCKS = tuple(threading.Lock() for _ in range(256))
 
 
 @dataclass(frozen=True)
 class LogPage:
-    """The lines that follow what a viewer has; `next_offset` and `next_line` continue them."""
+    """The lines that follow what a viewer has; the `next_…` values continue them."""
 
     lines: list[LogLine]
     next_offset: int
@@ -48,19 +43,20 @@ class LogPage:
     done: bool
     restarted: bool = False
     truncated: bool = False
+    next_fold: int = 0
 
 
 def steps_of(build: Build) -> list[Step]:
     """The build's steps, newest knowledge; raises ProviderError."""
-    key = _key("steps", build.pk, build.state)
-    steps: list[Step] | None = cache.get(key)
-    if steps is None:
+
+    def ask() -> tuple[list[Step], int]:
         client = client_for(build.pipeline.server)
         if Capability.STEPS not in client.capabilities:
-            return []
+            return [], FINISHED_SECONDS
         steps = list(client.steps(build.pipeline.external_id, build.external_id))
-        cache.set(key, steps, FINISHED_SECONDS if build.is_final else SHARED_SECONDS)
-    return steps
+        return steps, FINISHED_SECONDS if build.is_final else STEPS_SECONDS
+
+    return _shared(_key("steps", build.pk, build.state), ask)
 
 
 def step_to_show(steps: list[Step], wanted: str = "") -> Step | None:
@@ -76,7 +72,7 @@ def step_to_show(steps: list[Step], wanted: str = "") -> Step | None:
     return with_log[-1] if with_log else None
 
 
-def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1) -> LogPage:
+def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1, fold: int = 0) -> LogPage:
     """The log from `offset` on, as numbered lines; raises ProviderError.
 
     A chunk may end within a line: the rest is held back until the line is whole, and kept under
@@ -84,7 +80,7 @@ def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1) -> Log
     """
     chunk = _chunk(build, log_id, offset)
     if chunk.restarted:
-        offset, first_line = 0, 1
+        offset, first_line, fold = 0, 1, 0
     text = cache.get(_key("tail", build.pk, log_id, offset), "") + chunk.text
     if not chunk.done:
         text, _, tail = text.rpartition("\n")
@@ -93,7 +89,8 @@ def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1) -> Log
         # Whoever began within the line, as an address may ask for, holds only a part of it.
         known = cache.get(key, "") if offset else ""
         cache.set(key, max(tail, known, key=len), FINISHED_SECONDS)
-    lines = render(text, first_line)
+    text = masked(text, secrets_of(build.pipeline.server))
+    lines = render(text, first_line, fold)
     return LogPage(
         lines=lines,
         next_offset=chunk.next_offset,
@@ -101,45 +98,89 @@ def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1) -> Log
         done=chunk.done,
         restarted=chunk.restarted,
         truncated=chunk.truncated,
+        next_fold=fold_after(text, first_line, fold),
     )
 
 
-def render(text: str, first_line: int = 1) -> list[LogLine]:
-    """Log text to safe HTML lines; colours that span lines are closed and opened again."""
-    if not text:
-        return []
-    text = _STRINGS.sub("", text.replace("\r\n", "\n").removesuffix("\n"))
-    # A progress bar writes over its own line: what stood last is what a terminal shows.
-    kept = [line.rstrip("\r").rpartition("\r")[2][:MAX_LINE] for line in text.split("\n")]
-    html = _converter.convert("\n".join(kept), full=False, ensure_trailing_newline=False)
-    lines, open_spans = [], ""
-    for number, line in enumerate(html.split("\n"), start=first_line):
-        whole = open_spans + line
-        open_spans = _left_open(whole)
-        whole += "</span>" * open_spans.count("<span")
-        lines.append(LogLine(number, mark_safe(whole)))  # noqa: S308  escaped by the converter
-    return lines
+def export(build: Build, log_id: str) -> str:
+    """The log as plain text, as far as it is there; raises ProviderError.
+
+    A log that is larger than what an adapter reads begins later, and one beyond EXPORT_MAX ends
+    earlier; both are said in the text.
+    """
+    pieces: list[str] = []
+    size = offset = 0
+    for _ in range(EXPORT_CHUNKS):
+        chunk = _chunk(build, log_id, offset)
+        if chunk.restarted:
+            pieces, size = [], 0
+        if chunk.truncated:
+            pieces.append("[The beginning is left out because the log is large.]\n")
+        pieces.append(chunk.text)
+        size += len(chunk.text)
+        if chunk.done or chunk.next_offset == offset or not chunk.text:
+            break
+        offset = chunk.next_offset
+        if size > EXPORT_MAX:
+            pieces.append("\n[The rest is left out because the log is large.]\n")
+            break
+    return plain(masked("".join(pieces), secrets_of(build.pipeline.server)))
 
 
-def _left_open(html: str) -> str:
-    spans: list[str] = []
-    for match in _SPAN.finditer(html):
-        if match[0] == "</span>":
-            if spans:
-                spans.pop()
-        else:
-            spans.append(match[0])
-    return "".join(spans)
+def log_head(build: Build, step: str, entities: Iterable[Entity]) -> str:
+    """The first lines of an exported log: whose build it is, as the vendor's page says it too."""
+    trigger = build.trigger
+    facts = {
+        "Pipeline": f"{build.pipeline.name} on {build.pipeline.server.name}",
+        "Build": f"#{build.number or build.external_id}, {build.state}",
+        "Step": step,
+        "Service": ", ".join(entity.ref for entity in entities),
+        "Repository": build.pipeline.repository,
+        "Branch": build.branch,
+        "Commit": build.commit,
+        "Person": trigger.actor_name if trigger else f"{build.who} (not through Stagedoor)",
+        "Team": trigger.team if trigger else "",
+        "Environment": str(trigger.environment or "") if trigger else "",
+        "Request id": str(trigger.request_id) if trigger else "",
+        "Read": f"{timezone.now():%Y-%m-%d %H:%M:%S %Z}",
+    }
+    words = ((name, " ".join(str(value).split())) for name, value in facts.items())
+    return "".join(f"# {name}: {value}\n" for name, value in words if value)
+
+
+def secrets_of(server: Server) -> set[str]:
+    """What Stagedoor itself sends to this server and a build could print: whole and in parts."""
+    values: set[str] = set()
+    for reference in (server.credential_ref, *server.webhook_secret_ref.split(",")):
+        try:
+            value = resolve(reference.strip()).reveal() if reference.strip() else ""
+        except CredentialError:
+            continue
+        # Jenkins' `user:token`: the user's name is no secret, the token is.
+        values |= {value, value.partition(":")[2]}
+    return values - {""}
 
 
 def _chunk(build: Build, log_id: str, offset: int) -> LogChunk:
-    key = _key("log", build.pk, log_id, offset)
-    chunk: LogChunk | None = cache.get(key)
-    if chunk is None:
+    def ask() -> tuple[LogChunk, int]:
         client = client_for(build.pipeline.server)
         chunk = client.log(build.pipeline.external_id, build.external_id, log_id, offset)
-        cache.set(key, chunk, FINISHED_SECONDS if chunk.done else SHARED_SECONDS)
-    return chunk
+        return chunk, FINISHED_SECONDS if chunk.done else LOG_SECONDS
+
+    return _shared(_key("log", build.pk, log_id, offset), ask)
+
+
+def _shared(key: str, ask: Callable[[], tuple[T, int]]) -> T:
+    """What is kept under the key, else what asking gives, for as many seconds as it says."""
+    found: T | None = cache.get(key)
+    if found is not None:
+        return found
+    with _LOCKS[int(key[:2], 16)]:
+        found = cache.get(key)
+        if found is None:
+            found, seconds = ask()
+            cache.set(key, found, seconds)
+    return found
 
 
 def _key(*parts: object) -> str:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("builds/<int:pk>/", views.build_detail, name="build_detail"),
     path("builds/<int:pk>/status/", views.build_status, name="build_status"),
     path("builds/<int:pk>/log/", views.build_log, name="build_log"),
+    path("builds/<int:pk>/log/export/", views.build_log_export, name="build_log_export"),
     path("builds/<int:pk>/cancel/", trigger_views.build_cancel, name="build_cancel"),
     path("builds/<int:pk>/retry/", trigger_views.build_retry, name="build_retry"),
     path("services/<int:pk>/verdict/", views.service_verdict, name="service_verdict"),

@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
 from catalog.models import Entity
@@ -114,6 +115,29 @@ def build_log(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "pipelines/_build_log.html", {"build": build, **context})
 
 
+@require_safe
+def build_log_export(request: HttpRequest, pk: int) -> HttpResponse:
+    """The log as a text file that says whose build it is."""
+    build, links = _build(request, pk)
+    if not may_see(request, [link.entity for link in links], "log.view").allowed:
+        raise Http404("There is no such log, or you may not read it.")
+    steps, error = _steps(build)
+    step = logs.step_to_show(steps, request.GET.get("step", ""))
+    try:
+        if error:
+            raise Http404(error)
+        text = logs.export(build, step.log_id if step else "")
+    except ProviderError as problem:
+        raise Http404(str(problem)) from None
+    name = slugify(f"{build.pipeline.name}-{build.number or build.pk}-{step.name if step else ''}")
+    head = logs.log_head(build, step.name if step else "", [link.entity for link in links])
+    return HttpResponse(
+        f"{head}\n{text}",
+        content_type="text/plain; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.log"'},
+    )
+
+
 def _build(request: HttpRequest, pk: int) -> tuple[Build, list[PipelineLink]]:
     """The build and the links of its pipeline, where the person may see it."""
     related = ("pipeline__server", "trigger__environment")
@@ -164,6 +188,7 @@ def _log(request: HttpRequest, build: Build, steps: list[Step], steps_error: str
     wanted = request.GET.get("step", "")
     step = logs.step_to_show(steps, wanted)
     offset, line = _number(request, "offset", 0), max(1, _number(request, "line", 1))
+    fold = _number(request, "fold", 0)
     found: dict[str, Any] = {"step": step, "step_id": step.id if step else wanted}
     if step is None and steps:
         return found
@@ -171,7 +196,7 @@ def _log(request: HttpRequest, build: Build, steps: list[Step], steps_error: str
     if steps_error:
         return found | {"page": unread, "log_error": steps_error}
     try:
-        return found | {"page": logs.read(build, step.log_id if step else "", offset, line)}
+        return found | {"page": logs.read(build, step.log_id if step else "", offset, line, fold)}
     except ProviderError as error:
         return found | {"page": unread, "log_error": str(error)}
 

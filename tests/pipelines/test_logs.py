@@ -1,55 +1,18 @@
-"""Log text becomes numbered lines of safe HTML."""
+"""One reading of a log serves all who look."""
 
-import pytest
 from django.core.cache import cache
 
-from pipelines.logs import MAX_LINE, _key, read, render, step_to_show
-from pipelines.models import Build
+from pipelines.logs import _key, export, read, step_to_show
+from pipelines.models import Build, Pipeline, Server
 from pipelines.providers.base import LogChunk, State, Step
 
 
-def htmls(text):
-    return [line.html for line in render(text)]
-
-
-def test_markup_in_a_log_is_shown_not_run():
-    assert htmls("<script>alert(1)</script>") == ["&lt;script&gt;alert(1)&lt;/script&gt;"]
-
-
-def test_lines_are_numbered_from_where_the_reader_stands():
-    assert [line.number for line in render("a\nb\n", first_line=7)] == [7, 8]
-    assert render("") == []
-
-
-def test_a_colour_that_spans_lines_is_closed_and_opened_again():
-    assert htmls("\x1b[31mred\nstill\x1b[0m plain") == [
-        '<span class="ansi31">red</span>',
-        '<span class="ansi31">still</span> plain',
-    ]
-
-
-def test_a_progress_bar_shows_what_stood_last():
-    assert htmls("10%\r50%\r100%\r\ndone") == ["100%", "done"]
-
-
-@pytest.mark.parametrize(
-    "hidden", ["\x1b]8;;https://evil.example\x07", "\x1b_bk;t=1700000000000\x07", "\x1bPq#0\x1b\\"]
-)
-def test_titles_links_and_images_of_a_terminal_are_left_out(hidden):
-    assert htmls(f"a{hidden}b") == ["ab"]
-
-
-def test_what_is_left_out_leaves_no_link_behind():
-    start, end = "\x1b\x1bPx\x07]8;;https://evil.example\x07", "\x1b\x1bPx\x07]8;;\x07"
-    assert "<a" not in htmls(f"{start}sign in{end}")[0]
-
-
-def test_an_endless_line_is_cut():
-    assert len(htmls("x" * (MAX_LINE + 1))[0]) == MAX_LINE
+def build_on(**server):
+    return Build(pk=0, pipeline=Pipeline(server=Server(credential_ref="", **server)))
 
 
 def test_a_reader_who_begins_in_a_line_takes_nothing_from_the_others():
-    build = Build(pk=0)
+    build = build_on()
     for offset, text in {0: "one\ntw", 5: "w", 6: "o\n"}.items():
         answer = LogChunk(text, min(offset + len(text), 8), done=offset == 6)
         cache.set(_key("log", build.pk, "", offset), answer)
@@ -72,3 +35,37 @@ def test_the_step_that_failed_is_shown_before_the_one_that_runs_and_the_last():
     assert step_to_show([build, gate]) is build
     assert step_to_show([build, test], wanted="build") is build
     assert step_to_show([gate]) is None
+
+
+def keep(build, offset, text, next_offset, **more):
+    cache.set(_key("log", build.pk, "", offset), LogChunk(text, next_offset, **more))
+
+
+def test_an_export_is_every_piece_without_colours():
+    build = build_on()
+    keep(build, 0, "\x1b[31mone\x1b[0m\n", 13, done=False)
+    keep(build, 13, "two\n", 17, done=True)
+    assert export(build, "") == "one\ntwo\n"
+
+
+def test_an_export_of_a_growing_log_ends_where_the_log_does():
+    build = build_on()
+    keep(build, 0, "one\n", 4, done=False)
+    keep(build, 4, "", 4, done=False)
+    assert export(build, "") == "one\n"
+
+
+def test_an_export_says_that_the_beginning_is_lacking():
+    build = build_on()
+    keep(build, 0, "late\n", 9, done=True, truncated=True)
+    assert export(build, "").startswith("[The beginning is left out")
+
+
+def test_what_stagedoor_signs_in_with_is_masked(monkeypatch):
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_TEST", "stagedoor:11aabbccddee")
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_HOOK", "hook-secret-1")
+    build = build_on(webhook_secret_ref="env:STAGEDOOR_CREDENTIAL_HOOK")
+    build.pipeline.server.credential_ref = "env:STAGEDOOR_CREDENTIAL_TEST"
+    keep(build, 0, "curl -u me:11aabbccddee; hook-secret-1\n", 40, done=True)
+    assert [line.html for line in read(build, "").lines] == ["curl -u me:[masked]; [masked]"]
+    assert export(build, "") == "curl -u me:[masked]; [masked]\n"

@@ -208,3 +208,20 @@ def test_build_log_needs_the_right_to_read_logs(client, live, settings):
     page = get(client, "build_detail", live.pk).content.decode()
     assert "You can't read this log" in page
     assert get(client, "build_log", live.pk).status_code == 404
+
+
+def test_build_log_export_says_whose_build_it_is(client, ana, live, sandbox):
+    end(sandbox, live)
+    answer = get(client, "build_log_export", live.pk)
+    text = answer.content.decode()
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer["Content-Disposition"].startswith("attachment; filename=")
+    assert text.startswith("# Pipeline: ")
+    assert "# Service: component:default/" in text
+    assert "# Person: " in text
+
+
+def test_build_log_export_needs_the_right_to_read_logs(client, live, settings):
+    settings.DEFAULT_ROLE = ""
+    client.force_login(make_person("eve"))
+    assert get(client, "build_log_export", live.pk).status_code == 404

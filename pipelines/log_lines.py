@@ -1,0 +1,120 @@
+"""Log text becomes numbered lines of safe HTML: colours, folds, nothing that a build could smuggle.
+
+Adapters have turned their vendor's own group marks into FOLD_START and FOLD_END.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ansi2html import Ansi2HTMLConverter
+from django.utils.safestring import SafeString, mark_safe
+
+from pipelines.providers.base import FOLD_END, FOLD_START
+
+# Cut lines that no person reads and that would stall a browser.
+MAX_LINE = 5_000
+MASK = "[masked]"
+
+# OSC, APC, DCS, PM and SOS strings: titles, hyperlinks, images; none of them belongs in a page.
+# All escapes before one go with it: one left behind would make a new string of what follows.
+_STRINGS = re.compile(r"\x1b+[\]_PX^].*?(?:\x07|\x1b\\|$)", re.DOTALL)
+# Colours, cursor movements and single escapes: what is left out of plain text.
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -~]?")
+_SPAN = re.compile(r"<span class=\"[^\"]*\">|</span>")
+_converter = Ansi2HTMLConverter(inline=False, escaped=True)
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line, numbered from 1; `html` is escaped but for colour spans.
+
+    `fold` is the number of the line that opened the fold it lies in, 0 outside of all.
+    """
+
+    number: int
+    html: SafeString
+    fold: int = 0
+
+    @property
+    def opens(self) -> bool:
+        """Whether the fold begins with this very line."""
+        return self.fold == self.number
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without these values; short ones are left, for they would be found everywhere."""
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) >= 8:
+            text = text.replace(secret, MASK)
+    return text
+
+
+def render(text: str, first_line: int = 1, fold: int = 0) -> list[LogLine]:
+    """Log text to safe HTML lines; colours that span lines are closed and opened again.
+
+    `fold` is the fold that the text before left open. A line that only closes one is not shown.
+    """
+    lines: list[LogLine] = []
+    kept, folds, _ = _folded(_lines(text), first_line, fold)
+    html = _converter.convert("\n".join(kept), full=False, ensure_trailing_newline=False)
+    open_spans = ""
+    for number, (line, inside) in enumerate(
+        zip(html.split("\n"), folds, strict=False), start=first_line
+    ):
+        whole = open_spans + line
+        open_spans = _left_open(whole)
+        whole += "</span>" * open_spans.count("<span")
+        lines.append(LogLine(number, mark_safe(whole), inside))  # noqa: S308  escaped above
+    return lines
+
+
+def fold_after(text: str, first_line: int, fold: int) -> int:
+    """The fold that is still open behind this text."""
+    return _folded(_lines(text), first_line, fold)[2]
+
+
+def plain(text: str) -> str:
+    """Log text as a file may hold it: no colours, folds as a heading line."""
+    lines, folds, _ = _folded(_lines(text), 1, 0)
+    opens = {fold for fold in folds if fold}
+    return "".join(
+        f"{'--- ' if number in opens else ''}{_ESCAPES.sub('', line)}\n"
+        for number, line in enumerate(lines, start=1)
+    )
+
+
+def _lines(text: str) -> list[str]:
+    if not text:
+        return []
+    text = _STRINGS.sub("", text.replace("\r\n", "\n").removesuffix("\n"))
+    # A progress bar writes over its own line: what stood last is what a terminal shows.
+    return [line.rstrip("\r").rpartition("\r")[2][:MAX_LINE] for line in text.split("\n")]
+
+
+def _folded(lines: Iterable[str], first_line: int, fold: int) -> tuple[list[str], list[int], int]:
+    """The lines that are shown, without marks, the fold of each, and the one still open."""
+    kept: list[str] = []
+    folds: list[int] = []
+    for line in lines:
+        if line.startswith(FOLD_END):
+            fold = 0
+        elif line.startswith(FOLD_START):
+            fold = first_line + len(kept)
+            kept.append(line.removeprefix(FOLD_START).strip())
+            folds.append(fold)
+        else:
+            kept.append(line)
+            folds.append(fold)
+    return kept, folds, fold
+
+
+def _left_open(html: str) -> str:
+    spans: list[str] = []
+    for match in _SPAN.finditer(html):
+        if match[0] == "</span>":
+            if spans:
+                spans.pop()
+        else:
+            spans.append(match[0])
+    return "".join(spans)
