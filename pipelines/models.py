@@ -325,6 +325,7 @@ class Build(models.Model):
             models.Index(fields=["-queued_at", "-id"], name="build_newest_of_all"),
             # Those that move are asked for every few seconds, among all that were ever seen.
             models.Index(fields=["pipeline", "state"], name="build_state"),
+            models.Index(fields=["who_id"], name="build_who"),
         ]
 
     def __str__(self) -> str:
@@ -340,7 +341,8 @@ class Build(models.Model):
         """How long it took, or has taken so far; None while it has not started."""
         if self.started_at is None or (self.is_final and self.finished_at is None):
             return None
-        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
+        # Never negative: the server's clock may differ from ours.
+        return max(0.0, ((self.finished_at or timezone.now()) - self.started_at).total_seconds())
 
 
 class VendorAccount(models.Model):

@@ -220,7 +220,10 @@ class Delivery(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["receiver", "delivery_id"], name="delivery_once")
         ]
-        indexes = [models.Index(fields=["status", "received_at"], name="delivery_waiting")]
+        indexes = [
+            models.Index(fields=["status", "received_at"], name="delivery_waiting"),
+            models.Index(fields=["receiver", "-received_at"], name="delivery_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.receiver} {self.received_at:%Y-%m-%d %H:%M:%S}"
