@@ -210,7 +210,7 @@ class Trigger(models.Model):
         CANCEL = "cancel", "cancel"
         UNBLOCK = "unblock", "unblock"
         PROMOTE = "promote", "promote"
-        ACTIVATE = "activate", "activate"
+        ACTIVATE = "activate", "switch on"
 
     class State(models.TextChoices):
         QUEUED = "queued", "queued"
@@ -239,6 +239,9 @@ class Trigger(models.Model):
     parameters = models.JSONField(default=dict, blank=True)
     subject = models.CharField(
         max_length=255, blank=True, help_text="The gate that is opened, or the target promoted to."
+    )
+    subject_name = models.CharField(
+        max_length=200, blank=True, help_text="How people know the gate."
     )
     # The build that anything but a start or an activation acts on.
     build = models.ForeignKey(
