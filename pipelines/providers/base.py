@@ -209,10 +209,13 @@ class Step:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None while it runs or where the vendor does not say."""
+        """How long it took; None while it runs or where the vendor does not say.
+
+        Never negative: a runner's clock and its server's may differ.
+        """
         if self.started_at is None or self.finished_at is None:
             return None
-        return (self.finished_at - self.started_at).total_seconds()
+        return max(0.0, (self.finished_at - self.started_at).total_seconds())
 
 
 # A line of a log that begins with these opens a fold (its title follows) or closes the last one.

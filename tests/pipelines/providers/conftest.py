@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import pytest
 
 from pipelines.providers import PROVIDERS
-from pipelines.providers.base import Receipt, RemoteBuild, ServerConfig, State
+from pipelines.providers.base import Capability, Receipt, RemoteBuild, ServerConfig, State
 from pipelines.providers.provider import Provider
 from pipelines.sandbox.vendors import VENDORS
 from portal.credentials import Secret
 from portal.http import HttpClient
+from tests.pipelines.providers.traits import traits_of
 from tests.pipelines.sandbox_fixture import InstanceHandle, SandboxHandle
 
 MOVING = (State.QUEUED, State.RUNNING, State.WAITING, State.UNKNOWN)
@@ -38,7 +39,16 @@ class Installation:
 
     def adapter(self, credential: str = "", **options: object) -> Provider:
         secret = credential or self.handle.credential
-        return make_adapter(self.slug, self.handle.base_url, secret, **options)
+        known = traits_of(self.slug).options
+        return make_adapter(self.slug, self.handle.base_url, secret, **{**known, **options})
+
+    def can(self, capability: Capability) -> bool:
+        return capability in PROVIDERS[self.slug].capabilities
+
+    def add(self, name: str, **fields: object) -> str:
+        """A further pipeline of the vendor's own form; its name."""
+        self.handle.pipeline(name, **{**traits_of(self.slug).pipeline, **fields})
+        return name
 
     def credential(self, value: str, **fields: object) -> str:
         """A further token in the vendor's form; fields: rights, only, expires_in_days."""
@@ -46,22 +56,28 @@ class Installation:
         return VENDORS[self.slug].credential("other", value)
 
 
-@pytest.fixture(params=sorted(PROVIDERS))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test once for every provider, or for those that have what it is marked to need."""
+    if "installation" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("needs")
+        needed = set(marker.args) if marker else set()
+        able = [slug for slug in sorted(PROVIDERS) if needed <= PROVIDERS[slug].capabilities]
+        metafunc.parametrize("installation", able, indirect=True)
+
+
+@pytest.fixture
 def installation(request, sandbox) -> Installation:
-    """Runs a test once for every provider."""
-    handle = sandbox.instances[request.param]
-    name = "payments/checkout"
-    declared = {"parameters": [{"name": "BRANCH", "default": "main"}], "labels": True}
-    handle.pipeline(
-        name,
+    """The sandbox's instance of one vendor, with the pipeline payments/checkout."""
+    found = Installation(request.param, sandbox, sandbox.instances[request.param], "")
+    found.pipeline = found.add(
+        "payments/checkout",
         branches=("main", "feature/x"),
         steps=[
             {"name": "Build", "seconds": 4, "lines": ["compiling", "done ✓"]},
             {"name": "Test", "seconds": 4, "lines": [f"test {n}" for n in range(20)]},
         ],
-        **(declared if request.param == "jenkins" else {}),
     )
-    return Installation(request.param, sandbox, handle, name)
+    return found
 
 
 def until(question: Callable[[], object], seconds: float = 10) -> object:

@@ -19,6 +19,7 @@ from pipelines.providers.errors import (
     Unavailable,
 )
 from tests.pipelines.providers.conftest import MOVING, build_of, ended, make_adapter, until
+from tests.pipelines.providers.traits import traits_of
 
 LABELS = {
     "person": "Ana Lima",
@@ -141,6 +142,7 @@ def test_a_retry_is_a_new_build_under_its_own_request_id(installation):
 
 
 # --- Exactly once --------------------------------------------------------------------------------
+@pytest.mark.needs(Capability.FIND_BY_REQUEST_ID)
 def test_a_request_id_is_found_and_an_unknown_one_is_not(installation):
     adapter, request, build = started(installation)
     found = adapter.find_by_request_id(installation.pipeline, request.request_id)
@@ -148,6 +150,7 @@ def test_a_request_id_is_found_and_an_unknown_one_is_not(installation):
     assert adapter.find_by_request_id(installation.pipeline, str(uuid.uuid4())) is None
 
 
+@pytest.mark.needs(Capability.FIND_BY_REQUEST_ID)
 def test_a_lost_answer_is_unknown_and_the_build_is_found_by_its_id(installation):
     installation.handle.fault("lose_answer", "start", times=1)
     adapter, request = installation.adapter(), ask(installation.pipeline)
@@ -197,19 +200,25 @@ def test_a_server_that_is_not_reached_was_not_asked(installation):
 # --- Failures ------------------------------------------------------------------------------------
 def calls(adapter, pipeline):
     """Every method that goes out."""
-    return [
+    always = [
         adapter.check,
         adapter.list_pipelines,
         lambda: adapter.get_pipeline(pipeline),
         lambda: adapter.list_builds(pipeline),
         lambda: adapter.get_build(pipeline, "1"),
-        lambda: adapter.steps(pipeline, "1"),
-        lambda: adapter.log(pipeline, "1", "console" if adapter.slug == "jenkins" else "1"),
-        lambda: adapter.find_by_request_id(pipeline, "x"),
-        lambda: adapter.start(ask(pipeline, branch="")),  # which has to read the default branch
-        lambda: adapter.retry(ask(pipeline), "1"),
-        lambda: adapter.cancel(pipeline, "1"),
     ]
+    able = {
+        Capability.STEPS: lambda: adapter.steps(pipeline, "1"),
+        Capability.LOG: lambda: adapter.log(pipeline, "1", traits_of(adapter.slug).log_id),
+        Capability.FEED: adapter.feed,
+        Capability.FIND_BY_REQUEST_ID: lambda: adapter.find_by_request_id(pipeline, "x"),
+        # Without a branch the default branch has to be read first.
+        Capability.START: lambda: adapter.start(ask(pipeline, branch="")),
+        Capability.RETRY: lambda: adapter.retry(ask(pipeline), "1"),
+        Capability.CANCEL: lambda: adapter.cancel(pipeline, "1"),
+        Capability.UNBLOCK: lambda: adapter.gates(pipeline, "1"),
+    }
+    return always + [call for needed, call in able.items() if needed in adapter.capabilities]
 
 
 @pytest.mark.parametrize(
@@ -242,18 +251,14 @@ def test_an_answer_without_end_is_cut_off(installation):
 
 
 def test_a_bad_token_is_said(installation):
-    adapter = installation.adapter("nobody:wrong" if installation.slug == "jenkins" else "wrong")
+    adapter = installation.adapter(traits_of(installation.slug).wrong_credential)
     for call in calls(adapter, installation.pipeline):
         with pytest.raises(NotAuthorized):
             call()
 
 
 def test_a_token_that_may_only_read_can_not_write(installation):
-    rights = (
-        ["read"]
-        if installation.slug == "jenkins"
-        else ["read_pipelines", "read_builds", "read_build_logs"]
-    )
+    rights = list(traits_of(installation.slug).read_only)
     _, _, build = started(installation)
     adapter = installation.adapter(installation.credential("readonly", rights=rights))
     assert adapter.list_builds(installation.pipeline)
@@ -301,7 +306,7 @@ def test_the_labels_are_the_portals_own(installation):
 def test_the_labels_arrive_with_the_build(installation):
     _, request, build = started(installation)
     seen = installation.handle.build(installation.pipeline, build.number)
-    carried = seen.parameters if installation.slug == "jenkins" else seen.env
+    carried = traits_of(installation.slug).carried(seen)
     assert {name: value for name, value in carried.items() if name.startswith("STAGEDOOR_")} == {
         "STAGEDOOR_REQUEST_ID": request.request_id,
         **{f"STAGEDOOR_{name.upper()}": value for name, value in LABELS.items()},

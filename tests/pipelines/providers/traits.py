@@ -1,0 +1,35 @@
+"""Where vendors differ in ways that a shared case has to know; one entry for each that differs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pipelines.sandbox.objects import Build
+
+
+@dataclass(frozen=True)
+class Traits:
+    """`carried` is where the labels and variables of a build are found in the sandbox."""
+
+    read_only: tuple[str, ...] = ("read",)  # rights of a token that may write nothing
+    wrong_credential: str = "wrong"
+    log_id: str = "1"  # a log id that no build has
+    carried: Callable[[Build], Mapping[str, str]] = lambda build: build.env
+    pipeline: Mapping[str, object] = field(default_factory=dict)  # fields of the sandbox's pipeline
+    options: Mapping[str, object] = field(default_factory=dict)  # of the server
+
+
+_DECLARED = {"parameters": [{"name": "BRANCH", "default": "main"}], "labels": True}
+
+TRAITS: Mapping[str, Traits] = {
+    "jenkins": Traits(
+        wrong_credential="nobody:wrong",
+        log_id="console",
+        carried=lambda build: build.parameters,
+        pipeline=_DECLARED,
+    ),
+    "buildkite": Traits(read_only=("read_pipelines", "read_builds", "read_build_logs")),
+}
+
+
+def traits_of(slug: str) -> Traits:
+    return TRAITS.get(slug, Traits())
