@@ -1,15 +1,46 @@
-"""The labels that every started build carries, under the names that vendors' jobs read.
+"""The labels that every started build carries, and the variable names that nobody may set.
 
-STAGEDOOR_* belongs to the portal: a person who could set these could pass for someone else.
+STAGEDOOR_* belongs to the portal: a person who could set these could pass for someone else. And
+a variable that a pipeline does not declare reaches every process of the build unasked, so names
+that change what a shell, a linker or an interpreter runs are refused.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 
 from pipelines.providers.base import LABELS, StartRequest
 from pipelines.providers.errors import Rejected
 
 PREFIX = "STAGEDOOR_"
 REQUEST_ID = "STAGEDOOR_REQUEST_ID"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
+
+# Judged in upper case: some runners are on Windows, where PATH and Path are one.
+UNSAFE = frozenset(
+    # the shell
+    "PATH PATHEXT COMSPEC SHELL SHELLOPTS BASHOPTS BASH_ENV ENV IFS CDPATH GLOBIGNORE FPATH "
+    "PS0 PS1 PS2 PS3 PS4 PROMPT_COMMAND ZDOTDIR HOME PWD OLDPWD USER LOGNAME TMPDIR TEMP TMP "
+    # programs that others start
+    "EDITOR VISUAL PAGER BROWSER LESSOPEN LESSCLOSE MAKEFLAGS MFLAGS GNUMAKEFLAGS MAKEFILES "
+    "TERMINFO HOSTALIASES LOCALDOMAIN RESOLV_HOST_CONF GCONV_PATH LOCPATH NLSPATH GETCONF_DIR "
+    # interpreters
+    "NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_TLS_REJECT_UNAUTHORIZED ELECTRON_RUN_AS_NODE "
+    "RUBYOPT RUBYLIB RUBYSHELL GEM_HOME GEM_PATH BUNDLE_GEMFILE "
+    "JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS JAVA_HOME CLASSPATH "
+    "MAVEN_OPTS MAVEN_ARGS GRADLE_OPTS GRADLE_USER_HOME SBT_OPTS "
+    "GOFLAGS GOPROXY GONOSUMDB GONOSUMCHECK GOSUMDB GOENV GOPATH GOROOT "
+    "PHPRC PHP_INI_SCAN_DIR LUA_PATH LUA_CPATH LUA_INIT R_PROFILE R_ENVIRON "
+    "RUSTFLAGS RUSTC_WRAPPER RUSTC "
+    "DOTNET_STARTUP_HOOKS DOTNET_ADDITIONAL_DEPS CORECLR_PROFILER PSMODULEPATH "
+    # where traffic and trust go
+    "HTTP_PROXY HTTPS_PROXY ALL_PROXY FTP_PROXY NO_PROXY REQUESTS_CA_BUNDLE CURL_CA_BUNDLE "
+    "SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES SSLKEYLOGFILE "
+    "CURL_HOME WGETRC KUBECONFIG DOCKER_HOST DOCKER_CONFIG SSH_AUTH_SOCK SSH_ASKPASS".split()  # noqa: SIM905
+)
+UNSAFE_PREFIXES = (
+    *("LD_", "DYLD_", "BASH_FUNC_", "GIT_", "PYTHON", "PERL", "PIP_", "UV_", "VIRTUAL_ENV"),
+    *("NPM_CONFIG_", "YARN_", "CARGO_", "COR_", "CORECLR_", "COMPLUS_", "MALLOC_", "GLIBC_"),
+)
 
 
 def variables(request: StartRequest) -> dict[str, str]:
@@ -18,8 +49,27 @@ def variables(request: StartRequest) -> dict[str, str]:
     return {f"{PREFIX}{name.upper()}": labels[name] for name in LABELS if labels.get(name)}
 
 
-def refuse_reserved(parameters: Mapping[str, str]) -> None:
-    """Raises Rejected when a person's parameters use a name that belongs to the portal."""
+def refuse_reserved(parameters: Mapping[str, str], declared: Collection[str] = ()) -> None:
+    """Raises Rejected when a person's parameters use a name that they may not set.
+
+    Names that the pipeline declares are its own affair, except those of the portal.
+    """
     taken = sorted(name for name in parameters if name.upper().startswith(PREFIX))
     if taken:
         raise Rejected(f"{', '.join(taken)}: names that begin with {PREFIX} are set by Stagedoor.")
+    for name in sorted(parameters.keys() - set(declared)):
+        if not NAME.fullmatch(name):
+            raise Rejected(
+                f"{name!r} is no name of a variable: letters, digits and underscores, and no digit "
+                "first."
+            )
+        if is_unsafe(name):
+            raise Rejected(
+                f"{name} would change how the build's own programs run; it can't be set."
+            )
+
+
+def is_unsafe(name: str) -> bool:
+    """Whether a variable of this name changes what other programs run, load or trust."""
+    upper = name.upper()
+    return upper in UNSAFE or upper.startswith(UNSAFE_PREFIXES)

@@ -26,7 +26,7 @@ def fill(
     branch (multibranch).
     """
     known = {parameter.name: parameter for parameter in declared}
-    refuse_reserved(request.parameters)
+    refuse_reserved(request.parameters, declared=known)
     fields = dict(request.parameters)
     name = branch_parameter(declared, branch_parameters)
     if request.branch and not branch_is_job:
