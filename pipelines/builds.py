@@ -43,6 +43,8 @@ READ_LIMIT = 20
 # Moving builds that fell out of the newest READ_LIMIT are asked for one by one, a few at a time.
 STRAGGLERS = 5
 MAX_WANTED = 100
+# A delivery said that something changed, after the newest reading began.
+HINTED = Q(hook_seen_at__gt=F("builds_tried_at"))
 # These say something of the server and not only of one pipeline.
 SERVER_WIDE = (Misconfigured, NotAuthorized, RateLimited, Unavailable)
 
@@ -96,8 +98,8 @@ def refresh(pipeline_id: int) -> bool:
     the vendor is asked.
     """
     now = timezone.now()
-    just_now = Q(builds_tried_at__gt=now - FRESH_MOVING / 2)
-    claimed = _readable(now).filter(~just_now | Q(builds_tried_at=None), pk=pipeline_id)
+    older = Q(builds_tried_at=None) | Q(builds_tried_at__lte=now - FRESH_MOVING / 2)
+    claimed = _readable(now).filter(older | HINTED, pk=pipeline_id)
     if not claimed.update(refresh_claimed_until=now + LEASE, builds_tried_at=now):
         return False
     pipeline = Pipeline.objects.select_related("server").get(pk=pipeline_id)
@@ -130,21 +132,38 @@ def want(pipelines: Iterable[Pipeline], now: datetime) -> list[int]:
     marked = list(Pipeline.objects.filter(unmarked, pk__in=ids).values_list("pk", flat=True))
     if not marked:
         return []
-    stale = list(_stale(_readable(now), now).filter(pk__in=marked).values_list("pk", flat=True))
+    stale = list(_readable(now).filter(_stale(now), pk__in=marked).values_list("pk", flat=True))
     Pipeline.objects.filter(pk__in=marked).update(refresh_wanted_at=now)
     return sorted(stale)
 
 
+def hint(pipelines: Iterable[int], now: datetime) -> list[int]:
+    """A delivery says that builds of these changed; returns the ids of those to read now.
+
+    They are due even if they were just read. A hint that comes while a worker reads leaves its
+    pipeline due, so that one more reading follows. What no entity links to is not read.
+    """
+    ids = list(pipelines)
+    Pipeline.objects.filter(pk__in=ids).update(hook_seen_at=now)
+    hinted = _readable(now).filter(HINTED | Q(builds_tried_at=None), pk__in=ids)
+    return list(hinted.filter(_linked()).order_by("pk").values_list("pk", flat=True))
+
+
 def due(now: datetime, limit: int) -> list[int]:
-    """Ids of pipelines to read: those that somebody looks at, then linked ones by age."""
-    looked_at = _stale(_readable(now), now).filter(refresh_wanted_at__gte=now - LOOKING)
+    """Ids of pipelines to read: hinted and looked at, then linked ones by age."""
+    linked = _linked()
+    looked_at = Q(refresh_wanted_at__gte=now - LOOKING) & _stale(now)
+    urgent = _readable(now).filter(looked_at | (HINTED & Q(linked)))
     oldest = F("builds_tried_at").asc(nulls_first=True)
-    ids = list(looked_at.order_by(oldest, "pk").values_list("pk", flat=True)[:limit])
+    ids = list(urgent.order_by(oldest, "pk").values_list("pk", flat=True)[:limit])
     old = Q(builds_tried_at=None) | Q(builds_tried_at__lt=now - SLOW)
-    linked = Exists(PipelineLink.objects.filter(pipeline=OuterRef("pk")))
     slow = _readable(now).filter(old, linked, gone_at=None).exclude(pk__in=ids)
     rest = slow.order_by(oldest, "pk").values_list("pk", flat=True)
     return ids + list(rest[: limit - len(ids)])
+
+
+def _linked() -> Exists:
+    return Exists(PipelineLink.objects.filter(pipeline=OuterRef("pk")))
 
 
 def _readable(now: datetime) -> QuerySet[Pipeline]:
@@ -158,11 +177,11 @@ def _readable(now: datetime) -> QuerySet[Pipeline]:
     return Pipeline.objects.filter(unclaimed, server__in=servers)
 
 
-def _stale(pipelines: QuerySet[Pipeline], now: datetime) -> QuerySet[Pipeline]:
-    """Those whose reading is too old for somebody who looks."""
+def _stale(now: datetime) -> Q:
+    """Pipelines whose reading is too old for somebody who looks."""
     moving = Exists(Build.objects.filter(pipeline=OuterRef("pk"), state__in=MOVING_STATES))
     sent = Exists(Trigger.objects.filter(pipeline=OuterRef("pk"), state=State.DISPATCHED))
-    return pipelines.filter(
+    return (
         Q(builds_tried_at=None)
         | Q(moving | sent, builds_error="", builds_tried_at__lt=now - FRESH_MOVING)
         | Q(builds_error="", builds_tried_at__lt=now - FRESH_QUIET)

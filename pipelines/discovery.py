@@ -7,9 +7,10 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from pipelines.linking import link_entities
+from pipelines.listing import refresh_pipelines
 from pipelines.models import Server
 from pipelines.providers.errors import ProviderError, RateLimited
-from pipelines.servers import note_failure, note_success, refresh_pipelines
+from pipelines.servers import note_failure, note_success
 
 logger = logging.getLogger(__name__)
 

@@ -5,22 +5,18 @@ Credentials are resolved at the moment of use and never kept. Every failure leav
 """
 
 import random
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from pipelines.bounds import text, usable_id, web_url
-from pipelines.models import Pipeline, Server
+from pipelines.models import Server
 from pipelines.providers import PROVIDERS
-from pipelines.providers.base import RemoteParameter, RemotePipeline, ServerConfig
+from pipelines.providers.base import ServerConfig
 from pipelines.providers.errors import (
-    InvalidResponse,
     Misconfigured,
     ProviderError,
     RateLimited,
@@ -60,75 +56,6 @@ def client_for(server: Server) -> Provider:
 def _http(allow: tuple[str, ...], ca_bundle: str) -> HttpClient:
     """One client a process, so that connections are kept; by its bounds, which tests change."""
     return HttpClient(allow=allow, ca_bundle=ca_bundle)
-
-
-def refresh_pipelines(server: Server) -> int:
-    """Reads the list of pipelines and keeps it; returns how many there are.
-
-    A pipeline that is no longer listed is marked with the time, never deleted: builds and
-    triggers belong to it. A list that failed changes nothing and raises its ProviderError. So
-    does an empty list where there were pipelines: a token that lost its rights looks like that.
-    """
-    asked_at = timezone.now()
-    remote = client_for(server).list_pipelines()
-    known = Pipeline.objects.filter(server=server, gone_at=None)
-    if not remote and known.exists():
-        raise InvalidResponse(
-            f"{server.name} lists no pipelines at all, though {known.count()} are known. Nothing "
-            "was changed. Check the rights of its credential; if it really is empty, disable it."
-        )
-    with transaction.atomic():
-        _store(server, remote, asked_at)
-    return len(remote)
-
-
-def _store(server: Server, remote: Sequence[RemotePipeline], at: datetime) -> None:
-    # By id: a server that lists one pipeline twice must not break the upsert. An id that is
-    # longer than ours can be is left out: cut, it would name something else.
-    rows = {
-        pipeline.external_id: Pipeline(
-            server=server,
-            external_id=pipeline.external_id,
-            name=text(pipeline.name or pipeline.external_id, 300),
-            web_url=web_url(pipeline.web_url),
-            repository=text(pipeline.repository, 500),
-            default_branch=text(pipeline.default_branch, 255),
-            parameters=[_parameter(parameter) for parameter in pipeline.parameters or ()],
-            runnable=pipeline.runnable,
-            listed_at=at,
-            gone_at=None,
-        )
-        for pipeline in remote
-        if usable_id(pipeline.external_id, 500)
-    }
-    Pipeline.objects.bulk_create(
-        rows.values(),
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=["server", "external_id"],
-        update_fields=[
-            "name",
-            "web_url",
-            "repository",
-            "default_branch",
-            "parameters",
-            "runnable",
-            "listed_at",
-            "gone_at",
-        ],
-    )
-    Pipeline.objects.filter(server=server, gone_at=None, listed_at__lt=at).update(gone_at=at)
-    Pipeline.objects.filter(server=server, gone_at=None, listed_at=None).update(gone_at=at)
-
-
-def _parameter(parameter: RemoteParameter) -> dict[str, object]:
-    return {
-        "name": text(parameter.name, 200),
-        "type": parameter.type,
-        "default": text(parameter.default),
-        "choices": [text(choice) for choice in parameter.choices],
-        "description": text(parameter.description, 1000),
-    }
 
 
 def note_success(server: Server) -> None:

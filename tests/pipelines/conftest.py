@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipelines.models import Server
-from tests.pipelines.sandbox_fixture import InstanceHandle, sandbox
+from tests.pipelines.sandbox_fixture import InstanceHandle, SandboxHandle, sandbox
 from tests.pipelines.world import make_server
 
 __all__ = ["sandbox", "server_at"]
@@ -24,3 +24,11 @@ def server_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Server]:
         return make_server(slug, handle.instance.vendor, **values)
 
     return make
+
+
+@pytest.fixture
+def acme(sandbox: SandboxHandle, server_at: Callable[..., Server]) -> Server:
+    """A Buildkite server with two pipelines that have not been listed yet."""
+    sandbox.buildkite.pipeline("acme/shop", repository="https://git.example/shop.git")
+    sandbox.buildkite.pipeline("acme/cart")
+    return server_at(sandbox.buildkite, options={"organizations": ["acme"]})

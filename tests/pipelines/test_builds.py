@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from pipelines import builds
-from pipelines.builds import attach, record, refresh, want
+from pipelines.builds import attach, hint, record, refresh, want
 from pipelines.models import Build, Pipeline, Server, Trigger
 from pipelines.providers.base import RemoteBuild, State
 from portal.http import HttpClient
@@ -323,3 +323,39 @@ def test_nothing_is_due_while_the_server_has_to_wait(pipeline):
     assert builds.due(now + timedelta(seconds=31), 10) == []  # nobody looks any more
     want([pipeline], now + timedelta(seconds=31))
     assert builds.due(now + timedelta(seconds=31), 10) == [pipeline.pk]
+
+
+# --- hint -------------------------------------------------------------------------------------
+@pytest.fixture
+def linked(live):
+    confirmed_link(make_service("shop"), live)
+    return live
+
+
+@pytest.mark.django_db
+def test_a_hint_makes_a_linked_pipeline_due_that_was_just_read(linked, sandbox):
+    refresh(linked.pk)
+    now = timezone.now()
+    assert builds.due(now, 10) == []
+    unlinked = make_pipeline(linked.server, "acme/other")
+    assert hint([linked.pk, unlinked.pk], now) == [linked.pk]
+    assert builds.due(now, 10) == [linked.pk]
+    assert refresh(linked.pk)
+    assert builds.due(timezone.now(), 10) == []
+
+
+@pytest.mark.django_db
+def test_a_hint_during_a_reading_leads_to_one_more(linked, sandbox, monkeypatch):
+    ask_vendor = HttpClient.request
+    asked = []
+
+    def hinted_meanwhile(self, *args, **kwargs):
+        asked.append(hint([linked.pk], timezone.now()) if not asked else None)
+        return ask_vendor(self, *args, **kwargs)
+
+    monkeypatch.setattr(HttpClient, "request", hinted_meanwhile)
+    refresh(linked.pk)
+    assert asked == [[]]  # the reading that runs holds the claim
+    assert builds.due(timezone.now(), 10) == [linked.pk]
+    assert refresh(linked.pk)
+    assert builds.due(timezone.now(), 10) == []
