@@ -10,13 +10,21 @@ from email.message import Message
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from .definitions import BadDefinition, add_pipeline, add_token
+from .definitions import BadDefinition, add_hook, add_pipeline, add_token
 from .engine import Instance, World
 from .faults import Fault
+from .hooks import Delivery
 from .objects import Build
 from .wire import Answer, json_answer
 
 PREFIX = "_control"
+
+
+class Posted(Protocol):
+    """What was sent by webhook."""
+
+    def deliveries(self, prefix: str) -> list[Delivery]:
+        """Of one instance, oldest first."""
 
 
 class Steered(Protocol):
@@ -24,6 +32,7 @@ class Steered(Protocol):
 
     world: World
     control_token: str
+    courier: "Posted"
 
     def refuse(self, seconds: float) -> None:
         """Refuses connections for a while."""
@@ -140,6 +149,26 @@ def build_of(instance: Instance, pipeline: str, number: int) -> Build:
     return build
 
 
+def _hooks(sandbox: Steered, values: dict[str, Any]) -> object:
+    instance = _instance(sandbox, values)
+    targets = [
+        {"id": hook.id, "url": hook.url, "pipeline": hook.pipeline}
+        for hook in instance.hooks.values()
+    ]
+    sent = [delivery.as_dict() for delivery in sandbox.courier.deliveries(instance.prefix)]
+    return {"targets": targets, "deliveries": sent}
+
+
+def _add_hook(sandbox: Steered, values: dict[str, Any]) -> object:
+    return {"id": add_hook(_instance(sandbox, values), values).id}
+
+
+def _drop_hooks(sandbox: Steered, values: dict[str, Any]) -> object:
+    instance = _instance(sandbox, values)
+    chosen = [values["id"]] if "id" in values else list(instance.hooks)
+    return {"removed": sum(instance.drop_hook(identifier) for identifier in chosen)}
+
+
 def _refuse(sandbox: Steered, values: dict[str, Any]) -> object:
     seconds = float(values.get("seconds", 5))
     sandbox.refuse(seconds)
@@ -156,5 +185,8 @@ _COMMANDS: dict[tuple[str, str], Callable[[Steered, dict[str, Any]], object]] = 
     ("POST", "tokens"): _token,
     ("DELETE", "tokens"): _revoke,
     ("POST", "finish"): _finish,
+    ("GET", "hooks"): _hooks,
+    ("POST", "hooks"): _add_hook,
+    ("DELETE", "hooks"): _drop_hooks,
     ("POST", "refuse"): _refuse,
 }

@@ -1,6 +1,7 @@
 """From plain data (what demo.py and tests write) to instances, tokens and pipelines with history.
 
-A definition is {"instances": [{"vendor", "prefix", "options", "folders", "tokens", "pipelines"}]}.
+A definition is {"instances": [{"vendor", "prefix", "options", "folders", "tokens", "pipelines",
+"hooks"}]}.
 Everything is checked, so that a typing mistake is a sentence and not a silent default.
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 from . import script
 from .engine import Instance, World
 from .jenkins.names import encode_branch
-from .objects import Parameter, Person, Pipeline, Token, pushed
+from .objects import Hook, Parameter, Person, Pipeline, Token, pushed
 from .script import Step
 from .vendors import VENDORS
 
@@ -46,7 +47,8 @@ def load(world: World, definition: Mapping[str, Any]) -> None:
 
 def load_instance(world: World, entry: Mapping[str, Any]) -> Instance:
     """One instance with its tokens and pipelines."""
-    _known(entry, {"vendor", "prefix", "options", "folders", "tokens", "pipelines"}, "instance")
+    allowed = {"vendor", "prefix", "options", "folders", "tokens", "pipelines", "hooks"}
+    _known(entry, allowed, "instance")
     if entry["vendor"] not in VENDORS:
         raise BadDefinition(f"Unknown vendor {entry['vendor']!r}.")
     instance = world.add(entry["vendor"], entry["prefix"], entry.get("options"))
@@ -54,7 +56,16 @@ def load_instance(world: World, entry: Mapping[str, Any]) -> Instance:
         add_token(instance, token)
     for pipeline in entry.get("pipelines", ()):
         add_pipeline(instance, pipeline, entry.get("folders"))
+    for hook in entry.get("hooks", ()):
+        add_hook(instance, hook)
     return instance
+
+
+def add_hook(instance: Instance, entry: Mapping[str, Any]) -> Hook:
+    """{"url", "secret", "env", "pipeline", "details"}; "env" names a variable with the secret."""
+    _known(entry, {"url", "secret", "env", "pipeline", "details"}, "hook")
+    secret = os.environ.get(entry.get("env", ""), "") or entry.get("secret", "")
+    return instance.add_hook(entry["url"], secret, entry.get("pipeline", ""), entry.get("details"))
 
 
 def add_token(instance: Instance, entry: Mapping[str, Any]) -> Token:
@@ -184,6 +195,7 @@ def seed(instance: Instance, pipeline: Pipeline, count: int) -> None:
         build.course.speed = 1.0
         recent = back <= count // 2
         build.course.steps = _past(pipeline.steps, chance, as_configured=recent)
+        instance.watch.drop(build)
 
 
 def _past(steps: Sequence[Step], chance: random.Random, *, as_configured: bool) -> tuple[Step, ...]:

@@ -13,8 +13,21 @@ from typing import Any
 from . import script
 from .faults import FaultBoard
 from .journal import Journal
-from .objects import Ask, Build, Folder, Person, Pipeline, QueueItem, Token, commit_of, pushed
+from .objects import (
+    Ask,
+    Build,
+    Folder,
+    Hook,
+    Person,
+    Pipeline,
+    QueueItem,
+    Token,
+    commit_of,
+    pushed,
+    stable_uuid,
+)
 from .script import Course
+from .watch import Watch
 
 
 class Clock:
@@ -52,6 +65,9 @@ class Instance:
         self.scheduled: list[Pipeline] = []
         self.changes = 0  # counts whatever is worth keeping
         self.memory: dict[str, Any] = {}  # a vendor's own, such as rate-limit windows
+        self.hooks: dict[str, Hook] = {}
+        self.watch = Watch()
+        self.base = ""  # the address up to the prefix, without a trailing slash
 
     def now(self) -> float:
         """This instance's own clock, which may be wrong."""
@@ -74,6 +90,27 @@ class Instance:
             folder.children.setdefault(child)
             child = parent
         return pipeline
+
+    # --- webhooks -------------------------------------------------------------------------------
+    def add_hook(
+        self,
+        url: str,
+        secret: str = "",
+        pipeline: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> Hook:
+        """Sends webhooks there from now on; one that goes there already is replaced."""
+        if not self.hooks:
+            self.watch.begin(self.builds, self.now())
+        hook = Hook(stable_uuid(self.prefix, url, pipeline), url, secret, pipeline, details or {})
+        self.hooks[hook.id] = hook
+        self.changes += 1
+        return hook
+
+    def drop_hook(self, identifier: str) -> bool:
+        """False when there is none of that id."""
+        self.changes += 1
+        return self.hooks.pop(identifier, None) is not None
 
     # --- starting -----------------------------------------------------------------------------
     def start(self, pipeline: Pipeline, ask: Ask) -> Build:
@@ -115,9 +152,12 @@ class Instance:
         pipeline.builds[build.number] = build
         self.builds.append(build)
         self.changes += 1
+        if self.hooks:
+            self.watch.born(build)
         if len(pipeline.builds) > pipeline.keep_builds:
             oldest = pipeline.builds.pop(min(pipeline.builds))
             self.builds.remove(oldest)
+            self.watch.drop(oldest)
 
     def enqueue(self, pipeline: Pipeline, ask: Ask, quiet: float | None = None) -> QueueItem:
         """Puts a start into the queue; settle() makes a build of it when it is due."""
@@ -180,31 +220,34 @@ class Instance:
         if build.at(now).final:
             return False
         if build.course.cancelled_at is None:
+            self._touch(build)
             build.course.cancelled_at = now
             build.cancel_reason = reason
-            self._touch(build)
         return True
 
     def retry(self, build: Build, index: int) -> None:
         """Runs one step of a build again, from now on."""
-        build.course.retries.setdefault(index, []).append(self.now())
         self._touch(build)
+        build.course.retries.setdefault(index, []).append(self.now())
 
     def unblock(self, build: Build, index: int, who: Person | None) -> None:
         """Opens a gate."""
+        self._touch(build)
         build.course.unblocked[index] = self.now()
         if who is not None:
             build.unblocked_by[index] = who
-        self._touch(build)
 
     def finish(self, build: Build, outcome: str = script.PASSED) -> None:
         """Ends a build now, by hand (tests)."""
         now = self.now()
+        self._touch(build)
         build.course.starts_at = min(build.course.starts_at, now)
         build.course.forced = (now, outcome)
-        self._touch(build)
 
     def _touch(self, build: Build) -> None:
+        """Call before changing a build's course."""
+        if self.hooks:
+            self.watch.stir(build, self.now())
         build.touched()
         self.changes += 1
 
@@ -217,6 +260,7 @@ class World:
         self.instances: dict[str, Instance] = {}
         self.journal = Journal()
         self.lock = threading.RLock()
+        self.origin = ""
 
     def add(
         self, vendor: str, prefix: str, options: Mapping[str, object] | None = None
@@ -225,4 +269,11 @@ class World:
         if prefix in self.instances:
             raise ValueError(f"There is already an instance at /{prefix}.")
         self.instances[prefix] = Instance(vendor, prefix, self.clock, options)
+        self.serve_at(self.origin)
         return self.instances[prefix]
+
+    def serve_at(self, origin: str) -> None:
+        """Tells the instances their address, for the links in webhooks."""
+        self.origin = origin
+        for instance in self.instances.values():
+            instance.base = f"{origin}/{instance.prefix}"

@@ -17,6 +17,15 @@ KINDS = {
     "truncate": "does what was asked, then closes the connection in the middle of the answer",
 }
 
+# What may happen to a webhook on its way. Their route is always "hook".
+HOOK_KINDS = {
+    "lost": "is never sent",
+    "repeated": "is sent twice",
+    "reordered": "is sent after the one that follows it, or after `seconds`",
+    "delayed": "is sent `seconds` later, with the signature of before",
+    "corrupted": "is sent with one byte of its body changed",
+}
+
 
 @dataclass
 class Fault:
@@ -37,8 +46,11 @@ class Fault:
     _random: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"Unknown fault {self.kind!r}; known are {', '.join(sorted(KINDS))}.")
+        if self.kind not in KINDS | HOOK_KINDS:
+            known = ", ".join(sorted(KINDS | HOOK_KINDS))
+            raise ValueError(f"Unknown fault {self.kind!r}; known are {known}.")
+        if self.kind in HOOK_KINDS:
+            self.route = "hook"
         self._random = random.Random(self.seed)  # noqa: S311  (repeatable on purpose)
 
     def strikes(self, routes: Iterable[str]) -> bool:
@@ -72,6 +84,10 @@ class FaultBoard:
         if route != "page":
             routes |= {"any", "write" if write else "read"}
         return [fault for fault in self._faults if fault.strikes(routes)]
+
+    def strike_hook(self) -> list[Fault]:
+        """The faults that hit this delivery."""
+        return [fault for fault in self._faults if fault.strikes(("hook",))]
 
     def as_dicts(self) -> list[dict[str, object]]:
         return [

@@ -43,6 +43,23 @@ class Token:
 
 
 @dataclass(frozen=True)
+class Hook:
+    """Where webhooks go. `pipeline` limits it to that pipeline and those below it (empty: all).
+
+    `details` are a vendor's own: events, mode, description.
+    """
+
+    id: str
+    url: str
+    secret: str = field(default="", repr=False)
+    pipeline: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def wants(self, name: str) -> bool:
+        return not self.pipeline or name == self.pipeline or name.startswith(f"{self.pipeline}/")
+
+
+@dataclass(frozen=True)
 class Parameter:
     """A declared parameter; `type` is string, text, choice, boolean or password."""
 
@@ -93,7 +110,7 @@ class Build:
         return {n: "****" if n in secret else v for n, v in self.parameters.items()}
 
     def touched(self) -> None:
-        """Call after changing `course`."""
+        """Call when `course` changes."""
         self._final = None
 
     def job_id(self, index: int, attempt: int = 0) -> str:
@@ -122,6 +139,7 @@ class Pipeline:
     concurrent: bool = True
     disabled: bool = False
     archived: bool = False
+    active: bool = True  # False: known to the vendor and not switched on
     allow_rebuilds: bool = True
     log_lost: bool = False
     keep_builds: int = 1000

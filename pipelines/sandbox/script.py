@@ -124,6 +124,16 @@ def snapshot(course: Course, now: float) -> Snapshot:
     return _summary(course, _skip_after_failure(runs), now)
 
 
+def next_change(course: Course, seen: Snapshot, after: float) -> float | None:
+    """The first moment later than `after` at which `seen` may no longer hold."""
+    known = [course.starts_at, course.cancelled_at, course.stops_at(), *course.unblocked.values()]
+    known += [at for again in course.retries.values() for at in again]
+    known += [course.forced[0]] if course.forced is not None else []
+    for run in seen.runs:
+        known += [run.reached_at, run.started_at, run.finished_at, run.ends_at]
+    return min((at for at in known if at is not None and at > after), default=None)
+
+
 def _group_key(item: tuple[int, Step]) -> object:
     index, step = item
     return step.group or index

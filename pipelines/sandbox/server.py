@@ -4,7 +4,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from . import control, html
 from .engine import Instance, World
 from .faults import Fault
+from .hooks import Courier
 from .vendors import VENDORS
 from .wire import Answer, Request, Vendor, decoded, html_answer, http_date, json_answer
 
@@ -151,7 +152,10 @@ class Sandbox:
         self.control_token = control_token
         self.server: SandboxServer | None = SandboxServer((host, port), self)
         self.port = self.server.server_address[1]
+        self.courier = Courier(world)
         self._thread: threading.Thread | None = None
+        self._resume: threading.Timer | None = None
+        world.serve_at(self.url)
 
     @property
     def url(self) -> str:
@@ -165,29 +169,40 @@ class Sandbox:
             target=self.server.serve_forever, args=(0.05,), name="sandbox", daemon=True
         )
         self._thread.start()
+        self.courier.start()
 
     def stop(self) -> None:
-        """Closes the port: new connections are refused until start() is called again."""
-        if self.server is None:
+        """Refuses connections, ends those that are open and sends no webhook until start().
+
+        Nothing is carried out after it has returned, not even what was asked before.
+        """
+        if self._resume is not None:
+            self._resume.cancel()
+        with self.world.lock:
+            server, self.server = self.server, None
+        if server is None:
             return
         if self._thread is not None:
-            self.server.shutdown()
+            server.shutdown()
             self._thread.join(timeout=5)
             self._thread = None
-        self.server.server_close()
-        self.server.hang_up_on_all()
-        self.server = None
+        server.server_close()
+        server.hang_up_on_all()
+        self.courier.stop()
 
     def refuse(self, seconds: float) -> None:
-        """Refuses connections for a while, from a thread of its own."""
+        """Refuses connections for a while, from a thread of its own; stop() ends that too."""
 
         def pause() -> None:
-            time.sleep(0.2)  # lets the one who asked have an answer
             self.stop()
-            time.sleep(seconds)
-            self.start()
+            self._later(seconds, self.start)
 
-        threading.Thread(target=pause, name="sandbox-refuse", daemon=True).start()
+        self._later(0.2, pause)  # lets the one who asked have an answer
+
+    def _later(self, seconds: float, do: Callable[[], None]) -> None:
+        self._resume = threading.Timer(seconds, do)
+        self._resume.daemon = True
+        self._resume.start()
 
     # --- one request ------------------------------------------------------------------------------
     def answer(self, handler: Handler, body: bytes) -> Answer:
@@ -241,6 +256,8 @@ class Sandbox:
             else:
                 return _instead(vendor, request.instance, fault)
         with self.world.lock:
+            if handler.server is not self.server:
+                raise Dropped  # stopped meanwhile
             request.instance.settle()
             answer = vendor.answer(request)
         if "lose_answer" in after:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 from .engine import Instance, World
 from .journal import Entry
-from .objects import Build
+from .objects import Build, Hook
 from .script import Snapshot
 
 
@@ -80,16 +80,23 @@ class Outgoing:
     headers: dict[str, str]
     body: bytes
     redirect: bool = False  # whether this vendor follows redirects
+    retries: tuple[float, ...] = ()  # seconds before each further attempt after a 5xx or no answer
+    timeout: float = 10.0
 
 
 @dataclass(frozen=True)
 class Changed:
-    """What happened to a build between two looks; `before` is None for one just created."""
+    """What happened to a build at one moment; `before` is None for one just created.
+
+    `hook` is whom it is told. Addresses in a payload begin with `instance.base`.
+    """
 
     instance: Instance
     build: Build
     before: Snapshot | None
     after: Snapshot
+    at: float = 0.0  # by the instance's clock
+    hook: Hook | None = None
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from pipelines.sandbox.control import build_of, fill_builds
 from pipelines.sandbox.definitions import add_pipeline, add_token, load_instance
 from pipelines.sandbox.engine import Instance, World
 from pipelines.sandbox.faults import Fault
+from pipelines.sandbox.hooks import Delivery
 from pipelines.sandbox.journal import Accepted, Entry
-from pipelines.sandbox.objects import Build, Pipeline
+from pipelines.sandbox.objects import Build, Hook, Pipeline
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.vendors import VENDORS
 
@@ -65,6 +66,15 @@ class InstanceHandle:
     def clear_faults(self) -> None:
         with self._sandbox.world.lock:
             self.instance.faults.clear()
+
+    def hook(self, url: str, secret: str = "", pipeline: str = "", **details: Any) -> Hook:
+        """Sends webhooks to a receiver from now on, of one pipeline where it is named."""
+        with self._sandbox.world.lock:
+            return self.instance.add_hook(url, secret, pipeline, details)
+
+    def deliveries(self) -> list[Delivery]:
+        """The webhooks that were made, oldest first; `status` is the receiver's answer."""
+        return self._sandbox.sandbox.courier.deliveries(self.instance.prefix)
 
     def builds(self, pipeline: str) -> list[Build]:
         """Newest first, with what was due in the queue."""
@@ -162,3 +172,4 @@ def sandbox() -> Iterator[SandboxHandle]:
     running.start()
     yield SandboxHandle(running)
     running.stop()
+    assert not running.courier.crashes

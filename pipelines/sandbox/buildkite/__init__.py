@@ -2,6 +2,7 @@
 
 from ..wire import Vendor
 from . import errors, routes
+from .hooks import hooks
 
 BUILDKITE = Vendor(
     slug="buildkite",
@@ -18,4 +19,5 @@ BUILDKITE = Vendor(
     ),
     api="/v2",
     failure=errors.failure,
+    hooks=hooks,
 )

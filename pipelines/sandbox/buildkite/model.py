@@ -7,7 +7,7 @@ from typing import Any
 from .. import script
 from ..engine import Instance
 from ..objects import Build, Person, Pipeline, Token, stable_uuid
-from ..script import Run, Step
+from ..script import Run, Snapshot, Step
 
 _STATES = {
     script.QUEUED: "scheduled",
@@ -69,11 +69,11 @@ def _graphql(kind: str, identifier: str) -> str:
 class Model:
     """The objects of one instance, with addresses as one client sees them."""
 
-    def __init__(self, instance: Instance, base: str) -> None:
+    def __init__(self, instance: Instance, base: str, now: float | None = None) -> None:
         self.instance = instance
         self.api = f"{base}/v2"
         self.web = base
-        self.now = instance.now()
+        self.now = instance.now() if now is None else now
 
     # --- who ------------------------------------------------------------------------------------
     def user(self, person: Person) -> dict[str, Any]:
@@ -162,12 +162,27 @@ class Model:
 
     # --- builds ---------------------------------------------------------------------------------
     def build(
-        self, build: Build, *, jobs: bool = True, pipeline: bool = True, retried: bool = False
+        self,
+        build: Build,
+        *,
+        jobs: bool = True,
+        pipeline: bool = True,
+        retried: bool = False,
+        seen: Snapshot | None = None,
     ) -> dict[str, Any]:
-        seen = build.at(self.now)
+        """A build as it stands, or as it was `seen` at another moment."""
+        seen = seen or build.at(self.now)
+        shown = self._facts(build, seen)
+        if pipeline:
+            shown["pipeline"] = self.pipeline(build.pipeline)
+        if jobs:
+            shown["jobs"] = self.jobs(build, retried=retried)
+        return shown
+
+    def _facts(self, build: Build, seen: Snapshot) -> dict[str, Any]:
         url = f"{self.pipeline_url(build.pipeline)}/builds/{build.number}"
         blocked = seen.state == script.WAITING
-        shown: dict[str, Any] = {
+        return {
             "id": build.id,
             "graphql_id": _graphql("Build", build.id),
             "url": url,
@@ -195,11 +210,6 @@ class Model:
             "rebuilt_from": self._rebuilt_from(build),
             "triggered_from": None,
         }
-        if pipeline:
-            shown["pipeline"] = self.pipeline(build.pipeline)
-        if jobs:
-            shown["jobs"] = self.jobs(build, retried=retried)
-        return shown
 
     def build_web_url(self, build: Build) -> str:
         return f"{self.web}/{build.pipeline.name}/builds/{build.number}"
