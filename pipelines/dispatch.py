@@ -15,19 +15,15 @@ from django.utils import timezone
 
 from pipelines import outbox
 from pipelines.builds import attach, record
+from pipelines.calls import WITHOUT_BUILD, Answer, carry_out
+from pipelines.effects import effect_of
 from pipelines.facts import facts_of
-from pipelines.models import Build, Trigger
+from pipelines.models import Build, Pipeline, Server, Trigger
 from pipelines.outbox import State
-from pipelines.providers.base import Receipt, StartRequest
-from pipelines.providers.errors import (
-    InvalidResponse,
-    OutcomeUnknown,
-    ProviderError,
-    RateLimited,
-    Unavailable,
-)
-from pipelines.servers import client_for, pause_after
-from pipelines.targets import decide_effect, effect_of
+from pipelines.providers.base import Receipt
+from pipelines.providers.errors import OutcomeUnknown, ProviderError, RateLimited, Unavailable
+from pipelines.servers import pause_after
+from pipelines.targets import decide_effect
 from portal import audit
 from portal.access import fresh_actor
 from portal.crashpoints import reached
@@ -40,13 +36,13 @@ audit.register("trigger.refused", "refused a request when it was to be sent")
 audit.register("trigger.failed", "could not carry out a request")
 audit.register("trigger.uncertain", "does not know what became of a request")
 
-# With pauses of 5, 10, 20 ... 300 seconds: half an hour of outage or rate limit.
-MAX_ATTEMPTS = 12
+# What could not be sent is tried again for so long: who asked for it has gone on by then. Not
+# so many times, for while many wait their turn at a rate limit, most tries are refused.
+GIVE_UP_AFTER = timedelta(hours=1)
+LONGEST_PAUSE = 60  # seconds; somebody waits for it
 # States in which an answer still counts. A trigger given up as not started is among them.
 UNANSWERED = (State.DISPATCHING, State.UNCERTAIN)
 IN_FLIGHT = (*UNANSWERED, State.FAILED)
-# An answer that can't be read may come from a server that did start a build.
-UNKNOWN = (OutcomeUnknown, InvalidResponse)
 
 
 def dispatch(trigger_id: int) -> None:
@@ -65,8 +61,8 @@ def dispatch(trigger_id: int) -> None:
         raise
     asked_at = timezone.now()
     try:
-        receipt = _call(trigger)
-    except UNKNOWN as error:
+        answer = carry_out(trigger)
+    except OutcomeUnknown as error:
         _record_unknown(trigger, str(error))
     except (RateLimited, Unavailable) as error:
         _record_not_sent(trigger, error)
@@ -78,7 +74,7 @@ def dispatch(trigger_id: int) -> None:
         _record_unknown(trigger, "Stagedoor failed while it sent this; see its log.")
     else:
         reached("after_answer", trigger_id)
-        _record_receipt(trigger, receipt, asked_at)
+        _record_answer(trigger, answer, asked_at)
 
 
 def _still_allowed(trigger: Trigger) -> bool:
@@ -93,6 +89,9 @@ def _still_allowed(trigger: Trigger) -> bool:
         pipeline,
         trigger.branch,
         trigger.parameters,
+        commit=trigger.commit,
+        subject=trigger.subject,
+        subject_name=trigger.subject_name,
         build=build,
         rules=facts.rules,
     )
@@ -113,49 +112,25 @@ def _still_allowed(trigger: Trigger) -> bool:
     return False
 
 
-def _call(trigger: Trigger) -> Receipt:
-    """The one place where a write goes out. No transaction may be open: the answer takes seconds,
-    and a rollback would forget a build that runs."""
-    if transaction.get_connection().in_atomic_block:
-        raise RuntimeError("a vendor is never called inside a transaction")
-    client = client_for(trigger.pipeline.server)
-    request = _start_request(trigger)
-    if trigger.action == Trigger.Action.START:
-        return client.start(request)
-    build = trigger.build.external_id if trigger.build else ""
-    if trigger.action == Trigger.Action.RETRY:
-        return client.retry(request, build)
-    client.cancel(trigger.pipeline.external_id, build)
-    return Receipt()
-
-
-def _start_request(trigger: Trigger) -> StartRequest:
-    entity = trigger.entity
-    word = "Retried" if trigger.action == Trigger.Action.RETRY else "Started"
-    return StartRequest(
-        pipeline=trigger.pipeline.external_id,
-        request_id=str(trigger.request_id),
-        branch=trigger.branch,
-        commit=trigger.commit,
-        parameters=trigger.parameters,
-        labels={
-            "request_id": str(trigger.request_id),
-            "person": trigger.actor_name,
-            "team": trigger.team,
-            "service": entity.ref if entity else "",
-            "repository": trigger.pipeline.repository,
-            "environment": trigger.environment.slug if trigger.environment else "",
-        },
-        message=f"{word} for {entity or trigger.pipeline} by {trigger.actor_name} in Stagedoor",
-    )
-
-
-def _record_receipt(trigger: Trigger, receipt: Receipt, asked_at: datetime) -> None:
+def _record_answer(trigger: Trigger, answer: Answer, asked_at: datetime) -> None:
     """Notes the answer, also a late one: what the vendor said outweighs an expired lease."""
+    data = {**kept(answer.receipt), **({"done": list(answer.done)} if answer.done else {})}
     with transaction.atomic():
-        settle(trigger, receipt, asked_at, from_states=IN_FLIGHT, sent_at=asked_at)
-        note(trigger, "trigger.sent", data=kept(receipt))
+        settle(trigger, answer.receipt, asked_at, from_states=IN_FLIGHT, sent_at=asked_at)
+        if answer.done:
+            Trigger.objects.filter(pk=trigger.pk).update(receipt=data)
+        note(trigger, "trigger.sent", data=data)
         reached("before_record", trigger.pk)
+    read_soon(trigger)
+
+
+def read_soon(trigger: Trigger) -> None:
+    """After a write, what it changed is due to be read, whether or not somebody looks."""
+    now = timezone.now()
+    pipelines = Pipeline.objects.filter(pk=trigger.pipeline_id)
+    pipelines.update(builds_tried_at=None, refresh_wanted_at=now)
+    if trigger.action == Trigger.Action.ACTIVATE:
+        Server.objects.filter(pk=trigger.pipeline.server_id).update(pipelines_due_at=now)
 
 
 def settle(
@@ -172,8 +147,8 @@ def settle(
     that took them in different order could wait for each other.
     """
     build = _record_build(trigger, receipt, observed_at)
-    # A cancel has no build of its own. A retry may reopen its build, which is an earlier trigger's.
-    known = build is not None or trigger.action == Trigger.Action.CANCEL
+    # A retry may reopen its build, which is an earlier trigger's.
+    known = build is not None or trigger.action in WITHOUT_BUILD
     return outbox.move(
         trigger.pk,
         [*from_states, State.LINKED] if build else from_states,
@@ -214,14 +189,15 @@ def _record_unknown(trigger: Trigger, message: str) -> None:
             not_before=timezone.now() + outbox.pause_before_lookup(0),
         ):
             note(trigger, "trigger.uncertain", "failed", message)
+    read_soon(trigger)
 
 
 def _record_not_sent(trigger: Trigger, error: ProviderError) -> None:
     """Certainly not carried out: back into the queue, later and later, then given up."""
-    if trigger.attempt >= MAX_ATTEMPTS:
-        _finish(trigger, State.FAILED, "trigger.failed", f"Given up after many tries. {error}")
+    if timezone.now() - trigger.created_at > GIVE_UP_AFTER:
+        _finish(trigger, State.FAILED, "trigger.failed", f"Given up after an hour. {error}")
         return
-    seconds = pause_after(trigger.attempt - 1)
+    seconds = min(pause_after(trigger.attempt - 1), LONGEST_PAUSE)
     if isinstance(error, RateLimited) and error.retry_after:
         seconds = max(seconds, error.retry_after)
     outbox.move(

@@ -3,6 +3,10 @@
 What is not known counts against the person: an unknown branch or parameter matches every rule
 that it could match, and the strictest of those environments is taken. No match is the strictest
 environment of all.
+
+A parameter that the pipeline does not declare may be one that it never reads. So where a rule for
+all pipelines matches by such a parameter, the rules behind it count as well: a person can make
+the answer stricter by it, never laxer. A rule that names its pipeline is believed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +15,11 @@ from fnmatch import fnmatchcase
 
 from pipelines.models import Environment, EnvironmentRule, Pipeline
 
+# What rules may name besides parameters; no person may give variables of these names.
+PROMOTE_TO = "PROMOTE_TO"  # the target of a promotion
+UNBLOCK = "UNBLOCK"  # the name of the gate that is opened
+RULE_WORDS = frozenset({PROMOTE_TO, UNBLOCK})
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -18,42 +27,74 @@ class Rules:
 
     rules: tuple[EnvironmentRule, ...]
     fallback: Environment | None  # None only while no environment is configured at all
+    slugs: tuple[str, ...] = ()  # of all environments
 
     def environment(
-        self, pipeline: Pipeline, branch: str, parameters: Mapping[str, str] | None
+        self,
+        pipeline: Pipeline,
+        branch: str,
+        parameters: Mapping[str, str] | None,
+        *,
+        complete: bool = True,
     ) -> Environment | None:
         """The environment of a run.
 
         `branch` is "" when it is not known; `parameters` is None when they are not known (a build
-        that was started elsewhere), and holds the defaults where nothing else was chosen.
+        that was started elsewhere), and holds the defaults where nothing else was chosen. Not
+        `complete`: there may be others.
         """
-        found = possible_environments(self.rules, pipeline, branch, parameters)
+        known = parameters or {}
+        complete = complete and parameters is not None
+        found = possible_environments(self.rules, pipeline, branch, known, complete=complete)
+        return strictest(found) if found else self.fallback
+
+    def promotion(self, pipeline: Pipeline, branch: str, target: str) -> Environment | None:
+        """The environment of a promotion to the vendor's deployment target of that name.
+
+        Only rules that name PROMOTE_TO decide it: what a branch's builds touch says nothing of
+        where they are promoted to.
+        """
+        rules = [rule for rule in self.rules if _name(rule).casefold() == PROMOTE_TO.casefold()]
+        # As if it were declared: it is the target, whatever the pipeline takes.
+        found = possible_environments(
+            rules, pipeline, branch, {PROMOTE_TO: target}, believed=(PROMOTE_TO,)
+        )
         return strictest(found) if found else self.fallback
 
 
 def read_rules() -> Rules:
     """The rules as they hold now; two queries."""
     rules = EnvironmentRule.objects.select_related("environment").order_by("order", "pk")
-    return Rules(tuple(rules), Environment.objects.order_by("-rank", "pk").first())
+    environments = list(Environment.objects.order_by("-rank", "pk"))
+    return Rules(
+        tuple(rules),
+        environments[0] if environments else None,
+        tuple(environment.slug for environment in environments),
+    )
 
 
 def possible_environments(
     rules: Iterable[EnvironmentRule],
     pipeline: Pipeline,
     branch: str,
-    parameters: Mapping[str, str] | None,
+    parameters: Mapping[str, str],
+    *,
+    complete: bool = True,
+    believed: Iterable[str] = (),
 ) -> list[Environment]:
     """The environments that the run may take effect in: one when all is known.
 
     Empty when no rule is certain to match, since then the strictest environment is possible.
+    `believed` are names of parameters that count as declared.
     """
+    declared = {*(str(item["name"]) for item in pipeline.parameters), *believed}
     found = []
     for rule in rules:
         if not fnmatchcase(pipeline.server.slug, rule.server):
             continue
         if not fnmatchcase(pipeline.external_id, rule.pipeline):
             continue
-        matches = (_branch(rule, branch), _parameter(rule, parameters))
+        matches = (_branch(rule, branch), _parameter(rule, parameters, declared, complete))
         if False in matches:
             continue
         found.append(rule.environment)
@@ -74,7 +115,9 @@ def _branch(rule: EnvironmentRule, branch: str) -> bool | None:
     return fnmatchcase(branch, rule.branch) if branch else None
 
 
-def _parameter(rule: EnvironmentRule, parameters: Mapping[str, str] | None) -> bool | None:
+def _parameter(
+    rule: EnvironmentRule, parameters: Mapping[str, str], declared: set[str], complete: bool
+) -> bool | None:
     """Whether the parameter matches; None when that is not known. "NAME" alone means "NAME=*".
 
     Upper and lower case are one, and space around it is none: many a script takes PROD for prod,
@@ -82,12 +125,22 @@ def _parameter(rule: EnvironmentRule, parameters: Mapping[str, str] | None) -> b
     """
     if not rule.parameter:
         return True
-    if parameters is None:
-        return None
-    name, _, pattern = rule.parameter.partition("=")
-    if name not in parameters:
+    name, pattern = _name(rule).casefold(), rule.parameter.partition("=")[2] or "*"
+    given = [key for key in parameters if key.casefold() == name]
+    if not given:
+        return False if complete else None
+    matching = [
+        key
+        for key in given
+        if fnmatchcase(parameters[key].strip().casefold(), pattern.strip().casefold())
+    ]
+    if not matching:
         return False
-    return fnmatchcase(parameters[name].strip().casefold(), (pattern or "*").casefold())
+    return True if rule.pipeline != "*" or declared.issuperset(matching) else None
+
+
+def _name(rule: EnvironmentRule) -> str:
+    return rule.parameter.partition("=")[0].strip()
 
 
 def environment_choices(kind: str) -> list[tuple[str, str]]:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from django import forms
 
-from pipelines.inputs import fields_of, takes_branch
+from pipelines.inputs import fields_of, takes
 from pipelines.models import Pipeline, PipelineLink
+from pipelines.providers.base import Capability
 
 PREFIX = "parameter:"
 
@@ -25,7 +26,7 @@ class TriggerForm(forms.Form):
     def __init__(self, link: PipelineLink, data: Mapping[str, str] | None = None) -> None:
         super().__init__(data)
         pipeline = link.pipeline
-        if takes_branch(pipeline):
+        if takes(pipeline, Capability.BRANCH):
             self.fields["branch"] = forms.CharField(
                 required=False,
                 max_length=255,

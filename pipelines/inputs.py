@@ -1,21 +1,25 @@
-"""What a person may ask for: a branch and parameters, checked against what the pipeline declares.
+"""What a person may ask for: branch, commit and parameters, checked against what is declared.
 
-The environment is computed from the branch's name, so a second way to write the same branch would
-be a way around the rules; such spellings are refused.
+The environment is computed from names and values, so a second way to write the same branch or
+parameter would be a way around the rules; such spellings are refused.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.bounds import text
+from pipelines.environments import RULE_WORDS, Rules
 from pipelines.models import Pipeline
 from pipelines.providers import PROVIDERS
-from pipelines.providers.base import Capability
-from pipelines.providers.labels import PREFIX
+from pipelines.providers.base import Capability, Gate, RemoteParameter
+from pipelines.providers.errors import Rejected
+from pipelines.providers.labels import PREFIX, refuse_reserved
 
 BRANCH_MAX = 255
 VALUE_MAX = 4000
+NAME_MAX = 200
+VARIABLES_MAX = 100
 # git check-ref-format(1), and two leading signs that it allows: a dash, which a script may read as
 # an option, and a plus, with which git fetch(1) reads "+main" as the branch main.
 _NOT_A_BRANCH = re.compile(
@@ -23,53 +27,134 @@ _NOT_A_BRANCH = re.compile(
 )
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?")
 _OTHER_SPELLINGS = ("refs/", "origin/", "remotes/", "heads/", "tags/")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A vendor's own word for a place, which a pipeline compares; nothing that a shell would read.
+_TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
+
+Item = Mapping[str, object]  # a declared parameter as Pipeline.parameters holds it
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A checked branch and the parameters as the run gets them, with what is wrong per field.
+    """A checked branch, commit and the parameters as the run gets them, with what is wrong.
 
-    `errors` has the keys "branch" and "parameter:NAME". `parameters` holds the declared defaults
-    where nothing else was chosen: a default that changes on the server after the environment was
-    computed must not move the run elsewhere.
+    `errors` has the keys "branch", "commit" and "parameter:NAME". `parameters` holds the declared
+    defaults where nothing else was chosen: a default that changes on the server after the
+    environment was computed must not move the run elsewhere.
     """
 
     branch: str
     parameters: dict[str, str]
     errors: dict[str, str] = field(default_factory=dict)
+    commit: str = ""
 
 
-def check_inputs(pipeline: Pipeline, branch: str, given: Mapping[str, str]) -> Inputs:
+def check_inputs(
+    pipeline: Pipeline, branch: str, given: Mapping[str, str], commit: str = ""
+) -> Inputs:
     """Reads `pipeline.server` and nothing else. Password parameters are never taken nor sent."""
-    branch = branch.strip()
+    branch, commit = branch.strip(), commit.strip().lower()
+    problems = {
+        "branch": _branch_problem(pipeline, branch),
+        "commit": _commit_problem(pipeline, commit),
+    }
+    errors = {key: problem for key, problem in problems.items() if problem}
+    declared = {str(item["name"]): item for item in pipeline.parameters}
+    own = {name: value for name, value in given.items() if name not in declared}
+    chosen = {name: value for name, value in given.items() if name in declared}
+    parameters, wrong = _check_declared(fields_of(pipeline), declared, chosen)
+    variables, refused = check_variables(pipeline, own)
+    errors |= wrong | refused
+    return Inputs(branch or pipeline.default_branch, parameters | variables, errors, commit)
+
+
+def check_gate(gate: Gate, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What a gate gets, its defaults among it, and the errors; as check_inputs() does it."""
+    declared = {parameter.name: _item(parameter) for parameter in gate.parameters}
+    return _check_declared(fillable(declared.values()), declared, given)
+
+
+def check_variables(
+    pipeline: Pipeline, given: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """A person's own variables and the errors, where the provider takes what is not declared."""
+    variables, errors = {}, {}
+    names = [str(item["name"]) for item in pipeline.parameters] + list(given)
+    for name, raw in given.items():
+        value = raw.strip()
+        problem = "The pipeline has no such parameter."
+        if takes(pipeline, Capability.VARIABLES):
+            problem = _variable_problem(name, value, names)
+        if problem:
+            errors[f"parameter:{name}"] = problem
+        else:
+            variables[name] = value
+    if len(given) > VARIABLES_MAX:
+        errors[""] = f"At most {VARIABLES_MAX} variables."
+    return variables, errors
+
+
+def target_problem(target: str, rules: Rules) -> str:
+    """What is wrong with a promotion's target, "" if nothing is.
+
+    A pipeline compares it letter by letter, our rules don't: so there is one spelling.
+    """
+    if not _TARGET.fullmatch(target):
+        return "A target has letters, digits and . - _ / and begins with a letter or digit."
+    for slug in rules.slugs:
+        if slug.casefold() == target.casefold() and slug != target:
+            return f"Write “{slug}”, as the environment is written."
+    return ""
+
+
+def fields_of(pipeline: Pipeline) -> list[Item]:
+    """The declared parameters that a person may fill in."""
+    return fillable(pipeline.parameters)
+
+
+def gate_fields(gate: Gate) -> list[Item]:
+    """What a person may fill in to open a gate."""
+    return fillable(_item(parameter) for parameter in gate.parameters)
+
+
+def fillable(items: Iterable[Item]) -> list[Item]:
+    """No passwords, and nothing under a name that belongs to Stagedoor."""
+    return [
+        item
+        for item in items
+        if item.get("type") != "password" and not _reserved(str(item["name"]))
+    ]
+
+
+def takes(pipeline: Pipeline, capability: Capability) -> bool:
+    """Whether the pipeline's provider can do this."""
+    adapter = PROVIDERS.get(pipeline.server.provider)
+    return adapter is not None and capability in adapter.capabilities
+
+
+def _item(parameter: RemoteParameter) -> Item:
+    return {
+        "name": parameter.name,
+        "type": parameter.type,
+        "default": parameter.default,
+        "choices": list(parameter.choices),
+        "description": parameter.description,
+    }
+
+
+def _check_declared(
+    fields: Iterable[Item], declared: Mapping[str, Item], given: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The values, the defaults of `fields` among them, and what is wrong by "parameter:NAME"."""
+    values = {str(item["name"]): str(item.get("default") or "") for item in fields}
     errors = {}
-    problem = _branch_problem(pipeline, branch)
-    if problem:
-        errors["branch"] = problem
-    declared = {item["name"]: item for item in pipeline.parameters}
-    parameters = {str(item["name"]): str(item.get("default") or "") for item in fields_of(pipeline)}
     for name, raw in given.items():
         value, problem = _value(declared.get(name), name, raw)
         if problem:
             errors[f"parameter:{name}"] = problem
         else:
-            parameters[name] = value
-    return Inputs(branch or pipeline.default_branch, parameters, errors)
-
-
-def fields_of(pipeline: Pipeline) -> list[dict[str, object]]:
-    """The declared parameters that a person may fill in."""
-    return [
-        item
-        for item in pipeline.parameters
-        if item.get("type") != "password" and not _reserved(item["name"])
-    ]
-
-
-def takes_branch(pipeline: Pipeline) -> bool:
-    """Whether the provider can be asked for a branch of this pipeline."""
-    adapter = PROVIDERS.get(pipeline.server.provider)
-    return adapter is not None and Capability.BRANCH in adapter.capabilities
+            values[name] = value
+    return values, errors
 
 
 def _reserved(name: str) -> bool:
@@ -77,9 +162,43 @@ def _reserved(name: str) -> bool:
     return name.upper().startswith(PREFIX)
 
 
+def _commit_problem(pipeline: Pipeline, commit: str) -> str:
+    if not commit:
+        return ""
+    if not takes(pipeline, Capability.COMMIT):
+        return f"{pipeline.name} can't be asked for a commit."
+    # A short id may mean another commit tomorrow, and a name that looks like one is a branch.
+    return "" if _COMMIT.fullmatch(commit) else "Give the whole id of a commit: 40 or 64 signs."
+
+
+def _variable_problem(name: str, value: str, names: Sequence[str]) -> str:
+    alike = [other for other in names if other.casefold() == name.casefold()]
+    problem = ""
+    if not _VARIABLE.fullmatch(name) or len(name) > NAME_MAX:
+        problem = "A name has letters, digits and underscores, and begins with no digit."
+    elif name.upper() in RULE_WORDS:
+        problem = "This name is Stagedoor's own."
+    elif len(alike) > 1:
+        problem = "There is another of this name. Upper and lower case count as one."
+    elif len(value) > VALUE_MAX:
+        problem = f"At most {VALUE_MAX} characters."
+    elif text(value) != value or "\n" in value:
+        problem = "It holds characters that can't be sent."
+    return problem or _refused(name, value)
+
+
+def _refused(name: str, value: str) -> str:
+    """What all adapters refuse, said before anything is queued."""
+    try:
+        refuse_reserved({name: value})
+    except Rejected as error:
+        return str(error)
+    return ""
+
+
 def _branch_problem(pipeline: Pipeline, branch: str) -> str:
     problem = ""
-    if branch and not takes_branch(pipeline) and branch != pipeline.default_branch:
+    if branch and not takes(pipeline, Capability.BRANCH) and branch != pipeline.default_branch:
         problem = f"{pipeline.name} can't be asked for a branch."
     elif len(branch) > BRANCH_MAX:
         problem = f"A branch name has at most {BRANCH_MAX} characters."

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from catalog.models import Entity
 from catalog.queries import scopes_of
+from pipelines.effects import effect_of
 from pipelines.facts import facts_of
 from pipelines.models import Build, Pipeline
-from pipelines.targets import decide_for, effect_of
+from pipelines.targets import decide_for
 from portal.guard import actor_of
 from portal.policy import Actor, Decision, Target, decide
 

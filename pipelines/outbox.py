@@ -14,7 +14,7 @@ from django.utils import timezone
 from pipelines.models import Trigger
 
 State = Trigger.State
-SETTLED = (State.LINKED, State.DENIED, State.FAILED)
+SETTLED = (State.LINKED, State.DENIED, State.FAILED, State.WITHDRAWN)
 # How often a look-up is repeated before the vendor's "none" is believed.
 MAX_LOOKUPS = 5
 

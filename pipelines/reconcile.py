@@ -5,7 +5,10 @@ over minutes, because a new build takes a moment to be findable. When the vendor
 there is none, the trigger is `failed` as not started: its sender is known to have ended (its lease
 is longer than its requests may take), so nothing is on its way any more. Should the build appear
 all the same, builds.record() ties it to the trigger and the state follows. Where the vendor can't
-look up, the trigger stays `uncertain` and a person has to look.
+look up, the trigger stays `uncertain` and a person has to look (see settling.py).
+
+What gives no build of its own shows in what it changed: the build that ended, the gate that waits
+no longer, the pipeline that is switched on.
 """
 
 from datetime import datetime, timedelta
@@ -15,11 +18,19 @@ from django.utils import timezone
 
 from pipelines import outbox
 from pipelines.builds import record
-from pipelines.dispatch import IN_FLIGHT, kept, note, settle
+from pipelines.calls import find_gate
+from pipelines.dispatch import IN_FLIGHT, kept, note, read_soon, settle
 from pipelines.models import Trigger
 from pipelines.outbox import MAX_LOOKUPS, State
 from pipelines.providers.base import Capability, Receipt
-from pipelines.providers.errors import NotFound, ProviderError, Unsupported
+from pipelines.providers.errors import (
+    Forbidden,
+    InvalidResponse,
+    NotFound,
+    ProviderError,
+    Rejected,
+    Unsupported,
+)
 from pipelines.providers.provider import Provider
 from pipelines.servers import client_for
 from portal import audit
@@ -32,6 +43,11 @@ ASK_AGAIN_LATER = timedelta(seconds=30)
 FOLLOW_FOR = timedelta(hours=24)
 NOT_STARTED = "It was not started: the server has no build with this request id."
 STILL_RUNS = "The build has not ended. Cancel it again if that is still wanted."
+STILL_WAITS = "The build still waits there, so it was not unblocked."
+STILL_OFF = "It is still switched off on the server."
+# The same answer would come to the same question for ever; an outage or a limit passes, and an
+# administrator mends a credential.
+LASTING = (Forbidden, InvalidResponse, NotFound, Rejected, Unsupported)
 
 
 def reconcile(trigger_id: int) -> None:
@@ -41,16 +57,26 @@ def reconcile(trigger_id: int) -> None:
     if trigger is None:
         return
     try:
-        client = client_for(trigger.pipeline.server)
-        if trigger.state == State.DISPATCHED:
-            _follow(trigger, client, now)
-        elif trigger.action == Trigger.Action.CANCEL:
-            _look_at_build(trigger, client, now)
-        else:
-            _look_up(trigger, client, now)
+        _ask(trigger, client_for(trigger.pipeline.server), now)
+    except LASTING as error:
+        _count(trigger, f"Nobody can tell what became of it. {error}")
     except ProviderError as error:
         # Tells nothing about the trigger, so it does not count as a look-up.
         _put_off(trigger, ASK_AGAIN_LATER, message=str(error)[:500])
+
+
+def _ask(trigger: Trigger, client: Provider, now: datetime) -> None:
+    action = Trigger.Action
+    if trigger.state == State.DISPATCHED:
+        _follow(trigger, client, now)
+    elif trigger.action == action.CANCEL:
+        _look_at_build(trigger, client, now)
+    elif trigger.action == action.UNBLOCK:
+        _judge(trigger, find_gate(client, trigger) is None, STILL_WAITS)
+    elif trigger.action == action.ACTIVATE:
+        _judge(trigger, client.get_pipeline(trigger.pipeline.external_id).active, STILL_OFF)
+    else:
+        _look_up(trigger, client, now)
 
 
 def _follow(trigger: Trigger, client: Provider, now: datetime) -> None:
@@ -88,15 +114,22 @@ def _look_up(trigger: Trigger, client: Provider, now: datetime) -> None:
     except Unsupported:
         _give_up(trigger)
         return
-    tries = trigger.lookups + 1
     if found is not None:
         _found(trigger, found, now)
-    elif tries < MAX_LOOKUPS:
-        _put_off(trigger, outbox.pause_before_lookup(tries), lookups=tries)
+    elif trigger.lookups + 1 < MAX_LOOKUPS:
+        _count(trigger)
     else:
-        with transaction.atomic():
-            if outbox.move(trigger.pk, [State.UNCERTAIN], State.FAILED, message=NOT_STARTED):
-                note(trigger, "trigger.failed", "failed", NOT_STARTED)
+        _not_done(trigger, NOT_STARTED)
+
+
+def _judge(trigger: Trigger, done: bool, still: str) -> None:
+    """By what the write would have changed; `still` says that it has not, after several looks."""
+    if done:
+        _done(trigger)
+    elif trigger.lookups + 1 < MAX_LOOKUPS:
+        _count(trigger)
+    else:
+        _not_done(trigger, still)
 
 
 def _look_at_build(trigger: Trigger, client: Provider, now: datetime) -> None:
@@ -107,15 +140,10 @@ def _look_at_build(trigger: Trigger, client: Provider, now: datetime) -> None:
         return
     pipeline = trigger.pipeline
     seen = record(pipeline, client.get_build(pipeline.external_id, build.external_id), now)
-    tries = trigger.lookups + 1
     if seen.is_final:
-        with transaction.atomic():
-            if outbox.move(trigger.pk, [State.UNCERTAIN], State.LINKED, message=""):
-                note(trigger, "trigger.found", data={"build": build.external_id})
-    elif tries < MAX_LOOKUPS:
-        _put_off(trigger, outbox.pause_before_lookup(tries), lookups=tries)
+        _done(trigger)
     else:
-        _give_up(trigger, STILL_RUNS)
+        _count(trigger, STILL_RUNS)
 
 
 def _find(trigger: Trigger, client: Provider) -> Receipt | None:
@@ -141,6 +169,28 @@ def _found(trigger: Trigger, receipt: Receipt, now: datetime) -> None:
     with transaction.atomic():
         if settle(trigger, receipt, now, from_states=[State.DISPATCHED, *IN_FLIGHT]):
             note(trigger, "trigger.found", data=kept(receipt))
+
+
+def _done(trigger: Trigger) -> None:
+    with transaction.atomic():
+        if outbox.move(trigger.pk, [State.UNCERTAIN], State.LINKED, message=""):
+            note(trigger, "trigger.found")
+    read_soon(trigger)
+
+
+def _not_done(trigger: Trigger, message: str) -> None:
+    with transaction.atomic():
+        if outbox.move(trigger.pk, [State.UNCERTAIN], State.FAILED, message=message):
+            note(trigger, "trigger.failed", "failed", message)
+
+
+def _count(trigger: Trigger, message: str = "") -> None:
+    """One look-up more that did not tell; after so many nothing is left to ask."""
+    tries = trigger.lookups + 1
+    if tries < MAX_LOOKUPS:
+        _put_off(trigger, outbox.pause_before_lookup(tries), lookups=tries)
+    else:
+        _give_up(trigger, message[:500])
 
 
 def _give_up(trigger: Trigger, message: str = "") -> None:

@@ -10,12 +10,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from pipelines import tasks, triggers
+from pipelines.effects import effect_of
 from pipelines.facts import facts_of
 from pipelines.forms import TriggerForm, left_out
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
 from pipelines.offers import may_see
 from pipelines.queries import acting_link, recent_branches, settles_itself
-from pipelines.targets import decide_effect, effect_of
+from pipelines.targets import decide_effect
 from portal.fragments import render_either, wants_fragment
 from portal.guard import actor_of
 from portal.policy import Decision

@@ -132,9 +132,9 @@ class Provider(ABC):
     def retry(self, request: StartRequest, build: str) -> Receipt:
         """Runs a build again as a new build under the new request id.
 
-        Branch, commit and parameters come from `build`; of `request` only the pipeline, request
-        id, labels and message are used. Where a vendor can only run the same build again, it is
-        that build.
+        Branch, commit and parameters come from `build`. Those of `request` are what Stagedoor
+        itself sent when it started that build, empty where it did not: for vendors that can't
+        tell them again. Where a vendor can only run the same build again, it is that build.
         """
         raise self._lacks("retrying builds")
 

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from pipelines import outbox
-from pipelines.dispatch import MAX_ATTEMPTS, dispatch
+from pipelines.dispatch import GIVE_UP_AFTER, dispatch
 from pipelines.models import Build, Pipeline, Trigger
 from pipelines.triggers import request
 from portal.http import HttpClient
@@ -212,13 +212,23 @@ def test_a_rate_limit_is_waited_for(sandbox, buildkite, ana):
     assert trigger.not_before > timezone.now() + timedelta(seconds=40)
 
 
-def test_after_many_tries_it_is_given_up(sandbox, buildkite, ana):
+def test_after_an_hour_it_is_given_up(sandbox, buildkite, ana):
     trigger = ask(ana, buildkite)
-    Trigger.objects.update(attempt=MAX_ATTEMPTS - 1)
+    Trigger.objects.update(created_at=timezone.now() - GIVE_UP_AFTER)
     sandbox.stop()
     assert send(trigger) == "failed"
-    assert trigger.message.startswith("Given up after many tries.")
+    assert trigger.message.startswith("Given up after an hour.")
     assert trail()[-1] == ("trigger.failed", "failed")
+
+
+def test_however_often_a_limit_refuses_it_the_trigger_keeps_its_turn(sandbox, buildkite, ana):
+    sandbox.buildkite.fault("rate_limit", "write", times=20, seconds=0)
+    trigger = ask(ana, buildkite)
+    for _ in range(20):
+        assert send(trigger) == "queued"
+        assert trigger.not_before < timezone.now() + timedelta(seconds=90)
+        Trigger.objects.update(not_before=timezone.now())
+    assert send(trigger) == "linked"
 
 
 def test_a_decision_that_fails_sends_nothing_and_is_made_again(sandbox, buildkite, ana):

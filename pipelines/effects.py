@@ -1,0 +1,123 @@
+"""Where a write takes effect, computed from what would really run and never from what a form says.
+
+A start has its own branch and parameters. All that acts on a build has that build's: what the
+portal did not start has unknown parameters, which count as the strictest that they could be.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from pipelines.environments import UNBLOCK, Rules, read_rules, strictest
+from pipelines.inputs import check_inputs, check_variables, target_problem
+from pipelines.models import Build, Environment, Pipeline, Trigger
+
+Action = Trigger.Action
+MAX_RETRIES_FOLLOWED = 20
+SHA_LENGTHS = (40, 64)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Where a write takes effect, and with what; `errors` are by field, as in check_inputs().
+
+    `parameters` are those that the adapter is given: for a retry what its build was started with.
+    """
+
+    branch: str
+    parameters: dict[str, str]
+    environment: Environment | None
+    errors: Mapping[str, str] = field(default_factory=dict)
+    commit: str = ""
+
+
+def effect_of(
+    action: str,
+    pipeline: Pipeline,
+    branch: str,
+    parameters: Mapping[str, str],
+    *,
+    commit: str = "",
+    subject: str = "",
+    subject_name: str = "",
+    build: Build | None = None,
+    rules: Rules | None = None,
+) -> Effect:
+    """The effect of an action. `branch` and `commit` count for a start only.
+
+    `subject` is a promotion's target; `subject_name` how a gate is called, whose `parameters` were
+    checked by check_gate().
+    """
+    rules = rules or read_rules()
+    if action == Action.ACTIVATE:
+        # Every branch of it would build.
+        return Effect("", {}, rules.environment(pipeline, "", None))
+    if action == Action.START or build is None:
+        return _start(pipeline, branch, parameters, commit, rules)
+    effect = _of_build(pipeline, build, rules)
+    if action == Action.UNBLOCK:
+        shown = {**parameters, UNBLOCK: subject_name}
+        known = _origin(build) is not None
+        found = rules.environment(
+            pipeline, effect.branch, {**effect.parameters, **shown}, complete=known
+        )
+        return _stricter(replace(effect, parameters=dict(parameters)), found)
+    if action == Action.PROMOTE:
+        return _promote(pipeline, effect, parameters, subject, rules)
+    return effect
+
+
+def _start(
+    pipeline: Pipeline, branch: str, parameters: Mapping[str, str], commit: str, rules: Rules
+) -> Effect:
+    inputs = check_inputs(pipeline, branch, parameters, commit)
+    environment = rules.environment(pipeline, inputs.branch, inputs.parameters)
+    return Effect(inputs.branch, inputs.parameters, environment, inputs.errors, inputs.commit)
+
+
+def _of_build(pipeline: Pipeline, build: Build, rules: Rules) -> Effect:
+    """What a cancel or retry of the build touches."""
+    origin = _origin(build)
+    branch = build.branch or (build.trigger.branch if build.trigger else "")
+    known = origin.parameters if origin else None
+    if origin is not None and origin.action == Action.PROMOTE:
+        environment = rules.promotion(pipeline, branch, origin.subject)
+    else:
+        environment = rules.environment(pipeline, branch, known)
+    return Effect(branch, dict(known or {}), environment, commit=_commit(build, origin))
+
+
+def _stricter(effect: Effect, found: Environment | None) -> Effect:
+    """As strict as the build itself, and as the rules are with what its gate is given."""
+    both = [environment for environment in (effect.environment, found) if environment]
+    return replace(effect, environment=strictest(both) if both else None)
+
+
+def _promote(
+    pipeline: Pipeline, effect: Effect, parameters: Mapping[str, str], target: str, rules: Rules
+) -> Effect:
+    variables, errors = check_variables(pipeline, parameters)
+    problem = target_problem(target, rules)
+    return replace(
+        effect,
+        parameters=variables,
+        environment=rules.promotion(pipeline, effect.branch, target),
+        errors=errors | ({"target": problem} if problem else {}),
+    )
+
+
+def _origin(build: Build) -> Trigger | None:
+    """The start or promotion that the build comes from, through any retries; None when it was
+    not ours."""
+    origin = build.trigger
+    for _ in range(MAX_RETRIES_FOLLOWED):
+        if origin is None or origin.action != Action.RETRY:
+            return origin
+        origin = origin.build.trigger if origin.build else None
+    return None
+
+
+def _commit(build: Build, origin: Trigger | None) -> str:
+    """The build's commit where it is told whole, else the one that was asked for."""
+    if len(build.commit) in SHA_LENGTHS:
+        return build.commit
+    return origin.commit if origin else ""
