@@ -112,6 +112,12 @@ class Pipeline(models.Model):
     builds_error = models.TextField(blank=True)
     refresh_wanted_at = models.DateTimeField(null=True, blank=True, db_index=True)
     refresh_claimed_until = models.DateTimeField(null=True, blank=True)
+    # When a viewer makes it worth reading again, and when its own budget allows that (polling.py).
+    due_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    asked_at = models.JSONField(
+        default=list, blank=True, help_text="When its newest requests were sent, Unix time."
+    )
 
     class Meta:
         ordering = ["name"]
@@ -377,6 +383,7 @@ class Quota(models.Model):
     seconds = models.FloatField(help_text="The window that the limit is counted in.")
     window_started_at = models.DateTimeField(default=timezone.now)
     used = models.PositiveIntegerField(default=0, help_text="Our own requests in this window.")
+    swept = models.PositiveIntegerField(default=0, help_text="Those of them nobody waited for.")
     # As the vendor's newest answer told, where it tells; others may use the same credential.
     remaining = models.PositiveIntegerField(null=True)
     resets_at = models.DateTimeField(null=True)
