@@ -65,7 +65,8 @@ def add_hook(instance: Instance, entry: Mapping[str, Any]) -> Hook:
     """{"url", "secret", "env", "pipeline", "details"}; "env" names a variable with the secret."""
     _known(entry, {"url", "secret", "env", "pipeline", "details"}, "hook")
     secret = os.environ.get(entry.get("env", ""), "") or entry.get("secret", "")
-    return instance.add_hook(entry["url"], secret, entry.get("pipeline", ""), entry.get("details"))
+    pipeline, details = entry.get("pipeline", ""), entry.get("details")
+    return instance.add_hook(entry["url"], secret, pipeline, details, lasting=False)
 
 
 def add_token(instance: Instance, entry: Mapping[str, Any]) -> Token:

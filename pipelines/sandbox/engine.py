@@ -3,6 +3,7 @@
 Every call happens under `World.lock` (the server takes it), so nothing here locks for itself.
 """
 
+import math
 import threading
 import time
 import uuid
@@ -63,6 +64,7 @@ class Instance:
         self.faults = FaultBoard()
         self.skew = 0.0
         self.scheduled: list[Pipeline] = []
+        self._pushes_at = 0.0  # nobody pushes before that
         self.changes = 0  # counts whatever is worth keeping
         self.memory: dict[str, Any] = {}  # a vendor's own, such as rate-limit windows
         self.hooks: dict[str, Hook] = {}
@@ -81,7 +83,9 @@ class Instance:
             for build in pipeline.builds.values():
                 build.pipeline = pipeline
         self.pipelines[pipeline.name] = pipeline
-        self.scheduled = [p for p in self.pipelines.values() if p.every_seconds]
+        if pipeline.every_seconds or known in self.scheduled:
+            self.scheduled = [p for p in self.pipelines.values() if p.every_seconds]
+        self._pushes_at = 0.0
         child = pipeline.name
         while child:
             parent = child.rpartition("/")[0]
@@ -98,11 +102,14 @@ class Instance:
         secret: str = "",
         pipeline: str = "",
         details: Mapping[str, Any] | None = None,
+        *,
+        lasting: bool = True,
     ) -> Hook:
         """Sends webhooks there from now on; one that goes there already is replaced."""
         if not self.hooks:
             self.watch.begin(self.builds, self.now())
-        hook = Hook(stable_uuid(self.prefix, url, pipeline), url, secret, pipeline, details or {})
+        identifier = stable_uuid(self.prefix, url, pipeline)
+        hook = Hook(identifier, url, secret, pipeline, details or {}, lasting)
         self.hooks[hook.id] = hook
         self.changes += 1
         return hook
@@ -142,6 +149,7 @@ class Instance:
             source=ask.source,
             rebuilt_from=ask.rebuilt_from,
             queue_id=ask.queue_id,
+            details=dict(ask.details),
         )
         self.keep(build)
         return build
@@ -188,11 +196,16 @@ class Instance:
                 del self.queue[item.id]
             elif item.waiting and item.due_at <= now:
                 self._leave(item, now)
-        for pipeline in self.scheduled:
-            last = pipeline.builds[max(pipeline.builds)] if pipeline.builds else None
-            since = pipeline.created_at if last is None else last.created_at
-            if now - since >= pipeline.every_seconds and (last is None or last.at(now).final):
-                self.start(pipeline, pushed(pipeline))
+        if now >= self._pushes_at:
+            self._pushes_at = min((self._push(p, now) for p in self.scheduled), default=math.inf)
+
+    def _push(self, pipeline: Pipeline, now: float) -> float:
+        """Lets a commit arrive if one is due; the earliest moment for the next."""
+        last = next(reversed(pipeline.builds.values()), None)
+        due = (pipeline.created_at if last is None else last.created_at) + pipeline.every_seconds
+        if now < due or not (last is None or last.at(now).final):
+            return due
+        return self.start(pipeline, pushed(pipeline)).created_at + pipeline.every_seconds
 
     def _leave(self, item: QueueItem, now: float) -> None:
         free_at = item.due_at

@@ -46,7 +46,7 @@ class Token:
 class Hook:
     """Where webhooks go. `pipeline` limits it to that pipeline and those below it (empty: all).
 
-    `details` are a vendor's own: events, mode, description.
+    `details` are a vendor's own: events, mode, description. A `lasting` one is kept in the state.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Hook:
     secret: str = field(default="", repr=False)
     pipeline: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    lasting: bool = True
 
     def wants(self, name: str) -> bool:
         return not self.pipeline or name == self.pipeline or name.startswith(f"{self.pipeline}/")
@@ -93,6 +94,7 @@ class Build:
     head: bool = False  # asked for "HEAD": the commit is known once an agent has begun
     cancel_reason: str = ""
     unblocked_by: dict[int, Person] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)  # a vendor's own, as JSON types
     _final: Snapshot | None = field(default=None, repr=False)
 
     def at(self, now: float) -> Snapshot:
@@ -147,6 +149,7 @@ class Pipeline:
     committers: tuple[Person, ...] = ()  # whose commits those are, in turn
     commits: tuple[str, ...] = ()  # their messages, in turn
     created_at: float = 0.0
+    details: dict[str, Any] = field(default_factory=dict)  # a vendor's own, as JSON types
     builds: dict[int, Build] = field(default_factory=dict)
     next_number: int = 1
 
@@ -186,6 +189,7 @@ class Ask:
     source: str = "api"
     rebuilt_from: int | None = None
     queue_id: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
     created_at: float | None = None
     starts_at: float | None = None
 

@@ -1,18 +1,19 @@
 """Keeps builds in a JSON file, so that a demo that is started again shows what it ran before.
 
-Definitions (pipelines, tokens) come from code each time; the file holds what happened to them.
+Definitions (pipelines, tokens) come from code each time; the file holds what happened to them, and
+the webhooks that were registered over a vendor's API.
 """
 
 import json
 import threading
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from .engine import Instance, World
 from .journal import Accepted
-from .objects import Ask, Build, Person, QueueItem
+from .objects import Ask, Build, Hook, Person, QueueItem
 from .script import Course, Step
 
 VERSION = 1
@@ -32,6 +33,7 @@ def save(world: World, path: Path) -> None:
         }
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
+    fresh.touch(mode=0o600)  # it holds the secrets of webhooks
     fresh.write_text(json.dumps(state), encoding="utf-8")
     fresh.replace(path)
 
@@ -61,28 +63,15 @@ def _dump(instance: Instance) -> dict[str, Any]:
     return {
         "next_queue_id": instance.next_queue_id,
         "next_numbers": {p.name: p.next_number for p in instance.pipelines.values()},
+        "details": {p.name: p.details for p in instance.pipelines.values() if p.details},
+        "hooks": [asdict(hook) for hook in instance.hooks.values() if hook.lasting],
         "builds": [_dump_build(build) for build in instance.builds],
         "queue": [_dump_item(item) for item in instance.queue.values() if item.waiting],
     }
 
 
-_BUILD_FIELDS = (
-    "id",
-    "number",
-    "created_at",
-    "branch",
-    "commit",
-    "message",
-    "parameters",
-    "env",
-    "meta_data",
-    "author",
-    "source",
-    "rebuilt_from",
-    "queue_id",
-    "head",
-    "cancel_reason",
-)
+_APART = {"pipeline", "course", "who", "unblocked_by", "_final"}
+_BUILD_FIELDS = tuple(each.name for each in fields(Build) if each.name not in _APART)
 
 
 def _dump_build(build: Build) -> dict[str, Any]:
@@ -112,6 +101,7 @@ def _load(instance: Instance, kept: dict[str, Any]) -> None:
     for pipeline in instance.pipelines.values():
         pipeline.builds.clear()
         pipeline.next_number = kept["next_numbers"].get(pipeline.name, 1)
+        pipeline.details.update(kept.get("details", {}).get(pipeline.name, {}))
     for entry in kept["builds"]:
         known = instance.pipelines.get(entry["pipeline"])
         if known is not None:
@@ -131,6 +121,10 @@ def _load(instance: Instance, kept: dict[str, Any]) -> None:
             ask = Ask(**(entry["ask"] | {"who": _person(entry["ask"]["who"])}))
             item = QueueItem(**(entry | {"pipeline": known, "ask": ask}))
             instance.queue[item.id] = item
+    for entry in kept.get("hooks", ()):
+        hook = Hook(**entry)
+        instance.hooks.setdefault(hook.id, hook)
+    instance.watch.begin(instance.builds, instance.now())
 
 
 def _person(entry: dict[str, str] | None) -> Person | None:

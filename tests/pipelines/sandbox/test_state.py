@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.sandbox.definitions import load
+from pipelines.sandbox.definitions import add_hook, load
 from pipelines.sandbox.engine import World
 from pipelines.sandbox.objects import Ask
 from pipelines.sandbox.state import BadState, Keeper, restore, save
@@ -44,6 +44,43 @@ def lived():
     buildkite.finish(ended, "failed")
     made.clock.advance(30)
     return made
+
+
+def test_webhooks_registered_over_an_api_survive_and_defined_ones_come_from_code(tmp_path):
+    lived, path = world(), tmp_path / "state.json"
+    instance = lived.instances["b"]
+    instance.add_hook("http://127.0.0.1:1/a", "s3cret", "acme/shop", {"events": ["ping"]})
+    add_hook(instance, {"url": "http://127.0.0.1:1/b", "secret": "old"})
+    save(lived, path)
+    assert path.stat().st_mode & 0o077 == 0
+    again = world()
+    add_hook(again.instances["b"], {"url": "http://127.0.0.1:1/b", "secret": "new"})
+    restore(again, path)
+    hooks = {hook.url[-1]: hook for hook in again.instances["b"].hooks.values()}
+    assert (hooks["a"].secret, hooks["a"].details) == ("s3cret", {"events": ["ping"]})
+    assert hooks["b"].secret == "new"
+
+
+def test_what_ran_before_is_no_news_to_a_webhook(tmp_path, lived):
+    lived.instances["b"].add_hook("http://127.0.0.1:1/a")
+    save(lived, tmp_path / "state.json")
+    again = world()
+    again.clock.advance(60)
+    restore(again, tmp_path / "state.json")
+    assert again.instances["b"].watch.changes(again.clock.now() + 3600) == []
+
+
+def test_a_vendors_own_details_survive(tmp_path):
+    lived = world()
+    pipeline = lived.instances["j"].pipelines["a"]
+    pipeline.details["active"] = True
+    lived.instances["j"].start(pipeline, Ask(details={"event": "promote"}))
+    save(lived, tmp_path / "state.json")
+    again = world()
+    restore(again, tmp_path / "state.json")
+    pipeline = again.instances["j"].pipelines["a"]
+    assert pipeline.details == {"active": True}
+    assert pipeline.builds[1].details == {"event": "promote"}
 
 
 def told(made: World) -> dict:
