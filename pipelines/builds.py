@@ -261,7 +261,7 @@ def _trigger_of(pipeline: Pipeline, request_id: str) -> Trigger | None:
         wanted = uuid.UUID(request_id)
     except ValueError:
         return None
-    actions = (Trigger.Action.START, Trigger.Action.RETRY)
+    actions = (Trigger.Action.START, Trigger.Action.RETRY, Trigger.Action.PROMOTE)
     sent = Trigger.objects.filter(attempt__gt=0).exclude(state=State.DENIED)
     return sent.filter(request_id=wanted, pipeline=pipeline, action__in=actions).first()
 
