@@ -1,0 +1,337 @@
+"""The Travis CI adapter. A pipeline's external id is `owner/repository`, a build's Travis' own id.
+
+Sources: developer.travis-ci.com, docs.travis-ci.com, travis-ci/travis-api; facts in README.md.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from pipelines.providers.annotations import claims
+from pipelines.providers.base import (
+    FINAL,
+    AnnotatedPipeline,
+    Capability,
+    CheckResult,
+    Hint,
+    Hook,
+    HookKeys,
+    HookScope,
+    HookTarget,
+    Limit,
+    LogChunk,
+    Receipt,
+    RemoteBuild,
+    RemotePipeline,
+    ServerConfig,
+    StartRequest,
+    State,
+    Step,
+)
+from pipelines.providers.errors import (
+    InvalidResponse,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    ProviderError,
+    Rejected,
+)
+from pipelines.providers.provider import Provider
+from pipelines.providers.travis import hooks
+from pipelines.providers.travis.log import is_settled, read_log
+from pipelines.providers.travis.parse import (
+    REQUEST_STATES,
+    STATES,
+    Places,
+    parse_build,
+    parse_job,
+    parse_repository,
+    vcs_of,
+)
+from pipelines.providers.travis.requesting import BUILD_PARTS, Requests, is_reference, reference
+from pipelines.providers.travis.start import again, body
+from pipelines.providers.travis.wire import SHAPE, Answer, TravisWire
+from pipelines.providers.wire import integer, iso_time, mapping, segment, text
+from portal.credentials import Secret
+from portal.http import HttpClient, Response
+
+PAGE = 100
+VCS = ("github", "bitbucket", "gitlab", "assembla")
+HOSTED = "api.travis-ci.com"
+SOURCES = {vcs: f"https://{vcs}.{'org' if vcs == 'bitbucket' else 'com'}" for vcs in VCS[:3]}
+# What a branch's list is made of: a pull request's build stands under the branch it would go to.
+OF_A_BRANCH = "push,api,cron"
+NOTES = (
+    "The token expires 90 days after its last use; this test counts as one and keeps it alive.",
+    "A Travis CI token has no scopes: it holds all rights of its user, so use one of its own.",
+    "Which repositories it may start and cancel is decided by the user's role in each of them.",
+)
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+class Travis(Provider):
+    """Travis CI's API v3; the credential is a user's API token."""
+
+    slug: ClassVar[str] = "travis"
+    label: ClassVar[str] = "Travis CI"
+    annotation_keys: ClassVar[tuple[str, ...]] = ("travis-ci.com/repo-slug",)
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {
+            Capability.START,
+            Capability.CANCEL,
+            Capability.RETRY,
+            Capability.STEPS,
+            Capability.LOG,
+            Capability.BRANCH,
+            Capability.COMMIT,
+            Capability.VARIABLES,
+            Capability.FIND_BY_REQUEST_ID,
+            Capability.ACTIVATE,
+            Capability.WEBHOOK,
+        }
+    )
+    states: ClassVar[Mapping[str, State]] = {**STATES, **REQUEST_STATES}
+    # Travis tells neither in a header. Who writes more than that is shut out for an hour.
+    limits: ClassVar[tuple[Limit, ...]] = (Limit("requests", 2000, 60), Limit("writes", 50, 30))
+    hook_scope: ClassVar[HookScope] = HookScope.PIPELINE
+
+    def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
+        self._wire = TravisWire(http, server.base_url, credential)
+        owners, vcs = server.options.get("owners", []), server.options.get("vcs", VCS[0])
+        if not isinstance(owners, list) or not all(isinstance(login, str) for login in owners):
+            raise Misconfigured('The option "owners" is a list of logins.')
+        if vcs not in VCS:
+            raise Misconfigured(f'The option "vcs" is one of {", ".join(VCS)}.')
+        self._owners: list[str] = owners
+        self._places = _places(server, str(vcs))
+
+    @classmethod
+    def parse_annotations(cls, annotations: Mapping[str, str]) -> list[AnnotatedPipeline]:
+        """`[server:]owner/repository[,…]`; prefix and list are Stagedoor's own addition."""
+        return claims(annotations, cls.annotation_keys, lambda name: name.strip("/"))
+
+    # --- Pipelines ---------------------------------------------------------------------------
+    def list_pipelines(self) -> list[RemotePipeline]:
+        """The owners' repositories, or all that the token's user has. Travis learns of a new one
+        when it syncs the user with the host of the repositories."""
+        paths = [f"/owner/{self._of_vcs(segment(login))}/repos" for login in self._owners]
+        found: dict[str, RemotePipeline] = {}
+        for path in paths or ["/repos"]:
+            for row in self._wire.all_rows(path, "repositories", {"sort_by": "id"}):
+                if vcs_of(row) in ("", self._places.vcs):
+                    pipeline = parse_repository(Answer(row), row, self._places)
+                    found[pipeline.stable_id] = pipeline
+        return list(found.values())
+
+    def get_pipeline(self, pipeline: str) -> RemotePipeline:
+        """One repository. Those declare no parameters."""
+        answer = self._wire.one(self._repo(pipeline))
+        return parse_repository(answer, answer.data, self._places)
+
+    def _repo(self, pipeline: str) -> str:
+        """The path of a repository. Its slash must stay encoded, else it is another address."""
+        owner, _, name = pipeline.partition("/")
+        if not owner or not name:
+            raise NotFound(f"{pipeline!r} is no repository.")
+        return f"/repo/{self._of_vcs(segment(pipeline))}"
+
+    def _of_vcs(self, name: str) -> str:
+        vcs = self._places.vcs
+        return name if vcs == VCS[0] else f"{vcs}/{name}"
+
+    # --- Builds ------------------------------------------------------------------------------
+    def list_builds(self, pipeline: str, *, branch: str = "", limit: int = 20) -> list[RemoteBuild]:
+        """One page, so at most 100. Sorted by id, since numbers are texts."""
+        params = {"sort_by": "id:desc", "limit": str(min(limit, PAGE)), "include": BUILD_PARTS}
+        if branch:
+            params |= {"branch.name": branch, "build.event_type": OF_A_BRANCH}
+        answer = self._wire.one(f"{self._repo(pipeline)}/builds", params)
+        rows = answer.rows("builds")
+        builds = [parse_build(answer, row, pipeline, self._places) for row in rows]
+        # The filter reads a comma as a list; a branch is meant literally here.
+        return [build for build in builds if branch in ("", build.branch)]
+
+    def get_build(self, pipeline: str, build: str) -> RemoteBuild:
+        """One build by its id, or what stands for it while there is only a request."""
+        if is_reference(build):
+            found = self._requests(pipeline).look(build)
+            if isinstance(found, RemoteBuild):
+                return found
+            build = found
+        answer = self._build(pipeline, build)
+        return parse_build(answer, answer.data, pipeline, self._places)
+
+    def _build(self, pipeline: str, build: str, include: str = BUILD_PARTS) -> Answer:
+        """Ids hold for the whole server, so it is made sure that this build is the pipeline's."""
+        if not _ID.fullmatch(build):
+            raise NotFound(f"{build!r} is not a Travis CI build.")
+        self._repo(pipeline)
+        answer = self._wire.one(f"/build/{build}", {"include": include})
+        self._require(pipeline, answer)
+        return answer
+
+    def _require(self, pipeline: str, answer: Answer) -> None:
+        slug = text(answer.at(answer.data, "repository").get("slug"))
+        if slug.casefold() != pipeline.casefold():
+            raise NotFound(f"Travis CI has no such thing in {pipeline}.")
+
+    def _requests(self, pipeline: str) -> Requests:
+        return Requests(self._wire, self._places, pipeline, self._repo(pipeline))
+
+    def resolve(self, pipeline: str, queue_ref: str) -> Receipt:
+        """A rejected request is a failed build of its own, one that nothing came of an unknown."""
+        build = self.get_build(pipeline, queue_ref)
+        if is_reference(build.external_id) and build.state is State.QUEUED:
+            return Receipt(queue_ref=queue_ref)
+        return Receipt(build=build)
+
+    def find_by_request_id(
+        self, pipeline: str, request_id: str, *, branch: str = "", since: datetime | None = None
+    ) -> Receipt | None:
+        """By what start() wrote into the message and the variables."""
+        return self._requests(pipeline).find(request_id, branch, since)
+
+    # --- Steps and log -----------------------------------------------------------------------
+    def steps(self, pipeline: str, build: str) -> list[Step]:
+        """The build's jobs in their order; stages are in their names."""
+        self._build(pipeline, build)
+        answer = self._richer(f"/build/{build}/jobs", "job.config")
+        rows = answer.rows("jobs")
+        stages = [integer(answer.at(row, "stage").get("id")) for row in rows]
+        steps = [
+            parse_job(answer, row, alone=stages.count(stage) == 1)
+            for row, stage in zip(rows, stages, strict=True)
+        ]
+        return sorted(steps, key=lambda step: int(step.id))
+
+    def _richer(self, path: str, include: str) -> Answer:
+        """With what an older Enterprise may not know."""
+        try:
+            return self._wire.one(path, {"include": include})
+        except Rejected:
+            return self._wire.one(path)
+
+    def log(self, pipeline: str, build: str, log_id: str = "", offset: int = 0) -> LogChunk:
+        """A job's log. Its state is read before the log, so that an ended job's log is whole."""
+        if not _ID.fullmatch(build) or not _ID.fullmatch(log_id):
+            raise NotFound("Travis CI keeps a log per job; name the job.")
+        path = f"/job/{log_id}"
+        answer = self._richer(path, "job.log_complete")
+        job = answer.data
+        if str(integer(answer.at(job, "build").get("id"))) != build:
+            raise NotFound("This build has no such job.")
+        self._require(pipeline, answer)
+        over = STATES.get(text(job.get("state"))) in FINAL
+        settled = is_settled(job.get("log_complete"), iso_time(job.get("finished_at")), answer.now)
+        return read_log(self._wire, path, offset, settled=over and settled)
+
+    # --- Writing -----------------------------------------------------------------------------
+    def start(self, request: StartRequest) -> Receipt:
+        """Asks for a build; the answer is the request that becomes one."""
+        repo = self._repo(request.pipeline)
+        branch = request.branch or self.get_pipeline(request.pipeline).default_branch
+        if not branch:
+            raise Rejected(f"{request.pipeline} has no default branch: choose the branch.")
+        answer = self._wire.write("POST", f"{repo}/requests", json=body(request, branch))
+        return Receipt(queue_ref=self._accepted(answer, request.request_id))
+
+    def _accepted(self, response: Response, request_id: str) -> str:
+        try:
+            answer = Answer(mapping(self._wire.json(response)), self._wire.clock(response))
+        except ProviderError:
+            answer = Answer({}, self._wire.clock(response))
+        if text(answer.data.get("@type")) != "pending":
+            raise OutcomeUnknown(
+                "Travis CI took the request and answered something else than its API gives."
+            )
+        return reference(answer.at(answer.data, "request"), request_id, answer.now)
+
+    def retry(self, request: StartRequest, build: str) -> Receipt:
+        """Asks for a new build of the same branch, commit and variables.
+
+        Not by the vendor's restart: that runs the same build again under its old id, erases its
+        log, and leaves nothing by which a lost answer could be looked up.
+        """
+        answer = self._build(request.pipeline, build, f"{BUILD_PARTS},build.request")
+        asked: Mapping[str, object] = {}
+        number = integer(answer.at(answer.data, "request").get("id"))
+        if number is not None and answer.data.get("event_type") == "api":
+            asked = self._wire.one(f"{self._repo(request.pipeline)}/request/{number}").data
+        return self.start(again(request, answer, asked))
+
+    def cancel(self, pipeline: str, build: str) -> None:
+        """Asks to stop, which Travis does a moment later."""
+        found = self.get_build(pipeline, build)
+        if found.state in FINAL:
+            raise Rejected(f"The build has ended already ({found.raw_state}).")
+        if is_reference(found.external_id):
+            raise Rejected("Travis CI can't stop a request before it has become a build.")
+        self._wire.write("POST", f"/build/{found.external_id}/cancel")
+
+    def activate(self, pipeline: str, hook: HookTarget | None) -> Sequence[str]:
+        """Switches the repository on. Where webhooks go can only be said in its own file."""
+        done = []
+        if self.get_pipeline(pipeline).active:
+            done.append(f"{pipeline} was switched on already.")
+        else:
+            self._wire.write("POST", f"{self._repo(pipeline)}/activate")
+            done.append(f"{pipeline} is switched on in Travis CI.")
+        if hook is not None:
+            done.append(
+                "Travis CI takes webhooks from .travis.yml only. To have news at once, add: "
+                f"notifications: {{webhooks: {{urls: ['{hook.url}'], on_start: always, "
+                "on_success: always, on_failure: always, on_cancel: always, on_error: always}}"
+            )
+        return done
+
+    # --- Webhooks ----------------------------------------------------------------------------
+    @classmethod
+    def verify_webhook(cls, hook: Hook, keys: HookKeys, now: datetime) -> str:
+        """By Travis' public key; there is neither a secret nor a time to check."""
+        return hooks.verify(hook, keys)
+
+    @classmethod
+    def parse_webhook(cls, hook: Hook) -> Sequence[Hint]:
+        return hooks.hints(hook)
+
+    # --- Connection test ---------------------------------------------------------------------
+    def check(self) -> CheckResult:
+        """GET /user, and GET /config for the key of webhooks."""
+        user = self._wire.one("/user").data
+        login = text(user.get("login"))
+        if not login:
+            raise InvalidResponse(SHAPE)
+        notes = list(NOTES)
+        if vcs_of(user) not in ("", self._places.vcs):
+            notes.append(f'The user is one of {vcs_of(user)}: set the option "vcs" to that.')
+        key = self._public_key()
+        if not key:
+            notes.append("Travis CI tells no public key, so webhooks can't be checked.")
+        return CheckResult(
+            who=login,
+            notes=tuple(notes),
+            who_id=str(integer(user.get("id")) or ""),
+            public_keys=(key,) if key else (),
+        )
+
+    def _public_key(self) -> str:
+        try:
+            config = mapping(self._wire.one("/config").data.get("config"))
+        except (NotFound, Rejected, InvalidResponse):
+            return ""
+        webhook = mapping(mapping(config.get("notifications")).get("webhook"))
+        return text(webhook.get("public_key"))
+
+
+def _places(server: ServerConfig, vcs: str) -> Places:
+    """Pages of people: those of travis-ci.com, of an Enterprise without its /api, or as told."""
+    base = server.base_url.rstrip("/")
+    hosted = urlsplit(base).hostname == HOSTED
+    web, source = server.options.get("web_url", ""), server.options.get("source_url", "")
+    if not isinstance(web, str) or not isinstance(source, str):
+        raise Misconfigured('The options "web_url" and "source_url" are addresses.')
+    usual = "https://app.travis-ci.com" if hosted else base.removesuffix("/api")
+    known = SOURCES.get(vcs, "") if hosted else ""
+    return Places(web.rstrip("/") or usual, source.rstrip("/") or known, vcs)

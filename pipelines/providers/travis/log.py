@@ -1,0 +1,131 @@
+"""The log of one job.
+
+While it runs it is read in numbered parts, which may come late or out of order; once it has ended
+it is one text. A restart erases it. An offset holds the bytes that were read and, for a log in
+parts, the part that holds the last line break among them, so that only what follows is asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipelines.providers.base import LogChunk
+from pipelines.providers.errors import InvalidResponse, NotFound
+from pipelines.providers.travis.folds import readable
+from pipelines.providers.travis.wire import TravisWire
+from pipelines.providers.wire import integer, text
+
+# Travis' own limit is 4 MB; an Enterprise may have raised it. What is shown is the end.
+MAX_BYTES = 8_000_000
+TAIL_BYTES = 1_000_000
+LEFT_OUT = "\n[The rest of this log is too large to show here; open it in Travis CI.]\n"
+# A part that is still missing so long after the job's end was lost.
+LATE = timedelta(minutes=5)
+# 20 bits for the part and 29 for the bytes stay within the 15 digits that an address carries.
+_SHIFT = 29
+
+
+@dataclass(frozen=True)
+class _Place:
+    """`part` is the number of a part plus one, 0 for a log that is not read in parts."""
+
+    part: int
+    size: int
+
+    @property
+    def offset(self) -> int:
+        return self.part << _SHIFT | self.size
+
+
+def _place(offset: int) -> _Place:
+    return _Place(offset >> _SHIFT, offset & ((1 << _SHIFT) - 1))
+
+
+def is_settled(complete: object, finished_at: datetime | None, now: datetime) -> bool:
+    """Whether the log of an ended job is whole; where Travis does not tell, it is after a while."""
+    if isinstance(complete, bool):
+        return complete or (finished_at is not None and now - finished_at > LATE)
+    return True
+
+
+def read_log(wire: TravisWire, job: str, offset: int, *, settled: bool) -> LogChunk:
+    """The log of `/job/ID` from `offset` on. `settled`: no part of it is still to come."""
+    place = _place(offset)
+    return _text(wire, job, place.size) if settled else _parts(wire, job, place)
+
+
+def _text(wire: TravisWire, job: str, size: int) -> LogChunk:
+    try:
+        answer = wire.get(f"{job}/log.txt", accept="text/plain", max_bytes=MAX_BYTES, truncate=True)
+    except NotFound:
+        return LogChunk("", 0, done=True, restarted=size > 0)
+    if answer.content_type != "text/plain":
+        raise InvalidResponse("Travis CI answered something else than a log.")
+    body = answer.body
+    if answer.truncated:
+        return _beginning(body, size)
+    restarted = size > len(body) or (0 < size < len(body) and body[size - 1 : size] != b"\n")
+    begin = 0 if restarted else size
+    cut = len(body) - begin > TAIL_BYTES
+    if cut:
+        begin = body.find(b"\n", len(body) - TAIL_BYTES) + 1
+    shown = readable(body[begin:].decode("utf-8", errors="replace"))
+    restarted = restarted or (cut and size > 0)
+    return LogChunk(shown, len(body), done=True, restarted=restarted, truncated=cut)
+
+
+def _beginning(body: bytes, size: int) -> LogChunk:
+    """Travis can't give the end of a text alone, so of a log beyond all bounds the beginning."""
+    whole = body.rfind(b"\n", 0, TAIL_BYTES) + 1 or TAIL_BYTES
+    shown = readable(body[:whole].decode("utf-8", errors="replace")) + LEFT_OUT
+    return LogChunk("" if size == whole else shown, whole, done=True, restarted=0 < size != whole)
+
+
+def _parts(wire: TravisWire, job: str, place: _Place) -> LogChunk:
+    # A place without a part is that of a log that had ended: it runs again, and anew.
+    known, restarted = place.part > 0, place.part == 0 and place.size > 0
+    parts = _ask(wire, job, place.part - 1 if known else 0)
+    seen = parts[0][1].rfind("\n") if known and parts else -1
+    if known and seen < 0:
+        # The part that held the last line is gone or another one: the log was erased.
+        place, restarted = _Place(0, 0), True
+        parts = _ask(wire, job, 0) if known else parts
+    elif not known:
+        place = _Place(0, 0)
+    texts = [content for _, content in parts]
+    if seen >= 0:
+        texts[0] = texts[0][seen + 1 :]
+    last = next((n for n in range(len(texts) - 1, -1, -1) if "\n" in texts[n]), None)
+    if last is None:
+        return LogChunk("", place.offset, done=False, restarted=restarted)
+    texts = texts[: last + 1]
+    texts[last] = texts[last][: texts[last].rfind("\n") + 1]
+    raw = "".join(texts)
+    ahead = _Place(parts[last][0] + 1, place.size + len(raw.encode(errors="replace")))
+    shown, cut = _shortened(readable(raw))
+    return LogChunk(shown, ahead.offset, done=False, restarted=restarted, truncated=cut)
+
+
+def _shortened(shown: str) -> tuple[str, bool]:
+    if len(shown) <= TAIL_BYTES:
+        return shown, False
+    return shown[shown.find("\n", len(shown) - TAIL_BYTES) + 1 :], True
+
+
+def _ask(wire: TravisWire, job: str, first: int) -> list[tuple[int, str]]:
+    """The parts from number `first` on, in order, as far as none is missing."""
+    params = {"content": "true", **({"after": str(first - 1)} if first else {})}
+    try:
+        answer = wire.one(f"{job}/log_parts", params, max_bytes=MAX_BYTES)
+    except NotFound:
+        return []
+    return _in_order(answer.many(answer.data, "log_parts"), first)
+
+
+def _in_order(rows: Sequence[Mapping[str, Any]], first: int) -> list[tuple[int, str]]:
+    told = {number: row for row in rows if (number := integer(row.get("number"))) is not None}
+    found: list[tuple[int, str]] = []
+    while (number := first + len(found)) in told:
+        found.append((number, text(told[number].get("content"))))
+    return found
