@@ -104,6 +104,15 @@ class Response:
             raise NotJson(f"{origin(self.url)} answered JSON that does not parse.") from None
 
 
+@dataclass(frozen=True)
+class _Bounds:
+    """How much of one answer is read, and for how long; see HttpClient.request()."""
+
+    limit: int
+    truncate: bool
+    linger: float | None
+
+
 def origin(url: str) -> str:
     """Scheme, host and port of a URL: the only part that an error or a log line may show."""
     try:
@@ -149,48 +158,50 @@ class HttpClient:
         max_bytes: int | None = None,
         truncate: bool = False,
         follow: bool = True,
+        linger: float | None = None,
     ) -> Response:
         """Sends one request and reads its whole answer; a status of 400 or more is no error here.
 
         `follow` obeys redirects of GET and HEAD on the same origin; any other redirect of them
         raises RedirectRefused. Without it, and for writes, the 3xx answer itself is returned.
         `truncate` cuts the body at `max_bytes` (0: headers only) instead of raising TooLarge.
+        `linger` is for a stream that never ends by itself: what has come within so many seconds of
+        its headers is returned, cut where it is.
         A read whose connection ends without an answer is asked once more; a write never is.
         """
         question = requests.Request(
             method, url, headers=headers, params=params, data=data, json=json
         )
-        limit = self._max_bytes if max_bytes is None else max_bytes
+        bounds = _Bounds(self._max_bytes if max_bytes is None else max_bytes, truncate, linger)
         if method in SAFE_METHODS:
-            return self._ask(self._reads, question, limit, truncate, follow)
+            return self._ask(self._reads, question, bounds, follow)
         # A write never goes out on a kept connection: the server may have closed it a moment
         # ago, and then nobody could say whether the write was carried out.
         with self._session() as session:
             session.headers["Connection"] = "close"
-            return self._ask(session, question, limit, truncate, follow=False)
+            return self._ask(session, question, bounds, follow=False)
 
     def _ask(
         self,
         session: requests.Session,
         question: requests.Request,
-        limit: int,
-        truncate: bool,
+        bounds: _Bounds,
         follow: bool,
     ) -> Response:
         started = time.monotonic()
         for _ in range(MAX_REDIRECTS + 1):
             _require_plain(str(question.url))
             try:
-                answer = self._send(session, question)
+                answer = self._send(session, question, bounds)
             except ConnectionLost:
                 if session is not self._reads:
                     raise
                 # The server had closed the kept connection; a read may be asked again.
-                answer = self._send(session, question)
+                answer = self._send(session, question, bounds)
             with answer:
                 target = answer.headers.get("Location", "")
                 if not (follow and answer.status_code in REDIRECTS and target):
-                    body, cut = self._read(answer, started, limit, truncate)
+                    body, cut = self._read(answer, started, bounds)
                     return Response(
                         status=answer.status_code,
                         url=str(answer.url),
@@ -205,41 +216,49 @@ class HttpClient:
             f"{origin(last)} redirects more than {MAX_REDIRECTS} times.", urlsplit(last).netloc
         )
 
-    def _send(self, session: requests.Session, request: requests.Request) -> requests.Response:
+    def _send(
+        self, session: requests.Session, request: requests.Request, bounds: _Bounds
+    ) -> requests.Response:
         where = origin(str(request.url))
+        timeout = (self._timeout[0], bounds.linger or self._timeout[1])
         try:
             prepared = session.prepare_request(request)
         except (requests.RequestException, ValueError):
             raise Blocked(f"{where}: not a URL or header that can be sent.") from None
         try:
-            return session.send(prepared, timeout=self._timeout, stream=True, allow_redirects=False)
+            return session.send(prepared, timeout=timeout, stream=True, allow_redirects=False)
         except requests.Timeout:
-            raise TimedOut(f"{where} did not answer within {self._timeout[1]:g} s.") from None
+            raise TimedOut(f"{where} did not answer within {timeout[1]:g} s.") from None
         except (requests.RequestException, Urllib3Error, OSError):
             raise ConnectionLost(f"{where} ended the connection without an answer.") from None
 
     def _read(
-        self, answer: requests.Response, started: float, limit: int, truncate: bool
+        self, answer: requests.Response, started: float, bounds: _Bounds
     ) -> tuple[bytes, bool]:
         """The decoded body and whether it was cut. read1() returns what has come, so that a slow
         drip meets the deadline and a decompressed body is counted as it grows."""
         where = origin(str(answer.url))
-        body = bytearray()
+        body, limit = bytearray(), bounds.limit
+        leaves_at = time.monotonic() + (bounds.linger or self._deadline)
         while True:
+            if bounds.linger and time.monotonic() > leaves_at:
+                return bytes(body[:limit]), True
             if time.monotonic() - started > self._deadline:
                 raise TimedOut(f"{where} did not finish its answer within {self._deadline:g} s.")
-            if truncate and len(body) >= limit:
+            if bounds.truncate and len(body) >= limit:
                 return bytes(body[:limit]), True
             try:
                 piece = answer.raw.read1(CHUNK, decode_content=True)
             except ReadTimeoutError:
+                if bounds.linger:
+                    return bytes(body[:limit]), True
                 raise TimedOut(f"{where} stopped in the middle of its answer.") from None
             except (Urllib3Error, OSError):
                 raise ConnectionLost(f"{where} broke off its answer.") from None
             if not piece:
                 return bytes(body), False
             body += piece
-            if len(body) > limit and not truncate:
+            if len(body) > limit and not bounds.truncate:
                 raise TooLarge(f"{where} answered more than {limit:,} bytes.")
 
 

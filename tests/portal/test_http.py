@@ -140,6 +140,62 @@ def test_a_body_may_be_cut_instead(client):
         assert client.request("GET", httpd.url, max_bytes=0, truncate=True).body == b""
 
 
+def trickle(*pieces: bytes, pause: float = 0.05, then: str = "hang"):
+    """A stream that sends its pieces one by one and then stays open, or ends."""
+
+    def behave(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for piece in pieces:
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            handler.wfile.flush()
+            handler.server.httpd.over.wait(pause)
+        if then == "hang":
+            handler.close_connection = True
+            handler.server.httpd.over.wait(30)
+        else:
+            handler.wfile.write(b"0\r\n\r\n")
+
+    return behave
+
+
+def test_a_stream_is_left_after_a_while_with_what_has_come(client):
+    with serve(trickle(b"data: 1\n\n", b"data: 2\n\n")) as httpd:
+        answer = client.request("GET", httpd.url, linger=0.4)
+        assert (answer.body, answer.truncated) == (b"data: 1\n\ndata: 2\n\n", True)
+
+
+def test_a_stream_that_never_pauses_is_left_too(client):
+    with serve(trickle(*[b"x"] * 10_000, pause=0.01)) as httpd:
+        answer = client.request("GET", httpd.url, linger=0.3)
+        assert answer.truncated
+        assert 0 < len(answer.body) < 1_000
+
+
+def test_a_stream_that_ends_is_whole_and_bounds_hold(client):
+    with serve(trickle(b"data: 1\n\n", then="end")) as httpd:
+        answer = client.request("GET", httpd.url, linger=1)
+        assert (answer.body, answer.truncated) == (b"data: 1\n\n", False)
+        httpd.behaviour = endless
+        with pytest.raises(TooLarge):
+            client.request("GET", httpd.url, linger=1)
+        assert client.request("GET", httpd.url, linger=1, max_bytes=9, truncate=True).truncated
+
+
+def test_a_stream_without_headers_is_no_answer(client):
+    with serve(hang) as httpd, pytest.raises(TimedOut):
+        client.request("GET", httpd.url, linger=0.3)
+
+
+def test_what_was_left_behind_is_not_read_by_the_next_request(client):
+    with serve(trickle(b"data: 1\n\n")) as httpd:
+        client.request("GET", httpd.url, linger=0.2)
+        httpd.behaviour = json_reply("{}")
+        assert client.request("GET", httpd.url).json() == {}
+
+
 def test_a_decompression_bomb_counts_what_it_becomes(client):
     bomb = gzip.compress(b"\0" * 50_000_000)
     with serve(reply(200, bomb, Content_Encoding="gzip")) as httpd, pytest.raises(TooLarge):
