@@ -62,7 +62,7 @@ def serve(behaviour: Behaviour) -> Iterator[Httpd]:
             except OSError:
                 self.close_connection = True
 
-        do_GET = do_HEAD = do_POST = do_PUT = handle_any
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
         def log_message(self, *args: object) -> None:
             return

@@ -1,0 +1,155 @@
+"""Drone on the wire: a user's token, short pages, and refusals in our own words.
+
+Drone answers 404 for nearly everything: unknown, not allowed, and "the source host could not be
+asked". Which of them it was can't be told from the answer, so the sentence names them all.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.providers.errors import (
+    InvalidResponse,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    ProviderError,
+    Rejected,
+    Unavailable,
+    Unsupported,
+)
+from pipelines.providers.wire import Wire, mapping, segment, text
+from portal.credentials import Secret
+from portal.http import HttpClient, HttpError, NotJson, Response, TimedOut
+
+PAGE = 100  # more, and Drone silently gives 25
+# What a refusal speaks of -> ours. The vendor's own text is never shown.
+SENTENCES = (
+    ("cannot approve a pipeline", "This stage does not wait for an approval any longer."),
+    ("cannot start a blocked build", "The build waits for an approval; it can't run again."),
+    ("cannot start a declined build", "The build was declined; it can't run again."),
+    ("missing target environment", "Drone needs the name of a deployment target."),
+)
+
+
+class DroneWire(Wire):
+    """The API below the base URL, for example https://drone.example."""
+
+    label = "Drone"
+
+    def __init__(self, http: HttpClient, base_url: str, credential: Secret) -> None:
+        token = credential.reveal()
+        if not token.isascii() or not token or any(char.isspace() for char in token):
+            raise Misconfigured("A Drone credential is the token of a user: one word.")
+        super().__init__(http, base_url, {"Authorization": f"Bearer {token}"})
+
+    @property
+    def base(self) -> str:
+        """The address that people open, without a trailing slash."""
+        return self._base
+
+    def one(self, path: str, params: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        """Reads one JSON object."""
+        answer = self.get_json(path, params)
+        if not isinstance(answer, dict):
+            raise InvalidResponse("Drone answered JSON of another shape than its API gives.")
+        return answer
+
+    def rows(
+        self, path: str, params: Mapping[str, str] | None = None, max_bytes: int | None = None
+    ) -> list[Mapping[str, Any]]:
+        """Reads one page of a list; `null` is an empty one, as Go writes it."""
+        answer = self.json(self.get(path, params, max_bytes=max_bytes))
+        rows = [] if answer is None else answer
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise InvalidResponse("Drone answered JSON of another shape than its API gives.")
+        return rows
+
+    def pages(self, path: str, params: Mapping[str, str], limit: int) -> list[Mapping[str, Any]]:
+        """The first `limit` rows of a list. Drone tells no total: a short page is the last."""
+        size = min(limit, PAGE)
+        found: list[Mapping[str, Any]] = []
+        for page in range(1, -(-limit // size) + 1):
+            rows = self.rows(path, {**params, "page": str(page), "per_page": str(size)})
+            found += rows
+            if len(rows) < size:
+                break
+        return found[:limit]
+
+    def build(self, method: str, path: str, **how: Any) -> Mapping[str, Any]:
+        """Writes, and reads the build that is answered.
+
+        Raises Rejected for `null`: Drone accepted, and no pipeline of the repository applies.
+        """
+        response = self.write(method, path, **how)
+        try:
+            answer = response.json()
+        except NotJson:
+            raise OutcomeUnknown("Drone accepted the request and answered no JSON.") from None
+        if answer is None:
+            raise Rejected(
+                "Nothing to run: no pipeline in the repository's configuration matches this branch "
+                "and event, or the account that activated the repository is inactive in Drone."
+            )
+        if not isinstance(answer, dict):
+            raise OutcomeUnknown("Drone accepted the request and answered no build.")
+        return answer
+
+    def stream(self, path: str, seconds: float, max_bytes: int) -> bytes:
+        """What a stream of events gives within `seconds`; empty where a proxy holds it back."""
+        try:
+            response = self._http.request(
+                "GET",
+                self._base + path,
+                headers={**self._headers, "Accept": "text/event-stream"},
+                follow=False,
+                linger=seconds,
+                max_bytes=max_bytes,
+                truncate=True,
+            )
+        except TimedOut:
+            return b""
+        except HttpError as error:
+            raise Unavailable(f"Drone: {error}") from None
+        if response.status in (404, 408) or response.status >= 500:
+            return b""  # the step ended a moment ago, or a proxy in front knows no streams
+        if response.status != 200:
+            raise self.failure(response, write=False)
+        return response.body if response.content_type == "text/event-stream" else b""
+
+    def failure(self, response: Response, *, write: bool) -> ProviderError:
+        """404 says less than it seems to; 501 and 402 mean this build or licence of Drone."""
+        if response.status == 404:
+            return NotFound(
+                "Drone has no such thing, or the account may not see or do this, or Drone could "
+                "not ask the source host about it (404)."
+            )
+        if response.status in (402, 501):
+            return Unsupported(f"This edition of Drone can't do that ({response.status}).")
+        if response.status == 409:
+            return Rejected("Drone was changing this at the same moment; try again.")
+        if response.status == 400:
+            said = _message(response).lower()
+            for words, sentence in SENTENCES:
+                if words in said:
+                    return Rejected(sentence)
+        return super().failure(response, write=write)
+
+
+def repository(pipeline: str) -> str:
+    """The API path of `namespace/name`. Drone's routes have room for two parts and no more."""
+    parts = pipeline.split("/")
+    if len(parts) != 2:
+        raise NotFound(
+            "Drone's API reaches namespace/name only; a repository in a subgroup is listed there "
+            "and can't be asked for."
+            if len(parts) > 2 and all(parts)
+            else f"{pipeline!r} is not the name of a repository."
+        )
+    return f"/api/repos/{segment(parts[0])}/{segment(parts[1])}"
+
+
+def _message(response: Response) -> str:
+    try:
+        return text(mapping(response.json()).get("message"))
+    except NotJson:
+        return ""
