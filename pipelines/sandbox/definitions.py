@@ -156,7 +156,8 @@ def make_step(entry: Mapping[str, Any] | str) -> Step:
     values = dict(entry)
     outcome = values.pop("outcome", None)
     _known(values, {field.name for field in fields(Step)}, f"step {entry.get('name')}")
-    values["lines"] = tuple(values.get("lines", ()))
+    for name in ("lines", "inputs", "tests"):
+        values[name] = tuple(values.get(name, ()))
     values["outcomes"] = (outcome,) if outcome else tuple(values.get("outcomes", (script.PASSED,)))
     unknown = set(values["outcomes"]) - _OUTCOMES
     if unknown:

@@ -5,9 +5,10 @@ unblocked, retried); everything else is computed from that for any moment asked 
 of builds cost nothing while nobody looks at them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import Any
 
 # A step's outcome, by which later steps run or don't.
 PASSED, FAILED, UNSTABLE, SOFT_FAILED = "passed", "failed", "unstable", "soft_failed"
@@ -30,6 +31,8 @@ class Step:
     repeat: int = 1  # the lines are printed this often: for large logs
     gate: bool = False  # waits for a person instead of running
     group: str = ""  # neighbours of one group run at the same time
+    inputs: tuple[Mapping[str, Any], ...] = ()  # what a gate asks for: fields of objects.Parameter
+    tests: tuple[int, ...] = ()  # total, failed and skipped ones that it reports at its end
 
     def line_count(self) -> int:
         return len(self.lines or (self.name,)) * self.repeat

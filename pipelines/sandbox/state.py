@@ -133,7 +133,7 @@ def _person(entry: dict[str, str] | None) -> Person | None:
 
 def _course(entry: dict[str, Any]) -> Course:
     steps = tuple(
-        Step(**(s | {"lines": tuple(s["lines"]), "outcomes": tuple(s["outcomes"])}))
+        Step(**{name: tuple(v) if isinstance(v, list) else v for name, v in s.items()})
         for s in entry["steps"]
     )
     forced = tuple(entry["forced"]) if entry["forced"] else None

@@ -1,6 +1,7 @@
 """The Jenkins adapter: what it writes, and the contract's methods that are more than reading."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
@@ -10,37 +11,28 @@ from pipelines.providers.base import (
     AnnotatedPipeline,
     Capability,
     CheckResult,
+    Gate,
+    Hint,
+    Hook,
+    HookKeys,
+    HookScope,
     LogChunk,
     Receipt,
     StartRequest,
     State,
     Step,
 )
-from pipelines.providers.errors import (
-    Forbidden,
-    Misconfigured,
-    NotAuthorized,
-    NotFound,
-    OutcomeUnknown,
-    Rejected,
-)
-from pipelines.providers.jenkins import parse, runs
+from pipelines.providers.errors import NotFound, OutcomeUnknown, Rejected
+from pipelines.providers.jenkins import gates, hooks, parse, runs
+from pipelines.providers.jenkins.check import check
 from pipelines.providers.jenkins.form import branch_parameter, fill
-from pipelines.providers.jenkins.log import read_log, read_stages
-from pipelines.providers.jenkins.names import (
-    QueueRef,
-    job_path,
-    leads_away,
-    parse_ref,
-    queue_id,
-)
+from pipelines.providers.jenkins.log import read_log
+from pipelines.providers.jenkins.names import QueueRef, job_path, parse_ref, queue_id
 from pipelines.providers.jenkins.reading import JenkinsReading
 from pipelines.providers.labels import PREFIX
-from pipelines.providers.wire import integer, mapping, mappings, text
+from pipelines.providers.wire import integer, mapping
 
 CONSOLE = "console"
-# Jenkins answers a stop with a redirect to the run's page.
-REDIRECTS = (301, 302, 303)
 
 
 class Jenkins(JenkinsReading):
@@ -61,16 +53,23 @@ class Jenkins(JenkinsReading):
             Capability.LOG,
             Capability.BRANCH,
             Capability.FIND_BY_REQUEST_ID,
+            Capability.UNBLOCK,
+            Capability.WEBHOOK,
         }
     )
     states: ClassVar[Mapping[str, State]] = runs.STATES
+    hook_scope: ClassVar[HookScope] = HookScope.PIPELINE
 
     @classmethod
     def parse_annotations(cls, annotations: Mapping[str, str]) -> list[AnnotatedPipeline]:
         """`[server:]folder/job[,…]`; names may be percent-encoded, as Backstage's plugin reads."""
         return claims(annotations, cls.annotation_keys, lambda name: unquote(name).strip("/"))
 
-    # --- Steps and log -----------------------------------------------------------------------
+    def check(self) -> CheckResult:
+        """Who the credential is, and what can be found out about its rights."""
+        return check(self._wire)
+
+    # --- Steps, log and gates ----------------------------------------------------------------
     def steps(self, pipeline: str, build: str) -> list[Step]:
         """The console, which stands for the whole build, then its stages."""
         path = self._run_path(pipeline, self._run_ref(build))
@@ -84,7 +83,7 @@ class Jenkins(JenkinsReading):
             started_at=run.started_at,
             finished_at=run.finished_at,
         )
-        return [console, *read_stages(self._wire, path)]
+        return [console, *self._stages.read(path)]
 
     def log(self, pipeline: str, build: str, log_id: str = "", offset: int = 0) -> LogChunk:
         """The one log of the build."""
@@ -94,6 +93,13 @@ class Jenkins(JenkinsReading):
         return read_log(
             self._wire, path, offset, lambda: self.get_build(pipeline, build).state not in FINAL
         )
+
+    def gates(self, pipeline: str, build: str) -> list[Gate]:
+        """The input steps that are open now."""
+        if isinstance(parse_ref(build), QueueRef):
+            return []
+        path = self._run_path(pipeline, self._run_ref(build))
+        return [found.gate() for found in gates.read_inputs(self._wire, path)]
 
     # --- Writing -----------------------------------------------------------------------------
     def start(self, request: StartRequest) -> Receipt:
@@ -116,14 +122,9 @@ class Jenkins(JenkinsReading):
         if job.get("buildable") is False:
             raise Rejected(f"{pipeline} is disabled in Jenkins.")
         verb = "build" if fields is None else "buildWithParameters"
-        answer = self._wire.write(
-            "POST", f"{job_path(pipeline, item)}/{verb}", data=fields or {}, expect=REDIRECTS
-        )
-        location = answer.headers.get("Location", "")
-        number = queue_id(location)
+        answer = self._wire.post(f"{job_path(pipeline, item)}/{verb}", data=fields or {})
+        number = queue_id(answer.headers.get("Location", ""))
         if answer.status == 302 and number is None:
-            if leads_away(location, self._base):
-                raise self._wire.failure(answer, write=True)
             raise Rejected("Jenkins would not queue the job; is it about to shut down?")
         already = integer(mapping(job.get("queueItem")).get("id"))
         if answer.status == 303 or (number is not None and number == already):
@@ -140,21 +141,13 @@ class Jenkins(JenkinsReading):
         if isinstance(ref, QueueRef):
             found = self.resolve(pipeline, build).build
             if found is None:
-                params = {"id": str(ref.id)}
-                self._stop("/queue/cancelItem", params)
+                self._wire.post("/queue/cancelItem", params={"id": str(ref.id)})
                 return
             build = found.external_id
         run = self.get_build(pipeline, build)
         if run.state in FINAL:
             raise Rejected(f"The build has ended already ({run.raw_state}).")
-        self._stop(f"{self._run_path(pipeline, self._run_ref(build))}/stop", None)
-
-    def _stop(self, path: str, params: Mapping[str, str] | None) -> None:
-        answer = self._wire.write("POST", path, params=params, expect=REDIRECTS)
-        if answer.status in REDIRECTS and leads_away(
-            answer.headers.get("Location", ""), self._base
-        ):
-            raise self._wire.failure(answer, write=True)
+        self._wire.post(f"{self._run_path(pipeline, self._run_ref(build))}/stop")
 
     def retry(self, request: StartRequest, build: str) -> Receipt:
         """Starts the job anew with the build's parameters and a new request id.
@@ -188,25 +181,18 @@ class Jenkins(JenkinsReading):
         )
         return self._post(request.pipeline, ref.item, job, fields if declared else None)
 
-    # --- Connection test ---------------------------------------------------------------------
-    def check(self) -> CheckResult:
-        """Who the credential is. Jenkins tells nobody's rights, so only reading is tried."""
-        answer = self._wire.get("/whoAmI/api/json")
-        who = mapping(self._wire.json(answer))
-        version = answer.headers.get("X-Jenkins", "")
-        if not version:
-            raise Misconfigured("What answers there is no Jenkins: it sends no X-Jenkins header.")
-        if who.get("authenticated") is not True or who.get("anonymous") is True:
-            raise NotAuthorized("Jenkins takes the portal for an anonymous visitor.")
-        lacks, notes = [], ["Jenkins does not tell when a token expires."]
-        try:
-            jobs = mappings(self._wire.tree("", "jobs[name]{0,1}").get("jobs"))
-        except Forbidden:
-            lacks.append(("Overall/Read", "list jobs"))
-        else:
-            if not jobs:
-                notes.append("It sees no job: either there is none, or Job/Read is lacking.")
-        notes.append("Job/Build and Job/Cancel can't be asked for; they show at the first use.")
-        return CheckResult(
-            who=text(who.get("name")), version=version, lacks=tuple(lacks), notes=tuple(notes)
-        )
+    def unblock(self, request: StartRequest, build: str, gate: str) -> None:
+        """Answers an input step, or leaves it when it is no longer the one that was seen."""
+        path = self._run_path(request.pipeline, self._run_ref(build))
+        gates.answer(self._wire, path, gate, request)
+
+    # --- Webhooks ----------------------------------------------------------------------------
+    @classmethod
+    def verify_webhook(cls, hook: Hook, keys: HookKeys, now: datetime) -> str:
+        """By a secret in the address or a header: the plugin signs and dates nothing."""
+        return hooks.verify(hook, keys)
+
+    @classmethod
+    def parse_webhook(cls, hook: Hook) -> list[Hint]:
+        """The run that the plugin Notification speaks of."""
+        return hooks.parse(hook)

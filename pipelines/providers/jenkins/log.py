@@ -1,14 +1,12 @@
-"""Stages and the console log of one run."""
+"""The console log of one run."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.providers.base import LogChunk, Step
-from pipelines.providers.errors import InvalidResponse, NotFound
-from pipelines.providers.jenkins.runs import parse_stages
+from pipelines.providers.base import FOLD_END, LogChunk
+from pipelines.providers.errors import InvalidResponse
 from pipelines.providers.jenkins.wire import JenkinsWire
-from pipelines.providers.wire import mapping
 
 CHUNK_BYTES = 1_000_000
 # Notes hidden in raw logs; Jenkins strips its own, plugins that copy logs don't.
@@ -21,17 +19,6 @@ class _Piece:
     size: int  # where the log ends now, in Jenkins' own count
     more: bool
     cut: bool
-
-
-def read_stages(wire: JenkinsWire, run_path: str) -> list[Step]:
-    """From pipeline-rest-api, else pipeline-graph-view; freestyle jobs have neither."""
-    for path, holder in (("/wfapi/describe", ""), ("/stages/tree", "data")):
-        try:
-            answer = mapping(wire.get_json(run_path + path))
-        except NotFound:
-            continue
-        return parse_stages((mapping(answer.get(holder)) if holder else answer).get("stages"))
-    return []
 
 
 def read_log(
@@ -53,7 +40,9 @@ def read_log(
     if piece.more and piece.size == 0:
         # A log file that is missing says "more" for ever, also after the run's end.
         done = not is_moving()
-    return LogChunk(_NOTES.sub("", text), piece.size, done, restarted, truncated)
+    # A build may not write what marks folds for us.
+    plain = _NOTES.sub("", text).replace(FOLD_END[0], "")
+    return LogChunk(plain, piece.size, done, restarted, truncated)
 
 
 def _read(wire: JenkinsWire, run_path: str, start: int, *, limit: int, truncate: bool) -> _Piece:

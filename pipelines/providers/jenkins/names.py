@@ -13,9 +13,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 from pipelines.providers.errors import NotFound
 from pipelines.providers.wire import segment
 
-_QUEUE = re.compile(r"queue:(\d{1,18})(?:/([^/]+))?")
-_BUILD = re.compile(r"(?:([^/]+)/)?(\d{1,10})")
-_QUEUE_PATH = re.compile(r"/queue/item/(\d{1,18})(?:/|$)")
+_QUEUE = re.compile(r"queue:([0-9]{1,18})(?:/([^/]+))?")
+_BUILD = re.compile(r"(?:([^/]+)/)?([0-9]{1,10})")
+_QUEUE_PATH = re.compile(r"/queue/item/([0-9]{1,18})(?:/|$)")
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,13 @@ def queue_id(location: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def leads_away(location: str, base_url: str) -> bool:
-    """Whether a redirect goes to another host or to Jenkins' sign-in, not to a page of the job."""
+def leads_away(location: str, base_url: str, asked: str = "") -> bool:
+    """Whether a redirect says that nothing was done: it goes to another host, to Jenkins' sign-in,
+    or to the very path that was asked (a proxy that wants https)."""
     try:
         target = urlsplit(urljoin(base_url + "/", location))
         same = target.hostname == urlsplit(base_url).hostname
     except ValueError:
         return True
-    return not same or "/login" in target.path or "/securityRealm/" in target.path
+    again = bool(asked) and unquote(target.path).rstrip("/").endswith(unquote(asked))
+    return not same or again or "/login" in target.path or "/securityRealm/" in target.path

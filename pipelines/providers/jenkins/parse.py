@@ -4,7 +4,8 @@ Which fields there are: Jenkins' remote API (`@Exported` members of hudson.model
 parameter classes) and the plugin branch-api.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -12,13 +13,19 @@ from pipelines.providers.base import RemoteParameter, RemotePipeline
 from pipelines.providers.jenkins.form import branch_parameter
 from pipelines.providers.jenkins.names import branch_of, job_path
 from pipelines.providers.labels import PREFIX
-from pipelines.providers.wire import mapping, mappings, text
+from pipelines.providers.wire import mapping, mappings, text, web_link
 
 PARAMETERS = "parameterDefinitions[name,type,description,choices,defaultParameterValue[value]]"
 # `jobs` answers only for folders and multibranch projects, so it tells them from jobs.
-JOB = f"name,displayName,color,buildable,disabled,queueItem[id],property[{PARAMETERS}]"
-ITEM = f"{JOB},jobs[name]"
-QUEUE = "id,cancelled,inQueueSince,why,executable[number],actions[parameters[name,value]]"
+JOB = (
+    "name,displayName,color,buildable,disabled,queueItem[id],actions[objectUrl],"
+    f"property[{PARAMETERS}]"
+)
+ITEM = f"{JOB},jobs[name,actions[_class]]"
+QUEUE = (
+    "id,cancelled,inQueueSince,why,stuck,executable[number],"
+    "actions[parameters[name,value],causes[shortDescription,userId,userName]]"
+)
 
 TYPES = MappingProxyType(
     {
@@ -54,7 +61,7 @@ def parse_pipeline(
     What Stagedoor fills itself (the branch, STAGEDOOR_*) is not among the parameters that a person
     is asked for."""
     if is_multibranch(item):
-        branch = default_branch(branch_items(item))
+        branch = default_branch(item)
         parameters = parse_parameters(branch_job or {})
     else:
         parameters = parse_parameters(item)
@@ -69,6 +76,7 @@ def parse_pipeline(
         external_id=full_name,
         name=text(item.get("displayName")) or full_name.rpartition("/")[2],
         web_url=f"{base_url}{job_path(full_name)}/",
+        repository=_repository(item),
         default_branch=branch,
         parameters=tuple(p for p in parameters if not p.name.startswith(PREFIX)),
         runnable=runnable,
@@ -81,28 +89,45 @@ def branch_items(project: Mapping[str, Any]) -> dict[str, str]:
     return {branch_of(name): name for name in names if name}
 
 
-def default_branch(branches: Iterable[str]) -> str:
-    """The likely default branch; Jenkins does not tell which one it is."""
-    known = set(branches)
+def default_branch(project: Mapping[str, Any]) -> str:
+    """The branch that the branch source marks as primary (GitHub's and Bitbucket's do), else the
+    likeliest; empty where nothing speaks for one."""
+    for job in mappings(project.get("jobs")):
+        kinds = [text(action.get("_class")) for action in mappings(job.get("actions"))]
+        if any(kind.endswith("PrimaryInstanceMetadataAction") for kind in kinds):
+            return branch_of(text(job.get("name")))
+    known = branch_items(project)
     return next((name for name in DEFAULT_BRANCHES if name in known), "")
+
+
+def _repository(item: Mapping[str, Any]) -> str:
+    """The page of the repository that a multibranch project builds, as its branch source tells."""
+    if not is_multibranch(item):
+        return ""
+    links = [web_link(action.get("objectUrl")) for action in mappings(item.get("actions"))]
+    return next(filter(None, links), "")
 
 
 def parse_parameters(job: Mapping[str, Any]) -> tuple[RemoteParameter, ...]:
     """The parameters that a job declares, in its order."""
+    holders = mappings(job.get("property"))
+    return parse_definitions([d for h in holders for d in mappings(h.get("parameterDefinitions"))])
+
+
+def parse_definitions(definitions: object) -> tuple[RemoteParameter, ...]:
+    """Exported ParameterDefinitions."""
     found = []
-    for holder in mappings(job.get("property")):
-        for definition in mappings(holder.get("parameterDefinitions")):
-            kind = text(definition.get("type"))
-            choices = definition.get("choices")
-            found.append(
-                RemoteParameter(
-                    name=text(definition.get("name")),
-                    type=TYPES.get(kind, "string"),
-                    default=as_text(mapping(definition.get("defaultParameterValue")).get("value")),
-                    choices=tuple(map(as_text, choices)) if isinstance(choices, list) else (),
-                    description=text(definition.get("description")),
-                )
+    for definition in mappings(definitions):
+        choices = definition.get("choices")
+        found.append(
+            RemoteParameter(
+                name=text(definition.get("name")),
+                type=TYPES.get(text(definition.get("type")), "string"),
+                default=as_text(mapping(definition.get("defaultParameterValue")).get("value")),
+                choices=tuple(map(as_text, choices)) if isinstance(choices, list) else (),
+                description=text(definition.get("description")),
             )
+        )
     return tuple(parameter for parameter in found if parameter.name)
 
 
@@ -128,3 +153,12 @@ def short_branch(name: str) -> str:
     for prefix in ("refs/remotes/origin/", "refs/heads/", "origin/", "*/"):
         name = name.removeprefix(prefix)
     return "" if name == "detached" else name
+
+
+def later(start: datetime, milliseconds: int) -> datetime | None:
+    """`start` and a duration. A controller's clock may run backwards, hence never before `start`;
+    None for an absurd duration."""
+    try:
+        return start + timedelta(milliseconds=max(milliseconds, 0))
+    except OverflowError:
+        return None

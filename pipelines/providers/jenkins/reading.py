@@ -21,6 +21,7 @@ from pipelines.providers.jenkins.names import (
     job_path,
     parse_ref,
 )
+from pipelines.providers.jenkins.stages import StageReader
 from pipelines.providers.jenkins.wire import JenkinsWire
 from pipelines.providers.labels import REQUEST_ID
 from pipelines.providers.provider import Provider
@@ -40,6 +41,7 @@ class JenkinsReading(Provider):
 
     def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
         self._wire = JenkinsWire(http, server.base_url, credential)
+        self._stages = StageReader(self._wire)
         self._base = server.base_url.rstrip("/")
         chosen = text(server.options.get("branch_parameter"))
         self._branch_parameters: Sequence[str] = (chosen,) if chosen else BRANCH_PARAMETERS
@@ -87,7 +89,7 @@ class JenkinsReading(Provider):
         job = None
         if parse.is_multibranch(item):
             items = parse.branch_items(item)
-            name = items.get(parse.default_branch(items)) or next(iter(items.values()), "")
+            name = items.get(parse.default_branch(item)) or next(iter(items.values()), "")
             try:
                 job = self._wire.tree(job_path(full_name, name), parse.JOB) if name else None
             except NotFound:
@@ -103,7 +105,7 @@ class JenkinsReading(Provider):
         if not parse.is_multibranch(job):
             return "", job
         items = parse.branch_items(job)
-        branch = branch or parse.default_branch(items)
+        branch = branch or parse.default_branch(job)
         if not branch:
             raise Rejected(f"{pipeline} has a job per branch: choose the branch.")
         item = items.get(branch)
@@ -159,7 +161,7 @@ class JenkinsReading(Provider):
         """A build by its external id or queue reference."""
         ref = parse_ref(build)
         if isinstance(ref, QueueRef):
-            return self.resolve(pipeline, build).build or self._waiting(pipeline, ref)
+            return self._queued(pipeline, ref)
         return self._read(pipeline, ref)
 
     def _read(self, pipeline: str, ref: BuildRef) -> RemoteBuild:
@@ -177,21 +179,25 @@ class JenkinsReading(Provider):
 
     # --- Queue -------------------------------------------------------------------------------
     def resolve(self, pipeline: str, queue_ref: str) -> Receipt:
-        """Jenkins forgets a queue item some five minutes after it left the queue; then the build
-        is found by the queue id that it keeps."""
+        """The build, or the place in the queue while it waits there."""
         ref = parse_ref(queue_ref)
         if not isinstance(ref, QueueRef):
             raise NotFound(f"{queue_ref!r} is not a place in Jenkins' queue.")
+        build = self._queued(pipeline, ref)
+        waits = build.external_id == str(ref) and build.state is State.QUEUED
+        return Receipt(queue_ref=str(ref)) if waits else Receipt(build=build)
+
+    def _queued(self, pipeline: str, ref: QueueRef) -> RemoteBuild:
+        """What a place in the queue stands for. Jenkins forgets an item some five minutes after it
+        left the queue; then the build is found by the queue id that it keeps."""
         try:
             item = self._wire.tree(f"/queue/item/{ref.id}", parse.QUEUE)
         except NotFound:
-            return Receipt(build=self._by_queue_id(pipeline, ref))
+            return self._by_queue_id(pipeline, ref)
         number = integer(mapping(item.get("executable")).get("number"))
         if number is not None:
-            return Receipt(build=self._read(pipeline, BuildRef(number, ref.item)))
-        if item.get("cancelled") is True:
-            return Receipt(build=self._cancelled(pipeline, ref, item))
-        return Receipt(queue_ref=str(ref))
+            return self._read(pipeline, BuildRef(number, ref.item))
+        return runs.parse_queue_item(item, pipeline, ref)
 
     def _by_queue_id(self, pipeline: str, ref: QueueRef) -> RemoteBuild:
         job = self._wire.tree(
@@ -201,26 +207,6 @@ class JenkinsReading(Provider):
             if integer(run.get("queueId")) == ref.id:
                 return self._build(run, pipeline, ref.item)
         raise NotFound("Jenkins no longer has this queue item, and no build came of it.")
-
-    def _cancelled(self, pipeline: str, ref: QueueRef, item: Mapping[str, Any]) -> RemoteBuild:
-        return RemoteBuild(
-            pipeline=pipeline,
-            external_id=str(ref),
-            state=State.CANCELLED,
-            raw_state="CANCELLED_IN_QUEUE",
-            branch=branch_of(ref.item),
-            queued_at=epoch_ms(item.get("inQueueSince")),
-            request_id=parse.parameter_values(item).get(REQUEST_ID, ""),
-        )
-
-    def _waiting(self, pipeline: str, ref: QueueRef) -> RemoteBuild:
-        return RemoteBuild(
-            pipeline=pipeline,
-            external_id=str(ref),
-            state=State.QUEUED,
-            raw_state="QUEUED",
-            branch=branch_of(ref.item),
-        )
 
     def find_by_request_id(
         self, pipeline: str, request_id: str, *, branch: str = "", since: datetime | None = None

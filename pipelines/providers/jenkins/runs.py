@@ -1,27 +1,28 @@
-"""Jenkins' JSON of runs and their stages; every field may be missing or of another type.
+"""Jenkins' JSON of runs; every field may be missing or of another type.
 
 Which fields there are: Jenkins' remote API (`@Exported` members of hudson.model.Run and its
-actions) and the plugins git, pipeline-input-step, pipeline-rest-api and pipeline-graph-view.
+actions) and the plugins git, junit and pipeline-input-step.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from pipelines.providers.base import RemoteBuild, State, Step
+from pipelines.providers.base import RemoteBuild, State
 from pipelines.providers.errors import InvalidResponse
-from pipelines.providers.jenkins.names import BuildRef, branch_of, job_path
-from pipelines.providers.jenkins.parse import as_text, parameter_values, short_branch
+from pipelines.providers.jenkins import causes
+from pipelines.providers.jenkins.names import BuildRef, QueueRef, branch_of, job_path
+from pipelines.providers.jenkins.parse import later, parameter_values, short_branch
 from pipelines.providers.labels import REQUEST_ID
 from pipelines.providers.wire import epoch_ms, integer, mapping, mappings, text
 
 BUILD = (
     "number,queueId,displayName,building,inProgress,result,timestamp,duration,"
     "actions[causes[shortDescription,userId,userName],parameters[name,value],"
-    "lastBuiltRevision[SHA1,branch[SHA1,name]],remoteUrls,executions[id]],"
+    "lastBuiltRevision[SHA1,branch[SHA1,name]],remoteUrls,waitingForInput,executions[id,settled],"
+    "totalCount,failCount],"
     "changeSet[items[msg]{0,1}],changeSets[items[msg]{0,1}]"
 )
 
@@ -38,31 +39,8 @@ STATES = MappingProxyType(
         "NOT_BUILT": State.SKIPPED,
     }
 )
-# Stage words of pipeline-rest-api (upper case) and pipeline-graph-view (lower case).
-STAGE_STATES = MappingProxyType(
-    {
-        "IN_PROGRESS": State.RUNNING,
-        "PAUSED_PENDING_INPUT": State.WAITING,
-        "SUCCESS": State.PASSED,
-        "UNSTABLE": State.FAILED,
-        "FAILED": State.FAILED,
-        "ABORTED": State.CANCELLED,
-        "NOT_EXECUTED": State.SKIPPED,
-        "queued": State.QUEUED,
-        "running": State.RUNNING,
-        "paused": State.WAITING,
-        "success": State.PASSED,
-        "unstable": State.FAILED,
-        "failure": State.FAILED,
-        "aborted": State.CANCELLED,
-        "skipped": State.SKIPPED,
-        "not_built": State.SKIPPED,
-    }
-)
 # Repositories that are not what a job builds.
 _LIBRARY = re.compile(r"librar(y|ies)|(shared|jenkins|pipeline)[-_]?libs?\b")
-# Causes of a run that copied another run's parameters, its request id included.
-COPYING_CAUSES = ("ReplayCause", "RebuildCause", "RestartDeclarativePipelineCause")
 
 
 def parse_build(
@@ -83,8 +61,8 @@ def parse_build(
     started = epoch_ms(run.get("timestamp"))
     finished = None
     if started and raw not in ("BUILDING", "PAUSED_PENDING_INPUT"):
-        # A controller's clock may run backwards.
-        finished = started + timedelta(milliseconds=max(integer(run.get("duration")) or 0, 0))
+        finished = later(started, integer(run.get("duration")) or 0)
+    request_id = "" if causes.copied(run) else values.get(REQUEST_ID, "")
     return RemoteBuild(
         pipeline=pipeline,
         external_id=str(BuildRef(number, item)),
@@ -94,21 +72,52 @@ def parse_build(
         message=_message(run),
         branch=branch,
         commit=commit,
-        who=_who(run),
+        who=causes.who(run),
         web_url=f"{base_url}{job_path(pipeline, item)}/{number}/",
         queued_at=started,
         started_at=started,
         finished_at=finished,
-        request_id="" if _copied(run) else values.get(REQUEST_ID, ""),
+        request_id=request_id,
+        who_id=causes.who_id(run),
+        cause=causes.cause_of(run, item, ours=bool(request_id)),
+        reason=causes.reason_of(run, raw),
+    )
+
+
+def parse_queue_item(item: Mapping[str, Any], pipeline: str, ref: QueueRef) -> RemoteBuild:
+    """An answer to the tree QUEUE of an item that has not become a build."""
+    cancelled = item.get("cancelled") is True
+    request_id = parameter_values(item).get(REQUEST_ID, "")
+    return RemoteBuild(
+        pipeline=pipeline,
+        external_id=str(ref),
+        state=State.CANCELLED if cancelled else State.QUEUED,
+        raw_state="CANCELLED_IN_QUEUE" if cancelled else "QUEUED",
+        branch=branch_of(ref.item),
+        who=causes.who(item),
+        queued_at=epoch_ms(item.get("inQueueSince")),
+        request_id=request_id,
+        who_id=causes.who_id(item),
+        cause=causes.cause_of(item, ref.item, ours=bool(request_id)),
+        reason="Taken out of the queue." if cancelled else causes.queue_reason(item),
     )
 
 
 def _raw_state(run: Mapping[str, Any]) -> str:
     # `result` may be set while a run still moves, so it counts only afterwards.
-    if run.get("building") is True or run.get("inProgress") is True:
-        paused = any(action.get("executions") for action in mappings(run.get("actions")))
-        return "PAUSED_PENDING_INPUT" if paused else "BUILDING"
+    # Whatever is not plainly false is a run that moves: nothing doubtful becomes green.
+    if any(run.get(name) not in (None, False) for name in ("building", "inProgress")):
+        waits = any(_waits(action) for action in mappings(run.get("actions")))
+        return "PAUSED_PENDING_INPUT" if waits else "BUILDING"
     return text(run.get("result"))
+
+
+def _waits(action: Mapping[str, Any]) -> bool:
+    """Whether an InputAction waits; newer plugins say so, older ones only list what is open."""
+    open_inputs = [
+        one for one in mappings(action.get("executions")) if one.get("settled") is not True
+    ]
+    return action.get("waitingForInput") is True or bool(open_inputs)
 
 
 def _revision(run: Mapping[str, Any], pipeline: str, asked: str) -> tuple[str, str]:
@@ -150,22 +159,6 @@ def _checkouts(action: Mapping[str, Any]) -> list[_Checkout]:
     ]
 
 
-def _causes(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    actions = mappings(run.get("actions"))
-    return [cause for action in actions for cause in mappings(action.get("causes"))]
-
-
-def _copied(run: Mapping[str, Any]) -> bool:
-    return any(text(cause.get("_class")).endswith(COPYING_CAUSES) for cause in _causes(run))
-
-
-def _who(run: Mapping[str, Any]) -> str:
-    causes = _causes(run)
-    people = [text(cause.get("userName")) or text(cause.get("userId")) for cause in causes]
-    said = [text(cause.get("shortDescription")) for cause in causes]
-    return next(filter(None, [*people, *said]), "")
-
-
 def _message(run: Mapping[str, Any]) -> str:
     """The commit's first line, else the name that the run was given, else what started it.
 
@@ -175,34 +168,7 @@ def _message(run: Mapping[str, Any]) -> str:
     commits = [text(item.get("msg")) for one in sets for item in mappings(one.get("items"))]
     name = text(run.get("displayName"))
     given = "" if name == f"#{run.get('number')}" else name
-    causes = [cause for cause in _causes(run) if not text(cause.get("userId"))]
-    said = [text(cause.get("shortDescription")) for cause in causes]
+    nobodys = [cause for cause in causes.started_by(run) if not text(cause.get("userId"))]
+    said = [text(cause.get("shortDescription")) for cause in nobodys]
     first = next(filter(None, [*commits, given, *said]), "")
     return first.strip().partition("\n")[0]
-
-
-def parse_stages(stages: object) -> list[Step]:
-    """Stages of either stage API; their words and time fields differ, their shape does not."""
-    steps = []
-    for stage in mappings(stages):
-        raw = text(stage.get("status")) or text(stage.get("state"))
-        state = STAGE_STATES.get(raw, State.UNKNOWN)
-        started = epoch_ms(stage.get("startTimeMillis"))
-        lasted = integer(stage.get("durationMillis"))
-        if lasted is None:
-            lasted = integer(stage.get("totalDurationMillis"))
-        over = state not in (State.RUNNING, State.WAITING, State.QUEUED, State.UNKNOWN)
-        ended = None
-        if started and over and lasted is not None:
-            ended = started + timedelta(milliseconds=max(lasted, 0))
-        steps.append(
-            Step(
-                id=as_text(stage.get("id")),
-                name=text(stage.get("name")) or text(stage.get("title")),
-                state=state,
-                raw_state=raw,
-                started_at=started,
-                finished_at=ended,
-            )
-        )
-    return steps

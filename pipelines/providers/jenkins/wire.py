@@ -4,7 +4,7 @@ Jenkins answers errors with HTML pages; what they mean is told by status and hea
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.providers.errors import (
@@ -16,10 +16,13 @@ from pipelines.providers.errors import (
     Rejected,
     Unavailable,
 )
+from pipelines.providers.jenkins.names import leads_away
 from pipelines.providers.wire import Wire
 from portal.credentials import Secret
 from portal.http import HttpClient, Response
 
+# Jenkins answers most writes with a redirect to the page of what was written to.
+REDIRECTS = (301, 302, 303)
 # Permissions as the header X-Required-Permission names them, and as Jenkins' pages do.
 PERMISSIONS = {
     "hudson.model.Hudson.Read": "Overall/Read",
@@ -49,6 +52,21 @@ class JenkinsWire(Wire):
         answer = self.get_json(f"{path}/api/json", {"tree": tree})
         if not isinstance(answer, dict):
             raise InvalidResponse("Jenkins answered JSON of another shape than its API gives.")
+        return answer
+
+    def post(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        expect: Sequence[int] = REDIRECTS,
+    ) -> Response:
+        """Writes once. A redirect to anywhere else than a page of Jenkins raises Misconfigured."""
+        answer = self.write("POST", path, params=params, data=data, expect=expect)
+        location = answer.headers.get("Location", "")
+        if answer.status in REDIRECTS and leads_away(location, self._base, path):
+            raise self.failure(answer, write=True)
         return answer
 
     def failure(self, response: Response, *, write: bool) -> ProviderError:

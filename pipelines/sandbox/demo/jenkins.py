@@ -16,6 +16,8 @@ from .parts import (
     token,
 )
 
+RIGHTS = ["read", "build", "cancel"]
+
 
 def job(name: str, steps: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     values = {
@@ -35,7 +37,7 @@ def job(name: str, steps: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
 JENKINS: dict[str, Any] = {
     "vendor": "jenkins",
     "prefix": "jenkins",
-    "tokens": [token("DEMO_JENKINS", expires_in_days=90)],
+    "tokens": [token("DEMO_JENKINS", rights=RIGHTS, expires_in_days=90)],
     "pipelines": [
         job("payments/payments-api", [BUILD, TEST], every_seconds=1_500),
         job(
@@ -74,7 +76,7 @@ JENKINS: dict[str, Any] = {
 OPS: dict[str, Any] = {
     "vendor": "jenkins",
     "prefix": "jenkins-ops",
-    "tokens": [token("DEMO_JENKINS_OPS", expires_in_days=400)],
+    "tokens": [token("DEMO_JENKINS_OPS", rights=RIGHTS, expires_in_days=400)],
     "pipelines": [
         job(
             "rehearsals/sold-out-evening",

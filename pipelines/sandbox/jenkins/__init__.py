@@ -2,6 +2,7 @@
 
 from ..wire import Vendor
 from . import pages, routes
+from .hooks import hooks
 
 JENKINS = Vendor(
     slug="jenkins",
@@ -9,6 +10,7 @@ JENKINS = Vendor(
     answer=routes.answer,
     rate_limited=pages.rate_limited,
     failure=pages.failure,
-    rights=("read", "build", "cancel"),
+    rights=routes.RIGHTS,
     credential=lambda login, token: f"{login}:{token}",
+    hooks=hooks,
 )

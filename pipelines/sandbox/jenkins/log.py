@@ -43,15 +43,20 @@ def raw_log(build: Build, now: float) -> bytes:
 
 def _body(build: Build, now: float, pipeline: bool) -> Iterator[tuple[float, str]]:
     runs = [run for run in build.at(now).runs if run.started_at is not None]
-    return heapq.merge(*(_run_lines(run, now, pipeline) for run in runs), key=lambda line: line[0])
+    return heapq.merge(
+        *(_run_lines(build, run, now, pipeline) for run in runs), key=lambda line: line[0]
+    )
 
 
-def _run_lines(run: Run, now: float, pipeline: bool) -> Iterator[tuple[float, str]]:
+def _run_lines(build: Build, run: Run, now: float, pipeline: bool) -> Iterator[tuple[float, str]]:
     started = run.started_at or 0.0
     if pipeline:
         yield started, f"[Pipeline] {{ ({run.step.name})"
         if run.step.gate:
             yield started, f"{run.step.name}\nProceed or Abort"
+            if run.index in build.unblocked_by:
+                who = build.unblocked_by[run.index].name
+                yield run.finished_at or started, f"Approved by {who}"
     yield from run.lines(now)
     if run.state == FAILED:
         yield run.finished_at or started, "ERROR: script returned exit code 1"
@@ -64,10 +69,20 @@ def step_log(run: Run, now: float) -> str:
     return "".join(f"{text}\n" for _, text in run.lines(now)) if run.state != SKIPPED else ""
 
 
+_SOURCES = {
+    "schedule": "Started by timer",
+    "upstream": 'Started by upstream project "team/first" build number 1',
+    "remote": "Started by remote host 192.0.2.7",
+}
+
+
 def cause_text(build: Build) -> str:
-    if build.source == "scm":
-        return "Started by an SCM change"
-    return f"Started by user {build.who.name}" if build.who else "Started by an SCM change"
+    if build.source in _SOURCES:
+        return _SOURCES[build.source]
+    if build.source != "scm" and build.who is not None:
+        return f"Started by user {build.who.name}"
+    branch = build.pipeline.branch
+    return f"Push event to branch {branch}" if branch else "Started by an SCM change"
 
 
 def plain(raw: bytes) -> str:

@@ -5,18 +5,12 @@ from typing import Any
 
 from .. import script
 from ..engine import Instance
-from ..objects import Build, Folder, Parameter, Pipeline, QueueItem, Token
+from ..objects import Build, Folder, Pipeline, QueueItem, Token
 from . import names
-from .log import RESULTS, cause_text
+from .actions import definition, primary_branch, queue_actions, run_actions
+from .log import RESULTS
 from .tree import Exported
 
-_PARAMETER_TYPES = {
-    "string": "StringParameter",
-    "text": "TextParameter",
-    "choice": "ChoiceParameter",
-    "boolean": "BooleanParameter",
-    "password": "PasswordParameter",
-}
 _GOOD, _BAD = (script.PASSED, script.UNSTABLE), (script.FAILED, script.CANCELLED)
 _COLORS = {
     script.PASSED: "blue",
@@ -55,7 +49,7 @@ class Model:
 
     def folder(self, folder: Folder) -> Exported:
         fields = self._named(folder) | {
-            "actions": [],
+            "actions": self._source(folder),
             "description": None,
             "jobs": lambda: self.children(folder),
             "healthReport": [],
@@ -63,6 +57,15 @@ class Model:
             "views": [],
         }
         return Exported(names.job_class(folder), fields, ("name", "url"))
+
+    def _source(self, folder: Folder) -> list[Exported | dict[str, Any]]:
+        """Where a multibranch project finds its branches, as its branch source tells."""
+        jobs = [self.instance.pipelines.get(name) for name in folder.children]
+        repository = next((job.repository for job in jobs if job and job.repository), "")
+        if folder.kind != "multibranch" or not repository:
+            return []
+        fields = {"objectDescription": None, "objectDisplayName": "", "objectUrl": repository}
+        return [{}, Exported("jenkins.scm.api.metadata.ObjectMetadataAction", fields)]
 
     def _named(self, item: Pipeline | Folder) -> dict[str, Any]:
         return {
@@ -78,7 +81,7 @@ class Model:
 
     def job(self, job: Pipeline) -> Exported:
         fields: dict[str, Any] = self._named(job) | {
-            "actions": [],
+            "actions": [{}, *primary_branch(job)],
             "description": job.description or None,
             "buildable": not job.disabled,
             "color": lambda: self.color(job),
@@ -121,26 +124,13 @@ class Model:
         declared = job.declared()
         if not declared:
             return []
-        definitions = [self._definition(parameter) for parameter in declared]
+        definitions = [definition(parameter) for parameter in declared]
         return [
             Exported(
                 "hudson.model.ParametersDefinitionProperty",
                 {"parameterDefinitions": definitions},
             )
         ]
-
-    @staticmethod
-    def _definition(parameter: Parameter) -> Exported:
-        kind = _PARAMETER_TYPES[parameter.type]
-        fields: dict[str, Any] = {
-            "name": parameter.name,
-            "type": f"{kind}Definition",
-            "description": parameter.description,
-            "defaultParameterValue": _parameter_value(parameter, parameter.default),
-        }
-        if parameter.type == "choice":
-            fields["choices"] = list(parameter.choices)
-        return Exported(f"hudson.model.{kind}Definition", fields)
 
     # --- runs -----------------------------------------------------------------------------------
     def run_url(self, build: Build) -> str:
@@ -169,7 +159,7 @@ class Model:
             "executor": None,
             "artifacts": [],
             "fingerprint": [],
-            "actions": lambda: self._actions(build),
+            "actions": lambda: run_actions(build, self.now),
             "culprits": [],
             "previousBuild": lambda: self._neighbour(build, -1),
             "nextBuild": lambda: self._neighbour(build, 1),
@@ -196,36 +186,13 @@ class Model:
         found = build.pipeline.builds.get(build.number + way)
         return None if found is None else self.run(found)
 
-    def _actions(self, build: Build) -> list[Exported | dict[str, Any]]:
-        actions: list[Exported | dict[str, Any]] = [
-            Exported("hudson.model.CauseAction", {"causes": [_cause(build)]})
-        ]
-        if build.parameters:
-            declared = {p.name: p for p in build.pipeline.parameters}
-            values = [
-                _parameter_value(declared.get(name, Parameter(name)), value)
-                for name, value in build.parameters.items()
-            ]
-            actions.append(Exported("hudson.model.ParametersAction", {"parameters": values}))
-        actions.append({})
-        if build.pipeline.repository:
-            actions += _git(build)
-        waiting = [r for r in build.at(self.now).runs if r.state == script.WAITING]
-        if waiting:
-            executions = [{"id": input_id(r.index), "displayName": r.step.name} for r in waiting]
-            cls = "org.jenkinsci.plugins.workflow.support.steps.input.InputAction"
-            actions.append(Exported(cls, {"executions": executions}))
-        if build.course.cancelled_at is not None:
-            actions.append(_interrupted(build))
-        return [*actions, {}]
-
     # --- queue ----------------------------------------------------------------------------------
     def queue_item(self, item: QueueItem) -> Exported:
         asked = "".join(f"\n{name}={value}" for name, value in item.ask.parameters.items())
         left = not item.waiting
         fields: dict[str, Any] = {
             "id": item.id,
-            "actions": lambda: self._queue_actions(item),
+            "actions": lambda: queue_actions(item),
             "blocked": item.blocked_by is not None and not left,
             "buildable": self._buildable(item),
             "stuck": False,
@@ -254,24 +221,11 @@ class Model:
     def _why(self, item: QueueItem) -> str:
         if self.now < item.quiet_until:
             return f"In the quiet period. Expires in {item.quiet_until - self.now:.1f} sec"
+        if self.instance.options.get("quieting_down"):
+            return "Jenkins is about to shut down"
         if item.blocked_by is not None:
             return f"Build #{item.blocked_by} is already in progress"
         return "Waiting for next available executor"
-
-    def _queue_actions(self, item: QueueItem) -> list[Exported]:
-        declared = {p.name: p for p in item.pipeline.parameters}
-        values = [
-            _parameter_value(declared.get(name, Parameter(name)), value)
-            for name, value in item.ask.parameters.items()
-        ]
-        found = (
-            [Exported("hudson.model.ParametersAction", {"parameters": values})] if values else []
-        )
-        who = item.ask.who
-        if who is not None:
-            cause = _user_cause(who.login, who.name)
-            found.append(Exported("hudson.model.CauseAction", {"causes": [cause]}))
-        return found
 
 
 # What the permalinks of a job mean; None: whatever its state.
@@ -305,58 +259,6 @@ def newest(
 
 def millis(seconds: float) -> int:
     return round(seconds * 1000)
-
-
-def input_id(index: int) -> str:
-    """The input step's id; its first letter is capital, as the step makes it."""
-    return f"Gate{index}"
-
-
-def _parameter_value(parameter: Parameter, value: str) -> Exported:
-    kind = _PARAMETER_TYPES[parameter.type].replace("Choice", "String")
-    fields: dict[str, Any] = {"name": parameter.name}
-    if parameter.type == "boolean":
-        fields["value"] = value.lower() in {"true", "on", "1"}
-    elif parameter.type != "password":
-        fields["value"] = value
-    return Exported(f"hudson.model.{kind}Value", fields)
-
-
-def _user_cause(login: str, name: str) -> Exported:
-    fields = {"shortDescription": f"Started by user {name}", "userId": login, "userName": name}
-    return Exported("hudson.model.Cause$UserIdCause", fields)
-
-
-def _cause(build: Build) -> Exported:
-    if build.source == "scm" or build.who is None:
-        cls = "hudson.triggers.SCMTrigger$SCMTriggerCause"
-        return Exported(cls, {"shortDescription": cause_text(build)})
-    return _user_cause(build.who.login, build.who.name)
-
-
-def _git(build: Build) -> list[Exported]:
-    """BuildData, twice as in the wild: a shared library's stands before the service's own."""
-    own = _build_data(
-        build.commit, f"refs/remotes/origin/{build.branch}", build.pipeline.repository
-    )
-    library = _build_data("4b825dc642cb6eb9a060e54bf8d69288fbee4904", "main", _library_of(build))
-    return [library, own] if build.pipeline.kind != "freestyle" else [own]
-
-
-def _library_of(build: Build) -> str:
-    return build.pipeline.repository.rsplit("/", 1)[0] + "/jenkins-library.git"
-
-
-def _build_data(commit: str, branch: str, url: str) -> Exported:
-    revision = {"SHA1": commit, "branch": [{"SHA1": commit, "name": branch}]}
-    fields = {"lastBuiltRevision": revision, "remoteUrls": [url], "scmName": ""}
-    return Exported("hudson.plugins.git.util.BuildData", fields)
-
-
-def _interrupted(build: Build) -> Exported:
-    fields = {"shortDescription": build.cancel_reason or "Aborted"}
-    cause = Exported("jenkins.model.CauseOfInterruption$UserInterruption", fields)
-    return Exported("jenkins.model.InterruptedBuildAction", {"causes": [cause]})
 
 
 def _change_set(cls: str) -> Exported:

@@ -65,9 +65,14 @@ def _rights(user: str, permission: str) -> dict[str, str]:
         "X-You-Are-Authenticated-As": user,
         "X-You-Are-In-Group-Disabled": "JENKINS-39402: use -Dhudson.security.AccessDeniedException2"
         ".REPORT_GROUP_HEADERS=true or use /whoAmI to diagnose",
-        "X-Required-Permission": "hudson.model.Item." + permission.rpartition("/")[2],
+        "X-Required-Permission": _permission_class(permission),
         "X-Permission-Implied-By": "hudson.security.Permission.GenericUpdate",
     }
+
+
+def _permission_class(permission: str) -> str:
+    group, _, name = permission.partition("/")
+    return f"hudson.model.{'Hudson' if group == 'Overall' else 'Item'}.{name}"
 
 
 def needs_post(request: Request) -> Answer:

@@ -8,13 +8,23 @@ import hmac
 from .. import script
 from ..objects import Build, Folder, Pipeline, Token
 from ..wire import Answer, Request, json_answer, text_answer
-from . import log, names, pages, stages, starting
-from .model import Model, input_id, permalink
-from .tree import BadTree, Exported, render
+from . import inputs, log, names, pages, stages, starting
+from .model import Model, permalink
+from .tree import BadTree, Exported, as_python, render
 
 _START = ("build", "buildWithParameters")
 _STOP = ("stop", "term", "kill")
-_PERMISSIONS = {"read": "Job/Read", "build": "Job/Build", "cancel": "Job/Cancel"}
+# What a token may, and the permission that a refusal names.
+_PERMISSIONS = {
+    "read": "Job/Read",
+    "build": "Job/Build",
+    "cancel": "Job/Cancel",
+    "configure": "Job/ExtendedRead",
+    "administer": "Overall/SystemRead",
+}
+RIGHTS = tuple(_PERMISSIONS)
+_CONFIGURATION = b"<?xml version='1.1' encoding='UTF-8'?>\n<flow-definition/>"
+_PYTHON = "text/x-python;charset=utf-8"
 
 
 def route(method: str, segments: tuple[str, ...]) -> str:
@@ -36,7 +46,7 @@ def route(method: str, segments: tuple[str, ...]) -> str:
         return "steps"
     if tail[:1] == ("queue",):
         return "queue"
-    if tail[-2:] == ("api", "json"):
+    if tail[-2:-1] == ("api",):
         if run:
             return "build"
         return "builds" if segments[:1] == ("job",) else "pipelines"
@@ -78,6 +88,8 @@ def answer(request: Request) -> Answer:
         text = "No valid crumb was included in the request"
         return pages.error(request.instance, 403, text)
     names_, rest = split(request.segments)
+    if rest[-2:] == ("api", "python"):
+        rest = (*rest[:-1], "json")  # the same objects, see _exported
     if not names_:
         return _top(request, token, rest)
     item = names.find(request.instance, names_)
@@ -151,7 +163,10 @@ def _exported(request: Request, value: Exported) -> Answer:
         shown = render(value, tree=request.get("tree"), depth=depth)
     except (BadTree, ValueError) as error:
         return pages.failure_page(request.instance, str(error))
-    return json_answer(shown, headers=pages.headers(request.instance))
+    headers = pages.headers(request.instance)
+    if request.segments[-1:] == ("python",):
+        return Answer(200, as_python(shown).encode(), headers | {"Content-Type": _PYTHON})
+    return json_answer(shown, headers=headers)
 
 
 def _top(request: Request, token: Token | None, rest: tuple[str, ...]) -> Answer:
@@ -184,6 +199,8 @@ def _top(request: Request, token: Token | None, rest: tuple[str, ...]) -> Answer
             if request.method != "POST":
                 return pages.needs_post(request)
             return starting.cancel_item(request, token)
+        case ("pluginManager", "api", "json"):
+            return _may(request, token, "administer") or _exported(request, _plugins())
         case ("computer", "api", "json"):
             return _exported(request, _computers(model))
     return pages.not_found(request)
@@ -197,13 +214,18 @@ def _jenkins(model: Model) -> Exported:
         "numExecutors": 0,
         "description": None,
         "jobs": lambda: model.children(model.instance.folders[""]),
-        "quietingDown": False,
+        "quietingDown": bool(model.instance.options.get("quieting_down")),
         "useCrumbs": True,
         "useSecurity": True,
         "url": f"{model.root}/",
         "views": [],
     }
     return Exported("hudson.model.Hudson", fields)
+
+
+def _plugins() -> Exported:
+    plugin = Exported("hudson.PluginWrapper", {"shortName": "git", "active": True})
+    return Exported("hudson.LocalPluginManager", {"plugins": [plugin]})
 
 
 def _who_am_i(token: Token | None) -> Exported:
@@ -240,6 +262,9 @@ def _item(
         return pages.item_page(request, item)
     if rest == ("api", "json"):
         return _may(request, token, "read") or _exported(request, _model(request, token).item(item))
+    if rest == ("config.xml",):
+        headers = pages.headers(request.instance) | {"Content-Type": "application/xml"}
+        return _may(request, token, "configure") or Answer(200, _CONFIGURATION, headers)
     if len(rest) == 1 and rest[0] in _START:
         if request.method != "POST":
             return pages.needs_post(request)
@@ -297,25 +322,7 @@ def _act(request: Request, token: Token | None, build: Build, rest: tuple[str, .
     if rest == ("stages", "rerun") and build.pipeline.kind != "freestyle":
         return starting.again(request, build, token, tell_queue_id=True)
     if rest[0] == "input" and len(rest) == 3:
-        return _input(request, token, build, rest[1], rest[2])
+        return inputs.answer(request, token, build, rest[1], rest[2])
     if rest == ("wfapi", "inputSubmit"):
-        return _input(request, token, build, request.get("inputId"), "proceedEmpty")
+        return inputs.answer(request, token, build, request.get("inputId"), "submit")
     return pages.not_found(request)
-
-
-def _input(request: Request, token: Token, build: Build, wanted: str, action: str) -> Answer:
-    """`input/{Id}/proceedEmpty|submit|abort`: 302, or 400 when it was settled already."""
-    waiting = {
-        input_id(run.index): run.index
-        for run in build.at(request.instance.now()).runs
-        if run.state == script.WAITING
-    }
-    if wanted not in waiting:
-        return pages.failure_page(request.instance, "This input request was settled already")
-    if action == "abort":
-        return starting.stop(request, build, token)
-    if action not in ("proceedEmpty", "submit"):
-        return pages.not_found(request)
-    request.instance.unblock(build, waiting[wanted], token.person)
-    path = f"{names.path_of(build.pipeline.name)}{build.number}/"
-    return Answer(302, headers={"Location": f"{request.base}/{path}"})

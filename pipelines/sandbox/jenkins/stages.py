@@ -4,12 +4,13 @@ from html import escape
 from typing import Any
 
 from .. import script
-from ..objects import Build
+from ..objects import Build, Parameter
 from ..script import Run
 from ..wire import Answer, Request, json_answer, text_answer
 from . import names
+from .actions import input_id, inputs_of
 from .log import step_log
-from .model import input_id, millis
+from .model import millis
 from .pages import not_found
 
 _WFAPI = {
@@ -119,7 +120,7 @@ def pending_inputs(build: Build, now: float, prefix: str) -> list[dict[str, Any]
             "id": input_id(run.index),
             "message": run.step.name,
             "proceedText": "Proceed",
-            "inputs": [],
+            "inputs": [_asked(parameter) for parameter in inputs_of(run)],
             "proceedUrl": f"{path}/wfapi/inputSubmit?inputId={input_id(run.index)}",
             "abortUrl": f"{path}/input/{input_id(run.index)}/abort",
             "redirectApprovalUrl": f"{path}/input/",
@@ -127,6 +128,18 @@ def pending_inputs(build: Build, now: float, prefix: str) -> list[dict[str, Any]
         for run in build.at(now).runs
         if run.state == script.WAITING
     ]
+
+
+def _asked(parameter: Parameter) -> dict[str, Any]:
+    definition: dict[str, Any] = {"defaultVal": parameter.default}
+    if parameter.type == "choice":
+        definition["choices"] = list(parameter.choices)
+    return {
+        "type": f"{parameter.type.capitalize()}ParameterDefinition",
+        "name": parameter.name,
+        "description": parameter.description,
+        "definition": definition,
+    }
 
 
 def answer(request: Request, build: Build, rest: tuple[str, ...]) -> Answer:

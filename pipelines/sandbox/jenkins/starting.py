@@ -1,6 +1,7 @@
 """Starting, rebuilding and stopping on Jenkins, with its rules about parameters and the queue."""
 
 import json
+import math
 import re
 
 from ..journal import Accepted
@@ -40,6 +41,8 @@ def start(request: Request, item: Pipeline | Folder, token: Token, entry: str) -
         parameters=values,
     )
     queued = instance.enqueue(item, ask, _delay(form.get("delay", "")))
+    if instance.options.get("quieting_down"):
+        queued.due_at = math.inf
     _note(request, queued, token, "start", form.get(_REQUEST_ID, ""))
     return _created(request, queued)
 

@@ -5,6 +5,7 @@ The rules are Stapler's: a tree names what is wanted (unknown names fall away si
 what it exports with a higher visibility, here its `brief` fields, unless `depth` reaches it.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -124,3 +125,13 @@ def _by_depth(value: Any, depth: int, *, top: bool = False) -> Any:
     if isinstance(value, dict):
         return {name: _by_depth(item, depth) for name, item in value.items()}
     return value
+
+
+def as_python(value: Any) -> str:
+    """The flavour `api/python`: Python literals, strings as in JSON."""
+    if isinstance(value, dict):
+        inside = ",".join(f"{json.dumps(name)}:{as_python(item)}" for name, item in value.items())
+        return f"{{{inside}}}"
+    if isinstance(value, list):
+        return f"[{','.join(as_python(item) for item in value)}]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
