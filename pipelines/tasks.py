@@ -6,14 +6,16 @@ A broker may lose messages; the tick offers again whatever rows say is due.
 from celery import shared_task
 from django.utils import timezone
 
-from pipelines import builds, discovery, outbox, schedule
+from pipelines import builds, discovery, outbox, schedule, webhooks
 from pipelines import dispatch as dispatching
 from pipelines import reconcile as reconciling
+from portal import inbox
 
 # How much one tick offers; what is left over is due at the next one.
 MAX_SEND = 50
 MAX_ASK = 50
 MAX_REFRESH = 20
+MAX_DELIVERIES = 50
 
 
 @shared_task
@@ -27,6 +29,8 @@ def tick() -> None:
         dispatch.delay(pk)
     for pk in outbox.due_to_ask(now, MAX_ASK):
         reconcile.delay(pk)
+    for pk in inbox.overdue(webhooks.ROOM, now, MAX_DELIVERIES):
+        read_delivery.delay(pk)
     for pk in discovery.due(now):
         discover.delay(pk)
     for pk in builds.due(now, MAX_REFRESH):
@@ -46,6 +50,12 @@ def reconcile(trigger_id: int) -> None:
 @shared_task
 def refresh(pipeline_id: int) -> None:
     builds.refresh(pipeline_id)
+
+
+@shared_task
+def read_delivery(delivery_id: int) -> None:
+    for pk in webhooks.process(delivery_id, timezone.now()):
+        refresh.delay(pk)
 
 
 @shared_task

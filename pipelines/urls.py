@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from pipelines import trigger_views, views
+from pipelines import hook_views, trigger_views, views
 
 app_name = "pipelines"
 
 urlpatterns = [
+    # Behind it may stand a secret, which portal.middleware takes away before it is looked up here.
+    path("hooks/<str:slug>/", hook_views.hook_receive, name="hook_receive"),
     path("builds/", views.build_list, name="build_list"),
     path("builds/<int:pk>/", views.build_detail, name="build_detail"),
     path("builds/<int:pk>/status/", views.build_status, name="build_status"),

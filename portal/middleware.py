@@ -1,9 +1,11 @@
-"""Request ids, so that a log line, an error page and an audit event can be matched; no caches.
+"""Request ids, so that a log line, an error page and an audit event can be matched; no caches;
+no secret of a webhook's address anywhere.
 
 The logging configuration names this module, so it is imported before any model can be.
 """
 
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -16,6 +18,8 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
 
 current_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+# /hooks/<receiver>/<secret>/
+HOOK_PATH = re.compile(r"/+hooks/+(?P<receiver>[^/]+)(?:/(?P<secret>.*?))?/?", re.DOTALL)
 
 
 class RequestIdMiddleware:
@@ -69,6 +73,23 @@ class NoStoreMiddleware(MiddlewareMixin):
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)
         return response
+
+
+class PathSecretMiddleware(MiddlewareMixin):
+    """Takes the secret out of a webhook's address, for vendors that can't sign what they send.
+
+    It comes first, so that no redirect, log line or error page can hold what only the view may
+    know, as `request.path_secret`.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        found = HOOK_PATH.fullmatch(request.path_info)
+        if found is None:
+            return
+        prefix = request.path.removesuffix(request.path_info)
+        request.path_secret = found["secret"] or ""  # type: ignore[attr-defined]
+        request.path_info = request.META["PATH_INFO"] = f"/hooks/{found['receiver']}/"
+        request.path = prefix + request.path_info
 
 
 class RequestIdFilter(logging.Filter):

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.middleware.PathSecretMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.RequestIdMiddleware",
@@ -240,6 +241,11 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "portal-forget-sessions": {
         "task": "portal.tasks.forget_sessions",
+        "schedule": 3600,
+        "options": {"expires": 600},
+    },
+    "portal-forget-deliveries": {
+        "task": "portal.tasks.forget_deliveries",
         "schedule": 3600,
         "options": {"expires": 600},
     },

@@ -8,7 +8,9 @@ from celery.signals import worker_ready
 from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 
+from portal import inbox
 from portal.health import touch
 
 logger = logging.getLogger(__name__)
@@ -24,6 +26,12 @@ def tick() -> None:
 def forget_sessions() -> None:
     """Deletes the expired ones: they hold who was signed in, and every visitor can make some."""
     call_command("clearsessions")
+
+
+@shared_task
+def forget_deliveries() -> None:
+    """Deletes old webhooks: by then the builds that they were about have been read many times."""
+    inbox.forget(timezone.now())
 
 
 @worker_ready.connect

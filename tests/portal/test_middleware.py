@@ -3,12 +3,18 @@
 import asyncio
 import logging
 import re
+from urllib.parse import unquote
 
 import pytest
 from django.http import HttpResponse
 from django.test import AsyncClient, RequestFactory
 
-from portal.middleware import RequestIdFilter, RequestIdMiddleware, current_request_id
+from portal.middleware import (
+    PathSecretMiddleware,
+    RequestIdFilter,
+    RequestIdMiddleware,
+    current_request_id,
+)
 
 logger = logging.getLogger("test")
 
@@ -57,3 +63,37 @@ def test_requests_at_the_same_time_keep_their_own_ids():
 def test_under_asgi_too():
     response = asyncio.run(AsyncClient().get("/healthz"))
     assert re.fullmatch("[0-9a-f]{32}", response["X-Request-ID"])
+
+
+@pytest.mark.parametrize(
+    ("path", "secret"),
+    [
+        ("/hooks/drone/", ""),
+        ("/hooks/drone", ""),
+        ("/hooks/drone/s3cret/", "s3cret"),
+        ("/hooks/drone/s3cret", "s3cret"),
+        ("/hooks/drone/s3/cr/et/", "s3/cr/et"),
+        ("//hooks//drone/s3%0Acret/", "s3\ncret"),
+    ],
+)
+def test_the_secret_in_a_webhooks_address_is_known_to_the_view_only(path, secret):
+    request = RequestFactory().post("/" + path)
+    request.path = request.path_info = request.META["PATH_INFO"] = unquote(path)
+    PathSecretMiddleware(HttpResponse).process_request(request)
+    assert request.path_secret == secret
+    assert request.path == request.path_info == request.META["PATH_INFO"] == "/hooks/drone/"
+    assert request.get_full_path() == "/hooks/drone/"
+
+
+def test_other_addresses_stay_as_they_are():
+    request = RequestFactory().get("/catalog/hooks/drone/s3cret/")
+    PathSecretMiddleware(HttpResponse).process_request(request)
+    assert request.path == "/catalog/hooks/drone/s3cret/"
+    assert not hasattr(request, "path_secret")
+
+
+def test_a_portal_below_a_prefix_keeps_it():
+    request = RequestFactory(SCRIPT_NAME="/portal").post("/hooks/drone/s3cret/")
+    PathSecretMiddleware(HttpResponse).process_request(request)
+    assert request.path == "/portal/hooks/drone/"
+    assert request.path_secret == "s3cret"

@@ -1,0 +1,394 @@
+"""A webhook is believed only when it is signed, kept once, and never more than a hint."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+from celery import current_app
+from django.test import Client
+from django.utils import timezone
+
+from pipelines import builds, hook_views, tasks, webhooks
+from pipelines.models import Build, Pipeline, Server
+from pipelines.providers import PROVIDERS
+from pipelines.sandbox.objects import Ask
+from portal.models import Delivery, Heartbeat
+from tests.pipelines.bell import SECRET, Bell, delivery
+from tests.pipelines.world import confirmed_link, make_pipeline, make_server, make_service
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SHOP = "acme/shop"
+BUILD = {"event": "build.finished", "pipelines": [SHOP], "build": "1"}
+
+
+@pytest.fixture(autouse=True)
+def bell(monkeypatch):
+    monkeypatch.setitem(PROVIDERS, "bell", Bell)
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_BELL", SECRET)
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_NEW", "s3cret-new")
+
+
+@pytest.fixture
+def server():
+    return make_server("bell", "bell", webhook_secret_ref="env:STAGEDOOR_CREDENTIAL_BELL")
+
+
+@pytest.fixture
+def at_once():
+    """What is enqueued runs here and now."""
+    current_app.conf.task_always_eager = True
+    yield
+    current_app.conf.task_always_eager = False
+
+
+@pytest.fixture
+def shop(sandbox, server_at, at_once):
+    """A linked pipeline whose server really answers."""
+    sandbox.buildkite.pipeline(SHOP)
+    live = server_at(sandbox.buildkite, webhook_secret_ref="env:STAGEDOOR_CREDENTIAL_BELL")
+    Server.objects.filter(pk=live.pk).update(provider="bell", slug="bell")
+    pipeline = make_pipeline(Server.objects.get(), SHOP)
+    confirmed_link(make_service("shop"), pipeline)
+    return pipeline
+
+
+def post(body=b"", headers=None, *, path="/hooks/bell/", method="POST", **extra):
+    """As a vendor's machine would: without a session, with CSRF checks on."""
+    headers = dict(headers or {})
+    kind = headers.pop("Content-Type", "application/json")
+    client = Client(enforce_csrf_checks=True)
+    return client.generic(method, path, body, content_type=kind, headers=headers, **extra)
+
+
+def only():
+    return Delivery.objects.get()
+
+
+# --- What is believed ------------------------------------------------------------------------
+def test_hook_receive_keeps_what_is_signed_and_answers_at_once(server):
+    answer = post(*delivery(BUILD))
+    assert answer.status_code == 202
+    assert (only().receiver, only().delivery_id, only().status) == (
+        "pipelines:bell",
+        "one",
+        "waiting",
+    )
+
+
+def test_hook_receive_needs_no_session_and_makes_none(server, django_assert_max_num_queries):
+    with django_assert_max_num_queries(6):
+        answer = post(*delivery(BUILD))
+    assert not answer.cookies
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_a_repetition_is_answered_like_the_first_and_read_once(server, at_once):
+    first, again = post(*delivery(BUILD)), post(*delivery(BUILD))
+    assert (first.status_code, first.content) == (again.status_code, again.content)
+    assert Delivery.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["BELL", "NEW,env:STAGEDOOR_CREDENTIAL_BELL", "GONE, env:STAGEDOOR_CREDENTIAL_BELL"],
+)
+def test_while_one_secret_replaces_another_either_will_do(server, reference):
+    Server.objects.update(webhook_secret_ref=f"env:STAGEDOOR_CREDENTIAL_{reference}")
+    assert post(*delivery(BUILD)).status_code == 202
+
+
+# --- What is not -----------------------------------------------------------------------------
+def refused(answer):
+    """Every refusal looks the same to a stranger; the reason is for administrators."""
+    assert (answer.status_code, answer.content.decode()) == (403, hook_views.REFUSED)
+    assert Delivery.objects.filter(status="refused").count() == Delivery.objects.count() == 1
+    return only().receiver, only().reason
+
+
+def test_a_wrong_signature_is_refused(server):
+    body, headers = delivery(BUILD, secret="guessed")
+    assert refused(post(body, headers)) == ("pipelines:bell", "Its signature is wrong.")
+
+
+def test_a_changed_body_is_refused(server):
+    body, headers = delivery(BUILD)
+    assert refused(post(body.replace(b"shop", b"shot"), headers))[1] == "Its signature is wrong."
+
+
+def test_a_missing_header_is_refused(server):
+    assert refused(post(b"{}"))[1] == "It is not signed."
+
+
+def test_an_old_delivery_is_refused(server):
+    assert refused(post(*delivery(BUILD, age=301)))[1] == "It is older than five minutes."
+
+
+def test_the_secret_of_another_server_is_refused(server):
+    make_server("other", "bell", webhook_secret_ref="env:STAGEDOOR_CREDENTIAL_NEW")
+    assert refused(post(*delivery(BUILD), path="/hooks/other/"))[0] == "pipelines:other"
+
+
+def test_without_a_secret_nothing_is_believed_whatever_the_adapter_says(server):
+    """This adapter lets pass what it has nothing to compare with."""
+    Server.objects.update(webhook_secret_ref="")
+    assert refused(post(*delivery(BUILD)))[1] == webhooks.NO_SECRET
+
+
+def test_a_secret_that_can_not_be_read_is_told_to_administrators_by_its_reference(server):
+    Server.objects.update(webhook_secret_ref="env:STAGEDOOR_CREDENTIAL_GONE")
+    assert "STAGEDOOR_CREDENTIAL_GONE" in refused(post(*delivery(BUILD)))[1]
+
+
+def test_unknown_and_disabled_servers_are_refused_alike(server):
+    Server.objects.update(enabled=False)
+    for path in ("/hooks/bell/", "/hooks/nobody/", "/hooks/a%00b/", "/hooks/ü/", "/hooks/bell/x/"):
+        assert refused(post(*delivery(BUILD), path=path))[0] == webhooks.NOBODY
+
+
+def test_an_unknown_server_costs_what_a_refusal_costs(server, django_assert_num_queries):
+    for path in ("/hooks/bell/", "/hooks/nobody/"):
+        post(b"{}", path=path)
+        with django_assert_num_queries(2):
+            post(b"{}", path=path)
+
+
+def test_a_provider_without_webhooks_refuses(server):
+    Server.objects.update(provider="gone")
+    assert refused(post(*delivery(BUILD)))[1] == "The provider of this server is not known."
+
+
+def test_an_adapter_that_fails_refuses_and_quotes_nothing(server, caplog):
+    body, headers = delivery(body=b"private words")
+    reason = refused(post(body, {**headers, "X-Bell-Explode": "1"}))[1]
+    assert reason == "Stagedoor failed to check it."
+    assert "ValueError" in caplog.text
+    assert "private" not in caplog.text
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_hook_receive_takes_nothing_but_posts(server, method):
+    assert post(*delivery(BUILD), method=method).status_code == 405
+    assert not Delivery.objects.exists()
+
+
+def test_a_body_over_the_limit_is_refused_and_noted(server):
+    answer = post(*delivery(body=b"x" * 1_000_001))
+    assert answer.status_code == 413
+    assert (only().status, only().size) == ("refused", 1_000_001)
+
+
+# --- Odd deliveries --------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe{",
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"hints": 7}',
+        b'{"hints": [{}]}',
+        b"null",
+    ],
+    ids=["empty", "not UTF-8", "deep", "no list", "no event", "null"],
+)
+def test_what_can_not_be_read_is_put_aside_with_a_reason(server, at_once, body):
+    assert post(*delivery(body=body)).status_code == 202
+    assert only().status == "ignored"
+    assert only().reason in ("It is not JSON.", "Stagedoor failed to read it.")
+
+
+def test_a_delivery_without_hints_is_of_no_interest(server, at_once):
+    post(*delivery())
+    assert (only().status, only().reason) == ("ignored", "")
+
+
+def test_names_that_no_database_can_hold_match_nothing(server, at_once):
+    pipeline = make_pipeline(server, SHOP)
+    odd = ["a\x00b", "\ud800", "'; DROP TABLE", "%", "x" * 10_000, "", SHOP]
+    post(*delivery({"event": "build\x00", "pipelines": odd}))
+    pipeline.refresh_from_db()
+    assert (only().status, only().event) == ("done", "build")
+    assert pipeline.hook_seen_at is not None
+
+
+def test_a_delivery_id_of_ten_thousand_characters_is_kept_once(server):
+    for _ in range(2):
+        assert post(*delivery(BUILD, name="x" * 10_000)).status_code == 202
+    assert Delivery.objects.count() == 1
+
+
+def test_a_secret_in_the_address_shows_nowhere(server, caplog):
+    """Not in the log, not in the answer, not in what is kept, whatever goes wrong."""
+    caplog.set_level(logging.DEBUG)
+    for path in (
+        "/hooks/bell/pa55/",
+        "/hooks/bell/pa55",
+        "/hooks/nobody/pa55/",
+        "/hooks/bell/pa55/more",
+    ):
+        for method in ("POST", "GET"):
+            answer = post(*delivery(BUILD, secret="wrong"), path=path, method=method)
+            assert b"pa55" not in answer.content
+            assert "pa55" not in str(answer.headers)
+    assert "pa55" not in caplog.text
+    assert "/hooks/bell/" in caplog.text
+    assert not any("pa55" in str(row.__dict__) for row in Delivery.objects.all())
+
+
+# --- The vendor's key ------------------------------------------------------------------------
+def test_a_key_that_may_have_changed_is_asked_for_again_but_seldom(server):
+    now, later = timezone.now(), timezone.now() + timedelta(hours=1)
+    Server.objects.update(checked_at=now - timedelta(minutes=11), check_due_at=later)
+    post(b"{}", {"X-Bell-Key": "new"})
+    assert Server.objects.get().check_due_at <= timezone.now()
+    Server.objects.update(checked_at=now, check_due_at=later)
+    post(b"{}", {"X-Bell-Key": "new"})
+    assert Server.objects.get().check_due_at == later
+
+
+# --- What a hint causes ----------------------------------------------------------------------
+def start(sandbox):
+    """A build of the shop at the vendor."""
+    handle = sandbox.buildkite
+    with sandbox.world.lock:
+        return handle.instance.start(handle.instance.pipelines[SHOP], Ask())
+
+
+def reads(sandbox):
+    return len(sandbox.requests("buildkite", "builds"))
+
+
+def test_a_delivery_lets_the_build_be_read_again(shop, sandbox):
+    start(sandbox)
+    sandbox.buildkite.finish(SHOP, 1, "passed")
+    post(*delivery(BUILD))
+    assert Build.objects.get().state == "passed"
+    assert (only().status, only().event, bytes(only().body)) == ("done", "build.finished", b"")
+    shop.refresh_from_db()
+    assert shop.hook_seen_at is not None
+    assert Server.objects.get().hook_seen_at is not None
+
+
+def test_what_a_delivery_says_is_not_believed(shop, sandbox):
+    """Signed, and a lie: the vendor itself says that the build failed."""
+    start(sandbox)
+    sandbox.buildkite.finish(SHOP, 1, "failed")
+    post(*delivery({**BUILD, "state": "passed", "build": {"state": "passed", "number": 1}}))
+    assert Build.objects.get().state == "failed"
+
+
+def test_a_delivery_about_no_build_makes_none(shop, sandbox):
+    post(*delivery({**BUILD, "build": "4711"}))
+    assert not Build.objects.exists()
+
+
+def test_many_deliveries_of_one_build_cost_few_readings(shop, sandbox):
+    start(sandbox)
+    for number in range(10):
+        post(*delivery({**BUILD, "event": "build.updated"}, name=str(number)))
+    assert Delivery.objects.filter(status="done").count() == 10
+    assert 1 <= reads(sandbox) <= 2
+
+
+def test_what_came_while_it_was_read_leads_to_one_more_reading(shop, sandbox):
+    post(*delivery(BUILD, name="first"))
+    before = reads(sandbox)
+    # As if a worker still read: what comes now may be missing from what it is told.
+    Pipeline.objects.update(refresh_claimed_until=timezone.now() + timedelta(minutes=1))
+    post(*delivery(BUILD, name="second"))
+    assert reads(sandbox) == before
+    Pipeline.objects.update(refresh_claimed_until=None, not_before=None)
+    assert builds.due(timezone.now(), 10) == [shop.pk]
+    tick()
+    assert reads(sandbox) == before + 1
+    tick()
+    assert reads(sandbox) == before + 1
+
+
+def tick():
+    Heartbeat.objects.all().delete()
+    Server.objects.update(pipelines_due_at=timezone.now() + timedelta(hours=1))
+    tasks.tick.delay()
+
+
+def test_a_pipeline_of_another_server_is_not_meant(server, at_once):
+    other = make_pipeline(make_server("other", "bell"), SHOP)
+    post(*delivery(BUILD))
+    other.refresh_from_db()
+    assert other.hook_seen_at is None
+    assert only().reason == "It names no pipeline that Stagedoor knows."
+
+
+def test_the_likeliest_known_candidate_is_meant(server):
+    branch, project = make_pipeline(server, "shop/main"), make_pipeline(server, "shop")
+    assert webhooks.match(server, ["shop", "shop/main"]) == {project.pk}
+    assert webhooks.match(server, ["unknown", "shop/main", "shop"]) == {branch.pk}
+    assert webhooks.match(server, ["unknown"]) == set()
+
+
+def test_a_name_in_another_case_is_found_where_none_is_the_same(server):
+    upper, lower = make_pipeline(server, "Acme/Shop"), make_pipeline(server, "acme/shop")
+    assert webhooks.match(server, ["acme/shop"]) == {lower.pk}
+    assert webhooks.match(server, ["ACME/SHOP"]) == {upper.pk, lower.pk}
+
+
+def test_a_lost_task_is_made_up_for_by_the_tick(shop, sandbox):
+    current_app.conf.task_always_eager = False  # the message goes to a broker that nobody reads
+    start(sandbox)
+    post(*delivery(BUILD))
+    assert only().status == "waiting"
+    current_app.conf.task_always_eager = True
+    Delivery.objects.update(received_at=timezone.now() - timedelta(minutes=1))
+    tick()
+    assert only().status == "done"
+    assert Build.objects.exists()
+
+
+def test_a_broker_that_is_away_does_not_turn_a_delivery_down(server, settings, caplog):
+    """Nothing can be written where its files belong."""
+    folder = settings.DATA_DIR / "broker" / "queue"
+    away = folder.rename(folder.with_name("away"))
+    try:
+        assert post(*delivery(BUILD)).status_code == 202
+    finally:
+        away.rename(folder)
+    assert "Error calling" in caplog.text
+    assert only().status == "waiting"
+
+
+def test_a_delivery_to_a_server_that_was_switched_off_meanwhile_is_put_aside(server):
+    post(*delivery(BUILD))
+    Server.objects.update(enabled=False)
+    assert webhooks.process(only().pk, timezone.now()) == []
+    assert only().status == "ignored"
+
+
+@pytest.mark.parametrize(
+    ("event", "soon"),
+    [
+        ("repo:updated", True),
+        ("repo.enabled", True),
+        ("repo created", True),
+        ("pipeline:renamed", True),
+        ("repo:push", False),
+        ("repo:commit_status_created", False),
+        ("pipeline:span_created", False),
+        ("job.activated", False),
+        ("build.finished", False),
+    ],
+)
+def test_events_about_the_list_let_it_be_read_soon(server, at_once, event, soon):
+    make_pipeline(server, SHOP)
+    due, read = timezone.now() + timedelta(minutes=9), timezone.now() - timedelta(minutes=2)
+    Server.objects.update(pipelines_due_at=due, pipelines_read_at=read)
+    post(*delivery({"event": event, "pipelines": [SHOP]}))
+    assert (Server.objects.get().pipelines_due_at < due) is soon
+
+
+def test_an_unknown_pipeline_lets_the_list_be_read_but_seldom(server, at_once):
+    due, now = timezone.now() + timedelta(minutes=9), timezone.now()
+    for minutes, soon in ((4, False), (6, True)):
+        Server.objects.update(
+            pipelines_due_at=due, pipelines_read_at=now - timedelta(minutes=minutes)
+        )
+        post(*delivery({"event": "build", "pipelines": ["acme/new"]}, name=str(minutes)))
+        assert (Server.objects.get().pipelines_due_at < due) is soon
