@@ -3,11 +3,16 @@
 The servers' own page is in server_admin.py.
 """
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from pipelines import linking, server_admin
+from pipelines.accounts import own_account
 from pipelines.models import (
     Build,
     Environment,
@@ -16,6 +21,7 @@ from pipelines.models import (
     Pipeline,
     PipelineLink,
     Trigger,
+    VendorAccount,
 )
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
 
@@ -95,6 +101,31 @@ class TriggerAdmin(ReadOnlyAdmin):
     list_select_related = ["pipeline"]
     search_fields = ["request_id", "actor_name", "pipeline__external_id"]
     show_full_result_count = False
+
+
+class VendorAccountForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        server, account_id = given.get("server"), str(given.get("account_id", ""))
+        if server is not None and account_id == own_account(server):
+            raise ValidationError(
+                "This is the account of Stagedoor's own credential, through which everybody starts "
+                "builds. It is nobody's."
+            )
+        return given
+
+
+@admin.register(VendorAccount)
+class VendorAccountAdmin(AuditedModelAdmin):
+    """Whose an account on a server is. It shows names on builds and gives no right."""
+
+    form = VendorAccountForm
+    fields = ["server", "account_id", "user", "note"]
+    list_display = ["account_id", "server", "user", "note", "linked_at"]
+    list_filter = ["server"]
+    list_select_related = ["server", "user"]
+    search_fields = ["account_id", "user__username", "note"]
+    autocomplete_fields = ["user"]
 
 
 @admin.register(Build)

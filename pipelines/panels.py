@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 
 from catalog.models import Entity
 from catalog.people import teams_of
-from pipelines import builds, tasks
-from pipelines.models import Build, LinkProblem, Pipeline, PipelineLink, Trigger
+from pipelines import accounts, builds, tasks
+from pipelines.models import Build, LinkProblem, Pipeline, PipelineLink, Trigger, VendorAccount
 from pipelines.offers import Offers, may_see
 from pipelines.queries import (
     OPEN_TRIGGERS,
@@ -99,6 +99,7 @@ def pipeline_rows(offers: Offers, links: Sequence[PipelineLink]) -> list[Pipelin
     pending: dict[int, list[Trigger]] = {}
     for trigger in Trigger.objects.filter(pipeline__in=pipelines, state__in=OPEN_TRIGGERS):
         pending.setdefault(trigger.pipeline_id, []).append(trigger)
+    accounts.tell(chain.from_iterable(newest.values()))
     for build in chain.from_iterable(newest.values()):
         # A passed build can be run again from its own page; here it would only be clutter.
         build.actions = [] if build.state == "passed" else offers.on_build(build)
@@ -215,6 +216,18 @@ def home(request: HttpRequest, objects: Sequence[Any]) -> Panels:
     return found
 
 
+def account(request: HttpRequest, objects: Sequence[Any]) -> Panels:
+    """Which accounts on CI servers are this person's."""
+    found: Panels = {}
+    for user in objects:
+        mine = VendorAccount.objects.filter(user=user).select_related("server")
+        rows = list(mine.order_by("server__name", "account_id"))
+        if rows:
+            context = {"accounts": rows}
+            found[user.pk] = render_to_string("pipelines/_accounts.html", context, request)
+    return found
+
+
 def _attention(request: HttpRequest, team_refs: Iterable[str]) -> SafeString:
     owned = Entity.objects.filter(owner_ref__in=list(team_refs), state=Entity.State.ACTIVE)
     owned = owned.filter(pipeline_links__isnull=False).distinct().defer("document", "search_text")
@@ -236,4 +249,5 @@ PLACES: dict[str, Callable[[HttpRequest, Any], Panels]] = {
     "catalog_row": catalog_row,
     "team_builds": team_builds,
     "home": home,
+    "account": account,
 }

@@ -7,6 +7,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
 
 from catalog.models import Entity
+from pipelines.accounts import started_by
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
 from pipelines.outbox import MAX_LOOKUPS
 
@@ -144,7 +145,7 @@ def build_list(*, state: str = "", mine: int | None = None) -> QuerySet[Build]:
     if state:
         builds = builds.filter(state=state)
     if mine is not None:
-        builds = builds.filter(trigger__actor_id=mine)
+        builds = builds.filter(started_by(mine))
     return builds
 
 

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
 from catalog.models import Entity
-from pipelines import logs
+from pipelines import accounts, logs
 from pipelines.models import STATES, Build, PipelineLink, Server
 from pipelines.offers import Offers, may_see
 from pipelines.panels import ask_for, desk_of, pipeline_rows, verdict
@@ -60,6 +60,7 @@ def build_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     builds_shown = list(page.object_list)
     ask_for({build.pipeline for build in builds_shown})
+    accounts.tell(builds_shown)
     context = {
         "page": page,
         "builds": builds_shown,
@@ -153,6 +154,7 @@ def _build(request: HttpRequest, pk: int) -> tuple[Build, list[PipelineLink]]:
 def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dict[str, Any]:
     """What a build's page shows apart from the log."""
     ask_for({build.pipeline})
+    accounts.tell([build])
     entities = [link.entity for link in links]
     may_read_log = may_see(request, entities, "log.view")
     steps, steps_error = _steps(build)
