@@ -3,8 +3,10 @@
 from pipelines.providers.buildkite import Buildkite
 from pipelines.providers.jenkins import Jenkins
 from pipelines.providers.provider import Provider
+from pipelines.providers.travis import Travis
 
 PROVIDERS: dict[str, type[Provider]] = {
     Buildkite.slug: Buildkite,
     Jenkins.slug: Jenkins,
+    Travis.slug: Travis,
 }

@@ -2,9 +2,11 @@
 
 from .buildkite import BUILDKITE
 from .jenkins import JENKINS
+from .travis import TRAVIS
 from .wire import Vendor
 
 VENDORS: dict[str, Vendor] = {
     BUILDKITE.slug: BUILDKITE,
     JENKINS.slug: JENKINS,
+    TRAVIS.slug: TRAVIS,
 }

@@ -27,6 +27,8 @@ from portal.http import HttpClient, Response
 
 PAGE = 100
 MAX_PAGES = 200
+# No header tells how long to wait; requests are counted by the minute.
+WINDOW = 60.0
 SHAPE = "Travis CI answered JSON of another shape than its API v3 gives."
 # Travis has no 401: whatever is wrong with a token is a 403, told apart by type or by text.
 KINDS: Mapping[str, tuple[type[ProviderError], str]] = MappingProxyType(
@@ -168,7 +170,7 @@ class TravisWire(Wire):
             return known(sentence)
         if response.status == 429:
             most = integer(error.get("max_requests"))
-            return RateLimited(_limit_sentence(kind, most), MAX_RETRY_AFTER if kind else None)
+            return RateLimited(_limit_sentence(kind, most), MAX_RETRY_AFTER if kind else WINDOW)
         if response.status == 403 and not error:
             said = response.body[:100].strip().lower()
             if said == b"access denied":

@@ -16,6 +16,7 @@ class Traits:
     carried: Callable[[Build], Mapping[str, str]] = lambda build: build.env
     pipeline: Mapping[str, object] = field(default_factory=dict)  # fields of the sandbox's pipeline
     options: Mapping[str, object] = field(default_factory=dict)  # of the server
+    longest_wait: float = 7  # seconds to wait after a 429 that says 7, where the vendor says it
 
 
 _DECLARED = {"parameters": [{"name": "BRANCH", "default": "main"}], "labels": True}
@@ -27,6 +28,7 @@ TRAITS: Mapping[str, Traits] = {
         carried=lambda build: build.parameters,
         pipeline=_DECLARED,
     ),
+    "travis": Traits(read_only=("pull",), longest_wait=60),
     "buildkite": Traits(read_only=("read_pipelines", "read_builds", "read_build_logs")),
 }
 
