@@ -1,6 +1,7 @@
 """The same cases over every adapter, against real HTTP: what dispatch and pages rely on."""
 
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -45,7 +46,10 @@ def started(installation, **fields):
 def test_a_listed_pipeline_can_be_read_by_its_id(installation):
     adapter = installation.adapter()
     listed = {pipeline.external_id: pipeline for pipeline in adapter.list_pipelines()}
-    assert listed[installation.pipeline] == adapter.get_pipeline(installation.pipeline)
+    read = adapter.get_pipeline(installation.pipeline)
+    if installation.can(Capability.DETAILS):
+        read = replace(read, parameters=listed[installation.pipeline].parameters)
+    assert listed[installation.pipeline] == read
     assert listed[installation.pipeline].runnable
     assert listed[installation.pipeline].default_branch == "main"
 
@@ -135,10 +139,10 @@ def test_a_retry_is_a_new_build_under_its_own_request_id(installation):
         build_of(adapter, installation.pipeline, adapter.retry(again, build.external_id)),
     )
     assert second.external_id != build.external_id
-    assert (second.branch, second.request_id) == ("feature/x", again.request_id)
-    assert adapter.get_build(installation.pipeline, build.external_id).request_id == (
-        first.request_id
-    )
+    assert second.branch == "feature/x"
+    if installation.can(Capability.FIND_BY_REQUEST_ID):
+        old = adapter.get_build(installation.pipeline, build.external_id)
+        assert (old.request_id, second.request_id) == (first.request_id, again.request_id)
 
 
 # --- Exactly once --------------------------------------------------------------------------------
@@ -185,7 +189,7 @@ def test_a_write_that_was_limited_was_not_carried_out(installation):
     installation.handle.fault("rate_limit", "start", times=1, seconds=7)
     with pytest.raises(RateLimited) as caught:
         installation.adapter().start(ask(installation.pipeline))
-    assert 0 < caught.value.retry_after <= 7
+    assert 0 < caught.value.retry_after <= traits_of(installation.slug).longest_wait
     assert installation.sandbox.accepted(installation.slug) == []
 
 
@@ -351,7 +355,7 @@ def test_a_provider_tells_what_it_is(slug):
 @pytest.mark.parametrize("slug", sorted(PROVIDERS))
 def test_annotations_name_pipelines_with_or_without_a_server(slug):
     adapter = PROVIDERS[slug]
-    for key in adapter.annotation_keys:
+    for key in set(adapter.annotation_keys) - set(traits_of(slug).by_address):
         found = adapter.parse_annotations({key: "org/one, ci-2:org/two ,org/one,,", "other": "x/y"})
         assert [(c.annotation, c.server, c.pipeline) for c in found] == [
             (key, "", "org/one"),
@@ -362,6 +366,6 @@ def test_annotations_name_pipelines_with_or_without_a_server(slug):
 
 @pytest.mark.parametrize("slug", sorted(PROVIDERS))
 def test_a_server_behind_a_private_address_is_misconfigured_not_down(slug):
-    adapter = make_adapter(slug, "http://10.0.0.1", "user:token")
+    adapter = make_adapter(slug, "http://10.0.0.1", "user:token", **traits_of(slug).options)
     with pytest.raises(Misconfigured, match="OUTGOING_ALLOW"):
         adapter.list_pipelines()

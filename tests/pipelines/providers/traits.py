@@ -17,13 +17,22 @@ class Traits:
     pipeline: Mapping[str, object] = field(default_factory=dict)  # fields of the sandbox's pipeline
     options: Mapping[str, object] = field(default_factory=dict)  # of the server
     longest_wait: float = 7  # seconds to wait after a 429 that says 7, where the vendor says it
+    by_address: tuple[str, ...] = ()  # annotations that hold a URL and no list of names
+    signs: bool = True  # whether a webhook's body is signed
 
 
 _DECLARED = {"parameters": [{"name": "BRANCH", "default": "main"}], "labels": True}
 
 TRAITS: Mapping[str, Traits] = {
+    "bitbucket": Traits(
+        read_only=("read:repository:bitbucket", "read:pipeline:bitbucket"),
+        options={"workspaces": ["payments"]},
+        longest_wait=60,
+        by_address=("bitbucket.org/repo-url", "backstage.io/source-location"),
+    ),
     "jenkins": Traits(
         wrong_credential="nobody:wrong",
+        signs=False,
         log_id="console",
         carried=lambda build: build.parameters,
         pipeline=_DECLARED,

@@ -1,0 +1,142 @@
+"""The connection test: which rights the credential has, whose it is, and when it ends.
+
+No scope implies another for API tokens. Every answer's headers name the scopes that are held;
+Bitbucket tells nobody when a token expires, so an admin may write the date into the options.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from pipelines.providers.base import CheckResult
+from pipelines.providers.bitbucket.credential import ACCESS_TOKEN, API_TOKEN, OAUTH
+from pipelines.providers.bitbucket.wire import BitbucketWire, scopes
+from pipelines.providers.errors import Misconfigured, NotFound
+from pipelines.providers.wire import mapping, segment, text
+from portal.http import NotJson, Response
+
+LABELS = {
+    API_TOKEN: "an API token",
+    ACCESS_TOKEN: "an access token",
+    OAUTH: "an OAuth consumer",
+}
+
+
+@dataclass(frozen=True)
+class Right:
+    """A right under its two names: `oauth` for consumers and access tokens, `api` for API tokens.
+
+    An optional right lacks only what it is for.
+    """
+
+    oauth: str
+    api: str
+    use: str
+    optional: bool = False
+
+    def name(self, kind: str) -> str:
+        return self.api if kind == API_TOKEN else self.oauth
+
+
+RIGHTS = (
+    Right("repository", "read:repository:bitbucket", "list repositories and read their files"),
+    Right("pipeline", "read:pipeline:bitbucket", "show builds, steps and logs"),
+    Right("pipeline:write", "write:pipeline:bitbucket", "start, stop and retry builds"),
+    Right("account", "read:user:bitbucket", "say whose credential it is", optional=True),
+    Right("webhook", "read:webhook:bitbucket", "look for webhooks", optional=True),
+    Right("webhook", "write:webhook:bitbucket", "register webhooks", optional=True),
+    Right(
+        "repository:admin",
+        "admin:repository:bitbucket",
+        "switch Pipelines on for a repository",
+        optional=True,
+    ),
+)
+
+
+def run(wire: BitbucketWire, workspaces: Sequence[str], expires_on: str) -> CheckResult:
+    """Asks every workspace once, then whose credential it is."""
+    held: set[str] | None = None
+    for workspace in workspaces:
+        answer = _probe(wire, workspace)
+        wire.json(answer)
+        told = answer.headers.get("X-OAuth-Scopes")
+        held = scopes(told) if told is not None else held
+    who = _who(wire)
+    kind = wire.authority.kind
+    notes = ["The account's own permission on each repository still applies."]
+    if held is None:
+        notes.append("Bitbucket did not tell the credential's scopes.")
+    elif missing := [right for right in RIGHTS if right.optional and not _has(right, held, kind)]:
+        names = dict.fromkeys(f"{right.name(kind)} ({right.use})" for right in missing)
+        notes.append(f"Not held, and not needed unless wanted: {'; '.join(names)}.")
+    expires = expiry_of(expires_on)
+    if expires is None and kind != OAUTH:
+        notes.append(
+            "Bitbucket does not tell when a token expires. Write the date into the option "
+            '"expires_on".'
+        )
+    return CheckResult(
+        who=text(who.get("display_name")) or LABELS[kind],
+        who_id=text(who.get("uuid")).lower(),
+        lacks=_lacks(held, kind),
+        unused=_unused(held, kind),
+        expires_at=expires,
+        notes=tuple(notes),
+    )
+
+
+def _probe(wire: BitbucketWire, workspace: str) -> Response:
+    path = f"/repositories/{segment(workspace)}"
+    try:
+        return wire.get(path, {"pagelen": "1", "fields": "values.uuid"})
+    except NotFound:
+        raise Misconfigured(
+            f"Bitbucket has no workspace “{workspace}”, or hides it from the credential. The "
+            'option "workspaces" takes their slugs, as they stand in addresses.'
+        ) from None
+
+
+def _who(wire: BitbucketWire) -> Mapping[str, Any]:
+    """The account; access tokens and narrow scopes may not read it."""
+    answer = wire.get("/user", expect=(401, 403, 404))
+    if answer.status != 200:
+        return {}
+    try:
+        return mapping(answer.json())
+    except NotJson:
+        return {}
+
+
+def _has(right: Right, held: set[str], kind: str) -> bool:
+    """With OAuth's names, a right to write holds the one to read; API tokens know no such thing."""
+    name = right.name(kind)
+    return name in held or (kind != API_TOKEN and f"{name}:write" in held)
+
+
+def _lacks(held: set[str] | None, kind: str) -> tuple[tuple[str, str], ...]:
+    if held is None:
+        return ()
+    return tuple(
+        (right.name(kind), right.use)
+        for right in RIGHTS
+        if not right.optional and not _has(right, held, kind)
+    )
+
+
+def _unused(held: set[str] | None, kind: str) -> tuple[tuple[str, str], ...]:
+    known = {right.name(kind) for right in RIGHTS}
+    return tuple(
+        (scope, "Stagedoor does not need it") for scope in sorted(held or ()) if scope not in known
+    )
+
+
+def expiry_of(expires_on: str) -> datetime | None:
+    """The end of the day that the option names. Raises Misconfigured when it is no date."""
+    if not expires_on:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(expires_on), time.max, UTC)
+    except ValueError:
+        raise Misconfigured('The option "expires_on" is a date such as 2027-03-31.') from None

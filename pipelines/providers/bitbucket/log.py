@@ -1,0 +1,85 @@
+"""The log of one step, read from a byte on.
+
+The byte before the offset is asked for too. So 416 ("nothing there") says one thing only: the log
+is shorter than what we have, because the step ran again.
+"""
+
+import re
+from dataclasses import dataclass
+
+from pipelines.providers.base import FOLD_START, LogChunk
+from pipelines.providers.bitbucket.wire import BitbucketWire
+from pipelines.providers.errors import InvalidResponse
+from portal.http import Response
+
+TAIL_BYTES = 1_000_000
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+LEFT_OUT = "\n[The rest of this log is too large to show here; open it in Bitbucket.]\n"
+_FOLD = FOLD_START[0]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    start: int  # the byte of the log that `data` begins with
+    data: bytes
+    cut: bool  # more was there than is read at once
+    ranged: bool = False  # the rest can be asked for
+    total: int | None = None  # the log's length where it is told
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.data)
+
+
+def read_log(wire: BitbucketWire, path: str, offset: int, *, over: bool) -> LogChunk:
+    """The log from byte `offset` on. `over`: the step had ended before this was asked, so nothing
+    more will come and its last line is whole."""
+    piece = _read(wire, path, max(offset - 1, 0))
+    restarted = False
+    if offset and (piece is None or piece.end < offset):
+        piece, offset, restarted = _read(wire, path, 0), 0, True
+    if piece is None:
+        # Nothing printed yet, or nothing kept; that the step exists is known by now.
+        return LogChunk("", 0, over, restarted=restarted)
+    if piece.cut and piece.total and piece.total - TAIL_BYTES > offset:
+        piece = _read(wire, path, piece.total - TAIL_BYTES) or piece
+    gap = piece.start > offset
+    data = piece.data if gap else piece.data[offset - piece.start :]
+    if gap:
+        data = data.partition(b"\n")[2]
+    end, more, lost = piece.end, piece.cut and piece.ranged, piece.cut and not piece.ranged
+    if not over or more:
+        # A line or an escape that is only half there is left for the next time.
+        whole = data.rfind(b"\n") + 1 or (len(data) if piece.cut else 0)
+        data, end = data[:whole], end - (len(data) - whole)
+    return LogChunk(
+        _text(data) + (LEFT_OUT if lost else ""),
+        end,
+        (over and not more) or lost,
+        restarted=restarted or (gap and offset > 0),
+        truncated=gap,
+    )
+
+
+def _read(wire: BitbucketWire, path: str, start: int) -> _Piece | None:
+    # One byte more than is wanted: a body of just the limit would pass for one that was cut.
+    answer = wire.log(path, start, TAIL_BYTES + 2)
+    if answer.status in (404, 416):
+        return None
+    if answer.content_type in ("text/html", "application/json"):
+        raise InvalidResponse("Bitbucket answered something else than a log.")
+    if answer.status != 206:
+        return _Piece(0, answer.body, answer.truncated)
+    return _ranged(answer)
+
+
+def _ranged(answer: Response) -> _Piece:
+    found = _RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+    if found is None:
+        raise InvalidResponse("Bitbucket did not say which part of the log it gave.")
+    total = None if found[3] == "*" else int(found[3])
+    return _Piece(int(found[1]), answer.body, answer.truncated, ranged=True, total=total)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace").replace(_FOLD, "")
