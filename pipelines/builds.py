@@ -7,46 +7,34 @@ Builds are kept for good: triggers and audit point at them, and vendors forget t
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q
 from django.utils import timezone
 
+from pipelines import budget, polling
 from pipelines.bounds import number, text, usable_id, web_url
-from pipelines.models import MOVING_STATES, Build, Pipeline, PipelineLink, Server, Trigger
+from pipelines.budget import Purpose
+from pipelines.details import read_details
+from pipelines.models import MOVING_STATES, Build, Pipeline, Server, Trigger
 from pipelines.outbox import State, move
+from pipelines.polling import HINTED, JUST_NOW, LOOKING, linked, readable
 from pipelines.providers.base import RemoteBuild
-from pipelines.providers.errors import (
-    Misconfigured,
-    NotAuthorized,
-    NotFound,
-    ProviderError,
-    RateLimited,
-    Unavailable,
-)
+from pipelines.providers.errors import BudgetSpent, NotFound, ProviderError
 from pipelines.providers.provider import Provider
-from pipelines.servers import client_for, note_failure, note_success
+from pipelines.servers import adapter_of, client_for, may_ask, note_answer, note_success
 
-# While somebody looks: how old a reading may be, when a build moves and when none does.
-FRESH_MOVING = timedelta(seconds=3)
-FRESH_QUIET = timedelta(seconds=15)
-FRESH_FAILED = timedelta(seconds=30)
-# Somebody looks as long as a page asked within this time.
-LOOKING = timedelta(seconds=20)
 # Pages mark a pipeline at most this often, however many of them there are.
 MARK_EVERY = timedelta(seconds=3)
-# Linked pipelines that nobody looks at are read this often.
-SLOW = timedelta(minutes=10)
 # A worker that reads a pipeline for longer than this counts as dead.
 LEASE = timedelta(minutes=3)
 READ_LIMIT = 20
 # Moving builds that fell out of the newest READ_LIMIT are asked for one by one, a few at a time.
-STRAGGLERS = 5
+STRAGGLERS = 2
 MAX_WANTED = 100
-# A delivery said that something changed, after the newest reading began.
-HINTED = Q(hook_seen_at__gt=F("builds_tried_at"))
-# These say something of the server and not only of one pipeline.
-SERVER_WIDE = (Misconfigured, NotAuthorized, RateLimited, Unavailable)
+# A viewer's reading that the vendor's limit leaves no room for is tried again within this time.
+SHORT = 60.0
 
 
 def record(pipeline: Pipeline, remote: RemoteBuild, observed_at: datetime) -> Build:
@@ -92,31 +80,41 @@ def attach(build: Build, trigger: Trigger) -> bool:
 
 
 def refresh(pipeline_id: int) -> bool:
-    """Reads the newest builds once, whoever asks; False when another worker does or just did.
+    """Reads the newest builds once, whoever asks; False when another worker does or just did, and
+    when the server or a budget does not allow it.
 
     A failure keeps what is known and notes the error with its time. No transaction is open while
     the vendor is asked.
     """
     now = timezone.now()
-    older = Q(builds_tried_at=None) | Q(builds_tried_at__lte=now - FRESH_MOVING / 2)
-    claimed = _readable(now).filter(older | HINTED, pk=pipeline_id)
-    if not claimed.update(refresh_claimed_until=now + LEASE, builds_tried_at=now):
+    # Read before the claim, so that a reading that never went out can be undone.
+    pipeline = Pipeline.objects.select_related("server").filter(pk=pipeline_id).first()
+    again = Q(builds_tried_at=None) | Q(builds_tried_at__lte=now - JUST_NOW) | HINTED
+    claimed = readable(now).filter(again, pk=pipeline_id)
+    if pipeline is None or not claimed.update(
+        refresh_claimed_until=now + LEASE, builds_tried_at=now
+    ):
         return False
-    pipeline = Pipeline.objects.select_related("server").get(pk=pipeline_id)
+    sent: list[datetime] = []
     try:
-        client = client_for(pipeline.server)
-        builds = list(client.list_builds(pipeline.external_id, limit=READ_LIMIT))
-        builds += _stragglers(client, pipeline, [build.external_id for build in builds], now)
+        builds = _read(pipeline, now, sent) if may_ask(pipeline.server, now) else None
+    except BudgetSpent as error:
+        _put_back(pipeline, error)
+        return False
     except ProviderError as error:
-        _release(pipeline_id, builds_error=str(error))
-        if isinstance(error, SERVER_WIDE):
-            note_failure(pipeline.server, error)
+        _release(pipeline, sent, polling.FRESH_FAILED, builds_error=str(error))
+        note_answer(pipeline.server, error)
         return True
     except Exception:
-        _release(pipeline_id, builds_error="Stagedoor failed to read the answer; see its log.")
+        error_text = "Stagedoor failed to read the answer; see its log."
+        _release(pipeline, sent, polling.FRESH_FAILED, builds_error=error_text)
         raise
-    _record_all(pipeline, builds, now)
-    _release(pipeline_id, builds_error="", builds_read_at=now)
+    if builds is None:
+        _put_back(pipeline)
+        return False
+    news = bool(keep([(pipeline, build) for build in builds], now))
+    pause = _pause(pipeline, builds, news, now)
+    _release(pipeline, sent, pause, builds_error="", builds_read_at=now)
     note_success(pipeline.server)
     return True
 
@@ -132,7 +130,8 @@ def want(pipelines: Iterable[Pipeline], now: datetime) -> list[int]:
     marked = list(Pipeline.objects.filter(unmarked, pk__in=ids).values_list("pk", flat=True))
     if not marked:
         return []
-    stale = list(_readable(now).filter(_stale(now), pk__in=marked).values_list("pk", flat=True))
+    too_old = polling.stale(now) | polling.stale_at_first_look(now)
+    stale = list(readable(now).filter(too_old, pk__in=marked).values_list("pk", flat=True))
     Pipeline.objects.filter(pk__in=marked).update(refresh_wanted_at=now)
     return sorted(stale)
 
@@ -140,53 +139,71 @@ def want(pipelines: Iterable[Pipeline], now: datetime) -> list[int]:
 def hint(pipelines: Iterable[int], now: datetime) -> list[int]:
     """A delivery says that builds of these changed; returns the ids of those to read now.
 
-    They are due even if they were just read. A hint that comes while a worker reads leaves its
-    pipeline due, so that one more reading follows. What no entity links to is not read.
+    They are due even if they were just read, as soon as their budget allows. A hint that comes
+    while a worker reads leaves its pipeline due, so that one more reading follows.
     """
     ids = list(pipelines)
     Pipeline.objects.filter(pk__in=ids).update(hook_seen_at=now)
-    hinted = _readable(now).filter(HINTED | Q(builds_tried_at=None), pk__in=ids)
-    return list(hinted.filter(_linked()).order_by("pk").values_list("pk", flat=True))
+    hinted = readable(now).filter(HINTED | Q(builds_tried_at=None), pk__in=ids)
+    return list(hinted.filter(linked()).order_by("pk").values_list("pk", flat=True))
 
 
 def due(now: datetime, limit: int) -> list[int]:
-    """Ids of pipelines to read: hinted and looked at, then linked ones by age."""
-    linked = _linked()
-    looked_at = Q(refresh_wanted_at__gte=now - LOOKING) & _stale(now)
-    urgent = _readable(now).filter(looked_at | (HINTED & Q(linked)))
+    """Ids of pipelines to read: hinted and looked at, then linked ones by age, as many of these
+    as the budget of each server gives to what nobody looks at."""
+    looked_at = Q(refresh_wanted_at__gte=now - LOOKING) & polling.stale(now)
     oldest = F("builds_tried_at").asc(nulls_first=True)
-    ids = list(urgent.order_by(oldest, "pk").values_list("pk", flat=True)[:limit])
-    old = Q(builds_tried_at=None) | Q(builds_tried_at__lt=now - SLOW)
-    slow = _readable(now).filter(old, linked, gone_at=None).exclude(pk__in=ids)
-    rest = slow.order_by(oldest, "pk").values_list("pk", flat=True)
-    return ids + list(rest[: limit - len(ids)])
+    urgent = readable(now).filter(looked_at | (HINTED & Q(linked()))).order_by(oldest, "pk")
+    ids = list(urgent.values_list("pk", flat=True)[:limit])
+    for server in Server.objects.filter(enabled=True):
+        adapter = adapter_of(server)
+        rest = limit - len(ids)
+        if adapter is None or rest <= 0:
+            continue
+        old = readable(now).filter(
+            polling.overdue(server, now), linked(), server=server, gone_at=None
+        )
+        slow = old.exclude(pk__in=ids).order_by(oldest, "pk").values_list("pk", flat=True)
+        found = list(slow[:rest])
+        pace = budget.sweep_pace(server, adapter.limits, now) if found else 0
+        ids += found[:pace]
+    return ids
 
 
-def _linked() -> Exists:
-    return Exists(PipelineLink.objects.filter(pipeline=OuterRef("pk")))
-
-
-def _readable(now: datetime) -> QuerySet[Pipeline]:
-    """Pipelines whose server may be asked, and that no worker reads at the moment.
-
-    The claim's condition stands on the row itself, not in a subquery: PostgreSQL looks at the row
-    again after waiting for a concurrent claim, but not at a subquery's rows.
-    """
-    servers = Server.objects.filter(Q(not_before=None) | Q(not_before__lte=now), enabled=True)
-    unclaimed = Q(refresh_claimed_until=None) | Q(refresh_claimed_until__lt=now)
-    return Pipeline.objects.filter(unclaimed, server__in=servers)
-
-
-def _stale(now: datetime) -> Q:
-    """Pipelines whose reading is too old for somebody who looks."""
-    moving = Exists(Build.objects.filter(pipeline=OuterRef("pk"), state__in=MOVING_STATES))
-    sent = Exists(Trigger.objects.filter(pipeline=OuterRef("pk"), state=State.DISPATCHED))
-    return (
-        Q(builds_tried_at=None)
-        | Q(moving | sent, builds_error="", builds_tried_at__lt=now - FRESH_MOVING)
-        | Q(builds_error="", builds_tried_at__lt=now - FRESH_QUIET)
-        | Q(builds_tried_at__lt=now - FRESH_FAILED)
+def keep(found: Sequence[tuple[Pipeline, RemoteBuild]], now: datetime) -> set[int]:
+    """Records what changed, and gives the ids of its pipelines; what did not change costs one
+    query for all."""
+    ids = {remote.external_id for _, remote in found}
+    rows = Build.objects.filter(
+        pipeline__in={pipeline.pk for pipeline, _ in found}, external_id__in=ids
     )
+    known = {(build.pipeline_id, build.external_id): build for build in rows}
+    unchanged, news = [], set()
+    # The oldest first, so that ties in the vendor's times still sort by our ids.
+    for pipeline, remote in reversed(found):
+        build = known.get((pipeline.pk, remote.external_id))
+        if build is not None and _same(build, remote):
+            unchanged.append(build.pk)
+        elif usable_id(remote.external_id, 200):
+            record(pipeline, remote, now)
+            news.add(pipeline.pk)
+    Build.objects.filter(pk__in=unchanged, observed_at__lt=now).update(observed_at=now)
+    return news
+
+
+def _read(pipeline: Pipeline, now: datetime, sent: list[datetime]) -> list[RemoteBuild]:
+    """The newest builds, and what else this reading has room for."""
+    wanted = pipeline.refresh_wanted_at
+    looked_at = wanted is not None and wanted >= now - LOOKING
+    client = client_for(pipeline.server, Purpose.WATCH if looked_at else Purpose.SWEEP, sent)
+    builds = list(client.list_builds(pipeline.external_id, limit=READ_LIMIT))
+    try:
+        builds += _stragglers(client, pipeline, [build.external_id for build in builds], now)
+        if looked_at:
+            read_details(client, pipeline, now)
+    except BudgetSpent:
+        pass  # the builds are there, and the rest comes another time
+    return builds
 
 
 def _stragglers(
@@ -207,22 +224,41 @@ def _stragglers(
     return found
 
 
-def _record_all(pipeline: Pipeline, remotes: Sequence[RemoteBuild], now: datetime) -> None:
-    """Records what changed; what did not costs one query for all."""
-    ids = [remote.external_id for remote in remotes]
-    known = {
-        build.external_id: build
-        for build in Build.objects.filter(pipeline=pipeline, external_id__in=ids)
-    }
-    unchanged = []
-    # The oldest first, so that ties in the vendor's times still sort by our ids.
-    for remote in reversed(remotes):
-        build = known.get(remote.external_id)
-        if build is not None and _same(build, remote):
-            unchanged.append(build.pk)
-        elif usable_id(remote.external_id, 200):
-            record(pipeline, remote, now)
-    Build.objects.filter(pk__in=unchanged, observed_at__lt=now).update(observed_at=now)
+def _pause(
+    pipeline: Pipeline, builds: Sequence[RemoteBuild], news: bool, now: datetime
+) -> timedelta:
+    adapter = adapter_of(pipeline.server)
+    alive = adapter is not None and polling.hooks_alive(pipeline, adapter.hook_scope, news, now)
+    states = {build.state for build in builds}
+    return polling.pause_for_news(states, polling.unchanged_for(builds, now), alive)
+
+
+def _release(
+    pipeline: Pipeline, sent: Sequence[datetime], pause: timedelta, **values: object
+) -> None:
+    """Gives the claim back, and says when the next reading is due and when it may be."""
+    now = timezone.now()
+    recent = [time for time in pipeline.asked_at if time > now.timestamp() - polling.MINUTE]
+    asked = recent + [time.timestamp() for time in sent]
+    wait = polling.pause_for_budget(asked, len(sent), now.timestamp())
+    Pipeline.objects.filter(pk=pipeline.pk).update(
+        refresh_claimed_until=None,
+        due_at=now + pause,
+        not_before=now + timedelta(seconds=wait),
+        asked_at=asked,
+        **values,
+    )
+
+
+def _put_back(pipeline: Pipeline, error: BudgetSpent | None = None) -> None:
+    """Nothing went out, so it is as due as before; later where the limit asks for that."""
+    values: dict[str, Any] = {}
+    if error is not None and pipeline.refresh_wanted_at:
+        wait = timedelta(seconds=min(error.retry_after or SHORT, SHORT))
+        values["not_before"] = timezone.now() + wait
+    Pipeline.objects.filter(pk=pipeline.pk).update(
+        refresh_claimed_until=None, builds_tried_at=pipeline.builds_tried_at, **values
+    )
 
 
 def _same(build: Build, remote: RemoteBuild) -> bool:
@@ -264,7 +300,3 @@ def _trigger_of(pipeline: Pipeline, request_id: str) -> Trigger | None:
     actions = (Trigger.Action.START, Trigger.Action.RETRY, Trigger.Action.PROMOTE)
     sent = Trigger.objects.filter(attempt__gt=0).exclude(state=State.DENIED)
     return sent.filter(request_id=wanted, pipeline=pipeline, action__in=actions).first()
-
-
-def _release(pipeline_id: int, **values: object) -> None:
-    Pipeline.objects.filter(pk=pipeline_id).update(refresh_claimed_until=None, **values)

@@ -3,37 +3,89 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
+from pipelines.bounds import text
+from pipelines.budget import Purpose
 from pipelines.models import Server, Trigger
 from pipelines.outbox import State
 from pipelines.providers.base import CheckResult
-from pipelines.providers.errors import ProviderError
-from pipelines.servers import client_for, note_failure, note_success
+from pipelines.providers.errors import BudgetSpent, ProviderError
+from pipelines.servers import OPEN_AFTER, client_for, may_ask, note_failure, note_success
+from portal import credential_ages
 from portal.health import Check
+from portal.models import Credential
 
 # Sent by a tick within seconds; longer means that no worker sends.
 OVERDUE = timedelta(minutes=2)
+# How often each server is tested by itself: some tokens end when they are not used for days.
+EVERY = timedelta(hours=6)
+AFTER_FAILURE = timedelta(minutes=10)
+LEASE = timedelta(minutes=5)
+MAX_KEYS = 10
 
 
 def test_connection(server: Server) -> dict[str, Any]:
+    """The test that an administrator asks for; see ask_who()."""
+    return ask_who(server, Purpose.ACT)
+
+
+def ask_who(server: Server, purpose: Purpose) -> dict[str, Any]:
     """Asks the server who the credential is and keeps the answer as `check_result`.
 
-    Gives {"ok": True, "who", "version", "lacks": [[right, what for]], "unused": the same,
-    "expires_at": ISO time or "", "notes": [...]}, or {"ok": False, "error": a sentence}. Never
-    raises for what the server does. Clears the wait that earlier failures asked for.
+    Gives {"ok": True, "who", "who_id", "version", "lacks": [[right, what for]], "unused": the
+    same, "expires_at": ISO time or "", "notes": [...]}, or {"ok": False, "error": a sentence}.
+    Never raises for what the server does. Clears the wait that earlier failures asked for.
     """
     now = timezone.now()
+    _note_credentials(server)
+    values: dict[str, Any] = {}
     try:
-        result = client_for(server).check()
+        result = client_for(server, purpose).check()
+    except BudgetSpent as error:
+        # Says nothing about the server: what is known of it stands.
+        return {"ok": False, "error": str(error)}
     except ProviderError as error:
         answer: dict[str, Any] = {"ok": False, "error": str(error)}
         note_failure(server, error)
     else:
         answer = {"ok": True, **_plain(result)}
         note_success(server)
-    Server.objects.filter(pk=server.pk).update(checked_at=now, check_result=answer)
+        credential_ages.tell_expiry(server.credential_ref, result.expires_at)
+        if result.public_keys:
+            values["hook_keys"] = [text(key) for key in result.public_keys[:MAX_KEYS]]
+    Server.objects.filter(pk=server.pk).update(checked_at=now, check_result=answer, **values)
     return answer
+
+
+def check(server_id: int) -> bool:
+    """The test that runs by itself; False when it is not due or another worker has it.
+
+    It is also what tries whether a server that did not answer is back.
+    """
+    now = timezone.now()
+    server = Server.objects.filter(pk=server_id, enabled=True).first()
+    if server is None:
+        return False
+    due_row = Server.objects.filter(pk=server_id, check_due_at__lte=now)
+    if server.failures >= OPEN_AFTER:
+        if not may_ask(server, now):
+            return False
+    elif not due_row.update(check_due_at=now + LEASE):
+        return False
+    ok = ask_who(server, Purpose.SWEEP)["ok"]
+    again = timezone.now() + (EVERY if ok else AFTER_FAILURE)
+    Server.objects.filter(pk=server_id).update(check_due_at=again)
+    return True
+
+
+def due(now: datetime) -> list[int]:
+    """Ids of the servers to test: by the clock, and when the pause of an open circuit is over."""
+    waited = Q(not_before=None) | Q(not_before__lte=now)
+    by_clock = Q(check_due_at__lte=now, failures__lt=OPEN_AFTER)
+    servers = Server.objects.filter(waited & (by_clock | Q(failures__gte=OPEN_AFTER)), enabled=True)
+    return list(servers.order_by("check_due_at").values_list("pk", flat=True))
 
 
 def sentences(server_name: str, answer: dict[str, Any]) -> list[tuple[str, str]]:
@@ -55,8 +107,9 @@ def sentences(server_name: str, answer: dict[str, Any]) -> list[tuple[str, str]]
 
 
 def health_checks() -> list[Check]:
-    """One check for all servers, without their names: anybody may ask; and one for the outbox."""
-    return [_servers(), _outbox(timezone.now())]
+    """For all servers together, without their names, because anybody may ask; and the outbox."""
+    now = timezone.now()
+    return [_servers(), _outbox(now), _credentials(now)]
 
 
 def _servers() -> Check:
@@ -84,9 +137,36 @@ def _outbox(now: datetime) -> Check:
     return Check("outbox", True, "All that was asked for has been sent.")
 
 
+def _credentials(now: datetime) -> Check:
+    """Only an expired one is a failure; what has to be replaced soon is said and no alarm."""
+    references = Server.objects.filter(enabled=True).values_list("credential_ref", flat=True)
+    used = Credential.objects.filter(reference__in=references)
+    expired = used.filter(expires_at__lte=now).count()
+    if expired:
+        said = f"Credentials of CI servers that have expired: {expired}."
+        return Check("credentials", False, said)
+    soon = credential_ages.to_replace(references, now)
+    if soon:
+        said = f"Credentials of CI servers that should be replaced soon: {soon}."
+        return Check("credentials", True, said)
+    return Check("credentials", True, "No credential of a CI server has to be replaced soon.")
+
+
+def references_of(server: Server) -> list[str]:
+    """The credential's reference, then those of the webhook secrets."""
+    parts = (server.credential_ref, *server.webhook_secret_ref.split(","))
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _note_credentials(server: Server) -> None:
+    for reference in references_of(server):
+        credential_ages.note_use(reference)
+
+
 def _plain(result: CheckResult) -> dict[str, Any]:
     return {
         "who": result.who,
+        "who_id": result.who_id,
         "version": result.version,
         "lacks": [list(pair) for pair in result.lacks],
         "unused": [list(pair) for pair in result.unused],

@@ -10,7 +10,8 @@ from pipelines.linking import link_entities
 from pipelines.listing import refresh_pipelines
 from pipelines.models import Server
 from pipelines.providers.errors import ProviderError, RateLimited
-from pipelines.servers import note_failure, note_success
+from pipelines.servers import may_ask, note_failure, note_success
+from portal import credential_ages
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ def discover(server_id: int) -> bool:
     server = Server.objects.get(pk=server_id)
     wait = AFTER_FAILURE
     try:
+        if not may_ask(server, now):
+            return False
         refresh_pipelines(server)
         wait = EVERY
     except ProviderError as error:
@@ -44,6 +47,7 @@ def discover(server_id: int) -> bool:
         )
     Server.objects.filter(pk=server_id).update(pipelines_read_at=now)
     note_success(server)
+    credential_ages.note_use(server.credential_ref)
     link_entities()
     return True
 

@@ -21,8 +21,14 @@ from pipelines.facts import facts_of
 from pipelines.models import Build, Pipeline, Server, Trigger
 from pipelines.outbox import State
 from pipelines.providers.base import Receipt
-from pipelines.providers.errors import OutcomeUnknown, ProviderError, RateLimited, Unavailable
-from pipelines.servers import pause_after
+from pipelines.providers.errors import (
+    BudgetSpent,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    Unavailable,
+)
+from pipelines.servers import CircuitOpen, pause_after
 from pipelines.targets import decide_effect
 from portal import audit
 from portal.access import fresh_actor
@@ -206,6 +212,8 @@ def _record_not_sent(trigger: Trigger, error: ProviderError) -> None:
         State.QUEUED,
         message=str(error)[:500],
         not_before=timezone.now() + timedelta(seconds=seconds),
+        # What was never tried is no attempt.
+        attempt=trigger.attempt - isinstance(error, BudgetSpent | CircuitOpen),
     )
 
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from pipelines.bounds import text, usable_id, web_url
+from pipelines.budget import Purpose
 from pipelines.models import Pipeline, Server
 from pipelines.providers.base import RemoteParameter, RemotePipeline
 from pipelines.providers.errors import InvalidResponse
@@ -32,7 +33,7 @@ def refresh_pipelines(server: Server) -> int:
     does an empty list where there were pipelines: a token that lost its rights looks like that.
     """
     asked_at = timezone.now()
-    remote = client_for(server).list_pipelines()
+    remote = client_for(server, Purpose.SWEEP).list_pipelines()
     known = Pipeline.objects.filter(server=server, gone_at=None)
     if not remote and known.exists():
         raise InvalidResponse(

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from pipelines import outbox
+from pipelines.budget import Purpose
 from pipelines.builds import record
 from pipelines.calls import find_gate
 from pipelines.dispatch import IN_FLIGHT, kept, note, read_soon, settle
@@ -32,7 +33,7 @@ from pipelines.providers.errors import (
     Unsupported,
 )
 from pipelines.providers.provider import Provider
-from pipelines.servers import client_for
+from pipelines.servers import admit, client_for
 from portal import audit
 
 audit.register("trigger.found", "found out what became of a request")
@@ -57,7 +58,8 @@ def reconcile(trigger_id: int) -> None:
     if trigger is None:
         return
     try:
-        _ask(trigger, client_for(trigger.pipeline.server), now)
+        admit(trigger.pipeline.server)
+        _ask(trigger, client_for(trigger.pipeline.server, Purpose.ACT), now)
     except LASTING as error:
         _count(trigger, f"Nobody can tell what became of it. {error}")
     except ProviderError as error:

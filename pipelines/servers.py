@@ -2,25 +2,39 @@
 
 Credentials are resolved at the moment of use and never kept. Every failure leaves as a
 `ProviderError`, so that callers know one family of errors only.
+
+After some failures in a row a circuit opens: nothing is asked until the pause is over, then one
+request is let through. Its answer closes the circuit or makes the pause longer.
 """
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from pipelines import budget
+from pipelines.budget import Meter, Purpose
 from pipelines.models import Server
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import ServerConfig
 from pipelines.providers.errors import (
+    BudgetSpent,
+    Forbidden,
+    InvalidResponse,
     Misconfigured,
+    NotAuthorized,
+    NotFound,
+    OutcomeUnknown,
     ProviderError,
     RateLimited,
+    Rejected,
     Unavailable,
+    Unsupported,
 )
 from pipelines.providers.provider import Provider
 from portal.credentials import CredentialError, resolve
@@ -28,11 +42,32 @@ from portal.http import HttpClient
 
 FIRST_PAUSE = 5  # seconds that reads wait after a first failure; doubled at each further one
 LONGEST_PAUSE = 300
+OPEN_AFTER = 3  # failures in a row
+# A probe whose worker died holds the next one up for this long.
+PROBE_LEASE = timedelta(seconds=90)
+# Whoever answers like this was reached, whatever they answered.
+ANSWERED = (NotAuthorized, Forbidden, NotFound, Rejected)
+# These say something of one request and not of the server.
+ONE_ONLY = (Forbidden, InvalidResponse, NotFound, OutcomeUnknown, Rejected, Unsupported)
 
 
-def client_for(server: Server) -> Provider:
-    """The adapter of this server with its credential. Raises Misconfigured; sends nothing."""
-    adapter = PROVIDERS.get(server.provider)
+class CircuitOpen(Unavailable):
+    """Not asked at all, because the server has not answered for a while."""
+
+
+def adapter_of(server: Server) -> type[Provider] | None:
+    """The provider of this server, None when it is not known (any more)."""
+    return PROVIDERS.get(server.provider)
+
+
+def client_for(
+    server: Server, purpose: Purpose = Purpose.WATCH, sent: list[datetime] | None = None
+) -> Provider:
+    """The adapter of this server with its credential. Raises Misconfigured; sends nothing.
+
+    What it sends later is counted as `purpose` (see budget.py), and its times go to `sent`.
+    """
+    adapter = adapter_of(server)
     if adapter is None:
         raise Misconfigured(
             f"{server.name}: the provider {server.provider!r} is not known. "
@@ -47,15 +82,51 @@ def client_for(server: Server) -> Provider:
         base_url=server.base_url.rstrip("/"),
         options=server.options if isinstance(server.options, dict) else {},
     )
-    return adapter(
-        config, _http(tuple(settings.OUTGOING_ALLOW), settings.OUTGOING_CA_BUNDLE), credential
-    )
+    http = _http(tuple(settings.OUTGOING_ALLOW), settings.OUTGOING_CA_BUNDLE)
+    meter = Meter(http, server, adapter, purpose, [] if sent is None else sent)
+    return adapter(config, meter, credential)
 
 
 @lru_cache(maxsize=4)
 def _http(allow: tuple[str, ...], ca_bundle: str) -> HttpClient:
     """One client a process, so that connections are kept; by its bounds, which tests change."""
     return HttpClient(allow=allow, ca_bundle=ca_bundle)
+
+
+# --- The circuit -------------------------------------------------------------------------------
+def is_open(server: Server) -> bool:
+    """Whether the server is known not to answer. A server that refuses us does answer."""
+    return server.failures >= OPEN_AFTER and server.unreachable_since is not None
+
+
+def admit(server: Server) -> None:
+    """Raises CircuitOpen for a server that is known not to answer; costs no query.
+
+    For pages and for what people asked to be done: neither waits for a time-out, and neither is
+    the one that tries whether the server is back.
+    """
+    if is_open(server):
+        raise CircuitOpen(f"{server.name}: {unreachable(server)} It is tried again by itself.")
+
+
+def unreachable(server: Server) -> str:
+    """Since when, as a sentence; empty while it answers."""
+    since = server.unreachable_since
+    if since is None:
+        return ""
+    today = since.date() == timezone.now().date()
+    return f"Unreachable since {since:{'%H:%M' if today else '%d %B, %H:%M'}} UTC."
+
+
+def may_ask(server: Server, now: datetime) -> bool:
+    """Whether a worker may ask; of an open circuit only one may, when its pause is over."""
+    if server.failures < OPEN_AFTER:
+        return True
+    row = Server.objects.filter(pk=server.pk)
+    over = Q(not_before=None) | Q(not_before__lte=now)
+    if row.filter(over, failures__gte=OPEN_AFTER).update(not_before=now + PROBE_LEASE):
+        return True
+    return row.filter(failures__lt=OPEN_AFTER).exists()
 
 
 def note_success(server: Server) -> None:
@@ -65,32 +136,41 @@ def note_success(server: Server) -> None:
     )
 
 
+def note_answer(server: Server, error: ProviderError) -> None:
+    """After a failure that may concern one pipeline only: that closes a circuit, too."""
+    if isinstance(error, ANSWERED) and isinstance(error, ONE_ONLY):
+        note_success(server)
+    elif not isinstance(error, ONE_ONLY):
+        note_failure(server, error)
+
+
 def note_failure(server: Server, error: ProviderError) -> None:
     """Keeps what went wrong and lets reads wait: longer each time, or as long as was asked for.
 
     Only Unavailable makes the server unreachable; one that answers "no" was reached. Raced
     updates only make the pause one step shorter or longer.
     """
-    now = timezone.now()
-    if isinstance(error, RateLimited):
-        pause = error.retry_after or FIRST_PAUSE
-        Server.objects.filter(pk=server.pk).update(
-            not_before=now + timedelta(seconds=min(pause, LONGEST_PAUSE))
-        )
+    if isinstance(error, BudgetSpent | CircuitOpen):
         return
-    failures = Server.objects.filter(pk=server.pk).values_list("failures", flat=True).first() or 0
-    values = {
-        "failures": F("failures") + 1,
-        "last_error": str(error),
-        "not_before": now + timedelta(seconds=pause_after(failures)),
-    }
+    now = timezone.now()
+    row = Server.objects.filter(pk=server.pk)
+    pause = pause_after(row.values_list("failures", flat=True).first() or 0)
+    values: dict[str, Any] = {"failures": F("failures") + 1}
+    if isinstance(error, RateLimited):
+        if error.retry_after is not None:
+            pause = min(max(error.retry_after, 1), LONGEST_PAUSE)
+        budget.exhaust(server, now + timedelta(seconds=pause))
+    else:
+        values["last_error"] = str(error)
     if isinstance(error, Unavailable):
         values["unreachable_since"] = Coalesce(F("unreachable_since"), now)
-    Server.objects.filter(pk=server.pk).update(**values)
+    elif isinstance(error, ANSWERED):
+        values["unreachable_since"] = None
+    row.update(not_before=now + timedelta(seconds=pause), **values)
 
 
 def pause_after(failures: int) -> float:
     """Seconds to wait after so many earlier failures, spread a little so that all don't return
     at once."""
     spread = random.uniform(0.8, 1.2)  # noqa: S311  nothing secret hangs on it
-    return min(FIRST_PAUSE * 2 ** min(failures, 10), LONGEST_PAUSE) * spread
+    return min(FIRST_PAUSE * 2 ** min(failures, 10) * spread, LONGEST_PAUSE)

@@ -6,7 +6,7 @@ A broker may lose messages; the tick offers again whatever rows say is due.
 from celery import shared_task
 from django.utils import timezone
 
-from pipelines import builds, discovery, outbox, schedule, webhooks
+from pipelines import builds, checks, discovery, feeds, outbox, schedule, webhooks
 from pipelines import dispatch as dispatching
 from pipelines import reconcile as reconciling
 from portal import inbox
@@ -33,6 +33,10 @@ def tick() -> None:
         read_delivery.delay(pk)
     for pk in discovery.due(now):
         discover.delay(pk)
+    for pk in checks.due(now):
+        check.delay(pk)
+    for pk in feeds.due(now):
+        read_feed.delay(pk)
     for pk in builds.due(now, MAX_REFRESH):
         refresh.delay(pk)
 
@@ -56,6 +60,16 @@ def refresh(pipeline_id: int) -> None:
 def read_delivery(delivery_id: int) -> None:
     for pk in webhooks.process(delivery_id, timezone.now()):
         refresh.delay(pk)
+
+
+@shared_task
+def check(server_id: int) -> None:
+    checks.check(server_id)
+
+
+@shared_task
+def read_feed(server_id: int) -> None:
+    feeds.read_feed(server_id)
 
 
 @shared_task

@@ -50,6 +50,11 @@ def ago(seconds):
     return timezone.now() - timedelta(seconds=seconds)
 
 
+def long_ago():
+    """As if the newest readings had been a while ago."""
+    Pipeline.objects.update(builds_tried_at=ago(600), not_before=None, due_at=None, asked_at=[])
+
+
 # --- record -----------------------------------------------------------------------------------
 @pytest.mark.django_db
 def test_record_keeps_one_row_and_the_newer_word(pipeline):
@@ -140,7 +145,7 @@ def test_a_second_refresh_costs_the_vendor_one_call_and_us_few_queries(
     live, sandbox, django_assert_max_num_queries
 ):
     refresh(live.pk)
-    Pipeline.objects.update(builds_tried_at=ago(60))
+    long_ago()
     asked = len(sandbox.requests())
     with django_assert_max_num_queries(10):
         refresh(live.pk)
@@ -158,7 +163,7 @@ def test_refreshes_offered_twice_read_once(live, sandbox):
 @pytest.mark.parametrize("fault", ["fail", "html200", "garbage", "drop", "truncate", "redirect"])
 def test_a_failed_refresh_keeps_what_is_known(live, sandbox, fault):
     refresh(live.pk)
-    Pipeline.objects.update(builds_tried_at=ago(60))
+    long_ago()
     before = Pipeline.objects.values_list("builds_read_at", flat=True).get()
     sandbox.buildkite.fault(fault)
     assert refresh(live.pk)
@@ -174,7 +179,7 @@ def test_an_outage_lets_all_reads_of_the_server_wait_longer_each_time(live, sand
     sandbox.stop()
     pauses = []
     for _ in range(3):
-        Pipeline.objects.update(builds_tried_at=None)
+        long_ago()
         Server.objects.update(not_before=None)
         refresh(live.pk)
         pauses.append(Server.objects.get().not_before - timezone.now())
@@ -182,7 +187,7 @@ def test_an_outage_lets_all_reads_of_the_server_wait_longer_each_time(live, sand
     assert server.failures == 3
     assert server.unreachable_since < server.not_before
     assert pauses == sorted(pauses)
-    Pipeline.objects.update(builds_tried_at=None)
+    long_ago()
     assert not refresh(live.pk)
     sandbox.start()
     Server.objects.update(not_before=None)
@@ -268,24 +273,23 @@ def test_a_first_look_asks_for_a_refresh_and_the_next_viewers_do_not(pipeline):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("state", "age", "stale"),
-    [("running", 2, False), ("running", 4, True), ("passed", 4, False), ("passed", 16, True)],
-)
-def test_what_moves_is_stale_sooner(pipeline, state, age, stale):
+def test_whoever_comes_anew_brings_a_planned_reading_forward(pipeline):
     now = timezone.now()
-    record(pipeline, remote(state), now)
-    Pipeline.objects.update(builds_tried_at=now - timedelta(seconds=age))
-    assert want([pipeline], now) == [pipeline.pk] * stale
+    Pipeline.objects.update(builds_tried_at=now, due_at=now + timedelta(minutes=2))
+    assert want([pipeline], now) == []
+    assert want([pipeline], now + timedelta(seconds=16)) == []  # looks all the time
+    assert want([pipeline], now + timedelta(seconds=40)) == [pipeline.pk]
+    Pipeline.objects.update(due_at=now + timedelta(minutes=9))  # webhooks are alive
+    assert want([pipeline], now + timedelta(seconds=80)) == []
 
 
 @pytest.mark.django_db
-def test_a_failing_pipeline_is_not_asked_every_few_seconds(pipeline):
+def test_a_failing_pipeline_is_not_asked_every_few_seconds(live, sandbox):
+    sandbox.buildkite.fault("garbage")
+    refresh(live.pk)
     now = timezone.now()
-    record(pipeline, remote("running"), now)
-    Pipeline.objects.update(builds_error="no", builds_tried_at=now - timedelta(seconds=20))
-    assert want([pipeline], now) == []
-    assert want([pipeline], now + timedelta(seconds=11)) == [pipeline.pk]
+    assert want([live], now + timedelta(seconds=25)) == []
+    assert want([live], now + timedelta(seconds=31)) == [live.pk]
 
 
 @pytest.mark.django_db

@@ -1,0 +1,222 @@
+"""What a vendor allows one credential, and who may have how much of it.
+
+Each request that an adapter sends is counted before it goes out, in the row of each limit that
+holds for the credential. Nobody looks: a fifth. Somebody looks: four fifths. The last fifth is for
+what people ask to be done. Two servers with one credential share its limits.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from pipelines.bounds import NUMBER_MAX
+from pipelines.models import Quota, Server
+from pipelines.providers.base import Limit
+from pipelines.providers.errors import BudgetSpent
+from pipelines.providers.provider import Provider
+from portal.http import HttpClient, Response, origin
+
+
+class Purpose(StrEnum):
+    """Why a server is asked."""
+
+    ACT = "act"  # a person asked for it to be done, and what became of that
+    WATCH = "watch"  # somebody looks
+    SWEEP = "sweep"  # nobody does
+
+
+# How much of a limit may have been used by all, for one more of this purpose.
+SHARES = {Purpose.ACT: 1.0, Purpose.WATCH: 0.8, Purpose.SWEEP: 0.8}
+SWEEP_SHARE = 0.2
+# How much has to be left by the vendor's own word, which counts other programs too.
+KEPT = {Purpose.ACT: 0.0, Purpose.WATCH: 0.2, Purpose.SWEEP: 0.5}
+# A vendor that names no limit is not asked without one.
+COURTESY = Limit("requests", 600, 60.0)
+
+
+def key_of(server: Server) -> str:
+    """What the limits are counted for."""
+    return f"{server.provider} {origin(server.base_url)} {server.credential_ref}"[:300]
+
+
+class Meter(HttpClient):
+    """The HTTP client of one adapter, which counts. Raises BudgetSpent before a request goes out.
+
+    `sent` gets the time of each request. No row is locked while the vendor answers.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        server: Server,
+        adapter: type[Provider],
+        purpose: Purpose,
+        sent: list[datetime],
+    ) -> None:
+        self._http = http
+        self._server = server
+        self._adapter = adapter
+        self._purpose = purpose
+        self._sent = sent
+        self._quotas: list[Quota] | None = None
+
+    def request(self, method: str, url: str, **how: Any) -> Response:
+        """See HttpClient."""
+        now = timezone.now()
+        if self._quotas is None:
+            self._quotas = quotas_for(self._server, self._adapter.limits)
+        for quota in self._quotas:
+            if not _take(quota, self._purpose, now):
+                raise _spent(self._server, quota, now)
+        self._sent.append(now)
+        response = self._http.request(method, url, **how)
+        learn(key_of(self._server), self._told(response.headers))
+        return response
+
+    def _told(self, headers: Mapping[str, str]) -> Sequence[Limit]:
+        return [limit for limit in self._adapter.read_limits(headers) if limit.limit > 0]
+
+
+def quotas_for(server: Server, rules: Sequence[Limit]) -> list[Quota]:
+    """The rows that hold for a server's credential: what the vendor told, else the rule."""
+    key = key_of(server)
+    rules = rules or (COURTESY,)
+    rows = {quota.name: quota for quota in Quota.objects.filter(key=key)}
+    missing = [rule for rule in rules if rule.name not in rows]
+    if missing:
+        new = [_row(key, rule) for rule in missing]
+        Quota.objects.bulk_create(new, ignore_conflicts=True)
+        rows = {quota.name: quota for quota in Quota.objects.filter(key=key)}
+    known = {rule.name for rule in rules}
+    return [quota for name, quota in rows.items() if name in known or quota.told_at]
+
+
+def learn(key: str, limits: Sequence[Limit]) -> None:
+    """Keeps what an answer told: the vendor's word counts for what others use as well."""
+    now = timezone.now()
+    for limit in limits:
+        values: dict[str, Any] = {"told_at": now, **_rule(limit)}
+        if limit.remaining is not None:
+            after = limit.seconds if limit.reset_after is None else limit.reset_after
+            values["remaining"] = min(max(0, limit.remaining), NUMBER_MAX)
+            values["resets_at"] = now + timedelta(seconds=min(max(0, after), limit.seconds))
+        rows = Quota.objects.filter(key=key, name=limit.name[:60])
+        if not rows.update(**values):
+            Quota.objects.bulk_create([_row(key, limit, **values)], ignore_conflicts=True)
+
+
+def exhaust(server: Server, until: datetime) -> None:
+    """The vendor said "too often": nothing goes out before then, whatever was counted."""
+    Quota.objects.filter(key=key_of(server)).update(remaining=0, resets_at=until)
+
+
+def sweep_pace(server: Server, rules: Sequence[Limit], now: datetime) -> int:
+    """How many requests that nobody waits for may go out until the next tick, spread over what
+    is left of the window."""
+    period = settings.TICK_SECONDS
+    paces = []
+    for quota in quotas_for(server, rules):
+        ends = quota.window_started_at + timedelta(seconds=quota.seconds)
+        over = ends <= now
+        left = _cap(quota, SWEEP_SHARE) - (0 if over else quota.swept)
+        seconds = quota.seconds if over else (ends - now).total_seconds()
+        # Rounded up: the cap itself is held by _take().
+        paces.append(-(-left * period // max(seconds, period)))
+        if _told_left(quota, now) <= KEPT[Purpose.SWEEP] * quota.limit:
+            return 0
+    return max(0, int(min(paces)))
+
+
+def shortages(servers: Sequence[Server], now: datetime) -> dict[int, Quota]:
+    """The limits that keep builds from being read for those who look, by server; one query."""
+    by_key: dict[str, list[Quota]] = {}
+    keys = {server.pk: key_of(server) for server in servers}
+    for quota in Quota.objects.filter(key__in=set(keys.values())).order_by("name"):
+        by_key.setdefault(quota.key, []).append(quota)
+    short = {
+        key: next((quota for quota in rows if _is_short(quota, now)), None)
+        for key, rows in by_key.items()
+    }
+    return {pk: quota for pk, key in keys.items() if (quota := short.get(key)) is not None}
+
+
+def left(quota: Quota, now: datetime) -> int:
+    """How many requests are left: by the vendor's word where it holds, and by our own count."""
+    used = 0 if _ends_at(quota) <= now else quota.used
+    return int(max(0, min(quota.limit - used, _told_left(quota, now))))
+
+
+def until(quota: Quota, now: datetime) -> datetime:
+    """When more will be left."""
+    if quota.remaining is not None and quota.resets_at and quota.resets_at > now:
+        return quota.resets_at
+    return max(now, _ends_at(quota))
+
+
+def _take(quota: Quota, purpose: Purpose, now: datetime) -> bool:
+    """Counts one request if the purpose has any left: one conditional UPDATE, two when a window
+    begins."""
+    swept = int(purpose is Purpose.SWEEP)
+    opened_before = now - timedelta(seconds=quota.seconds)
+    row = _by_vendor(quota, purpose, now)
+    room = Q(used__lt=_cap(quota, SHARES[purpose]))
+    if swept:
+        room &= Q(swept__lt=_cap(quota, SWEEP_SHARE))
+    running = row.filter(room, window_started_at__gt=opened_before)
+    over = row.filter(window_started_at__lte=opened_before)
+    count = {"used": F("used") + 1, "swept": F("swept") + swept}
+    return bool(
+        running.update(**count)
+        or over.update(window_started_at=now, used=1, swept=swept)
+        # Another worker may have begun the window in between.
+        or running.update(**count)
+    )
+
+
+def _by_vendor(quota: Quota, purpose: Purpose, now: datetime) -> QuerySet[Quota]:
+    kept = int(quota.limit * KEPT[purpose])
+    free = Q(remaining=None) | Q(resets_at=None) | Q(resets_at__lte=now) | Q(remaining__gt=kept)
+    return Quota.objects.filter(free, pk=quota.pk)
+
+
+def _cap(quota: Quota, share: float) -> int:
+    return max(1, int(quota.limit * share))
+
+
+def _ends_at(quota: Quota) -> datetime:
+    return quota.window_started_at + timedelta(seconds=quota.seconds)
+
+
+def _told_left(quota: Quota, now: datetime) -> float:
+    holds = quota.remaining is not None and quota.resets_at and quota.resets_at > now
+    return float(quota.remaining or 0) if holds else float("inf")
+
+
+def _is_short(quota: Quota, now: datetime) -> bool:
+    """Whether those who look get nothing more."""
+    used = 0 if _ends_at(quota) <= now else quota.used
+    told = _told_left(quota, now) <= int(quota.limit * KEPT[Purpose.WATCH])
+    return told or used >= _cap(quota, SHARES[Purpose.WATCH])
+
+
+def _spent(server: Server, quota: Quota, now: datetime) -> BudgetSpent:
+    quota.refresh_from_db()
+    at = until(quota, now)
+    return BudgetSpent(
+        f"{server.name} is not asked before {at:%H:%M:%S} UTC: {left(quota, now)} of "
+        f"{quota.limit} requests are left, and they are kept for something else.",
+        max(1.0, (at - now).total_seconds()),
+    )
+
+
+def _row(key: str, limit: Limit, **values: Any) -> Quota:
+    return Quota(key=key, name=limit.name[:60], **{**_rule(limit), **values})
+
+
+def _rule(limit: Limit) -> dict[str, Any]:
+    return {"limit": min(limit.limit, NUMBER_MAX), "seconds": max(1.0, limit.seconds)}

@@ -1,0 +1,93 @@
+"""One question for the newest builds of all pipelines, where a vendor has such a list.
+
+It spares a catalog of thousands of services the reading of each: what nobody looks at is asked for
+once a server. A feed that no longer reaches back to the last one is not relied on, and the
+pipelines are read one by one again (polling.overdue).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from pipelines.budget import Purpose
+from pipelines.builds import keep
+from pipelines.models import Pipeline, Server
+from pipelines.polling import HOOKS_ALIVE, linked
+from pipelines.providers import PROVIDERS
+from pipelines.providers.base import Capability, HookScope, RemoteBuild
+from pipelines.providers.errors import BudgetSpent, ProviderError
+from pipelines.servers import adapter_of, client_for, may_ask, note_answer, note_success
+
+EVERY = timedelta(seconds=30)
+# With webhooks alive it only has to find what they missed.
+EVERY_WITH_HOOKS = timedelta(minutes=5)
+LEASE = timedelta(minutes=2)
+LIMIT = 100
+
+
+def read_feed(server_id: int) -> bool:
+    """Reads a server's newest builds and keeps those of linked pipelines; whether it did.
+
+    Single-flight: does nothing while another worker asks, or just did.
+    """
+    now = timezone.now()
+    if not _free(now).filter(pk=server_id).update(feed_claimed_until=now + LEASE):
+        return False
+    server = Server.objects.get(pk=server_id)
+    values: dict[str, object] = {}
+    try:
+        if not may_ask(server, now):
+            return False
+        builds = list(client_for(server, Purpose.SWEEP).feed(LIMIT))
+        _keep(server, builds, now)
+        if _reaches_back(server, builds):
+            values["feed_read_at"] = now
+    except BudgetSpent:
+        return False
+    except ProviderError as error:
+        note_answer(server, error)
+        return False
+    finally:
+        pause = timezone.now() + _every(server, now)
+        Server.objects.filter(pk=server_id).update(feed_claimed_until=pause, **values)
+    note_success(server)
+    return True
+
+
+def due(now: datetime) -> list[int]:
+    """Ids of the servers whose feed is to be read: those with linked pipelines."""
+    servers = _free(now).filter(pk__in=Pipeline.objects.filter(linked()).values("server"))
+    return list(servers.order_by("pk").values_list("pk", flat=True))
+
+
+def _free(now: datetime) -> QuerySet[Server]:
+    fed = [slug for slug, adapter in PROVIDERS.items() if Capability.FEED in adapter.capabilities]
+    unclaimed = Q(feed_claimed_until=None) | Q(feed_claimed_until__lt=now)
+    waited = Q(not_before=None) | Q(not_before__lte=now)
+    return Server.objects.filter(unclaimed, waited, enabled=True, provider__in=fed)
+
+
+def _keep(server: Server, builds: Sequence[RemoteBuild], now: datetime) -> None:
+    names = {build.pipeline for build in builds}
+    rows = Pipeline.objects.filter(linked(), server=server, external_id__in=names)
+    pipelines = {pipeline.external_id: pipeline for pipeline in rows}
+    found = [(pipelines[build.pipeline], build) for build in builds if build.pipeline in pipelines]
+    # Somebody who looks at one of these wants all of its builds.
+    Pipeline.objects.filter(pk__in=keep(found, now)).update(due_at=now)
+
+
+def _reaches_back(server: Server, builds: Sequence[RemoteBuild]) -> bool:
+    """Whether no build can have been missed since the feed was last read."""
+    if len(builds) < LIMIT or server.feed_read_at is None:
+        return True
+    oldest = builds[-1].queued_at
+    return oldest is not None and oldest <= server.feed_read_at
+
+
+def _every(server: Server, now: datetime) -> timedelta:
+    adapter = adapter_of(server)
+    by_server = adapter is not None and adapter.hook_scope is HookScope.SERVER
+    alive = by_server and server.hook_seen_at and server.hook_seen_at > now - HOOKS_ALIVE
+    return EVERY_WITH_HOOKS if alive else EVERY
