@@ -171,4 +171,4 @@ def _message(run: Mapping[str, Any]) -> str:
     nobodys = [cause for cause in causes.started_by(run) if not text(cause.get("userId"))]
     said = [text(cause.get("shortDescription")) for cause in nobodys]
     first = next(filter(None, [*commits, given, *said]), "")
-    return first.strip().partition("\n")[0]
+    return next(iter(first.strip().splitlines()), "").strip()

@@ -40,6 +40,7 @@ def at(url: str, **options) -> Jenkins:
 
 
 # --- Jobs, folders, branches ---------------------------------------------------------------------
+@pytest.mark.nasty("jenkins-1")
 def test_folders_are_walked_and_can_not_run(jenkins, adapter):
     jenkins.pipeline("top")
     jenkins.pipeline("a b/ü#+%/job", disabled=True)
@@ -50,6 +51,7 @@ def test_folders_are_walked_and_can_not_run(jenkins, adapter):
     assert listed["a b/ü#+%/job"].web_url.endswith("/job/a%20b/job/%C3%BC%23%2B%25/job/job/")
 
 
+@pytest.mark.nasty("jenkins-2")
 def test_a_folder_has_no_builds_and_can_not_start(jenkins, adapter):
     jenkins.pipeline("folder/job")
     for call in (
@@ -69,6 +71,8 @@ def test_the_option_folders_narrows_the_list(jenkins):
         make_adapter("jenkins", jenkins.base_url, jenkins.credential, folders="ours")
 
 
+@pytest.mark.nasty("jenkins-2")
+@pytest.mark.nasty("jenkins-23")
 def test_a_multibranch_project_is_one_pipeline_over_its_branches(jenkins, adapter):
     jenkins.pipeline("mb", multibranch=True, branches=("main", "feature/x"), labels=True)
     [project] = adapter.list_pipelines()
@@ -168,6 +172,7 @@ def test_a_job_without_parameters_is_started_by_its_own_route(jenkins, adapter):
     assert (console.log_id, console.state) == ("console", State.PASSED)
 
 
+@pytest.mark.nasty("jenkins-3")
 def test_a_disabled_job_is_refused(jenkins, adapter):
     jenkins.pipeline("job", disabled=True)
     with pytest.raises(Rejected, match="disabled"):
@@ -207,6 +212,7 @@ def test_a_waiting_request_is_followed_found_and_cancelled(sandbox, jenkins, ada
     assert jenkins.builds("job") == []
 
 
+@pytest.mark.nasty("jenkins-15")
 def test_a_forgotten_queue_item_is_found_by_its_id(sandbox, jenkins, adapter):
     jenkins.pipeline("job")
     ref = adapter.start(ask("job")).queue_ref
@@ -219,6 +225,7 @@ def test_a_forgotten_queue_item_is_found_by_its_id(sandbox, jenkins, adapter):
         adapter.resolve("job", "queue:999")
 
 
+@pytest.mark.nasty("jenkins-16")
 @pytest.mark.parametrize("parameters", [[], ["TARGET"]], ids=["build", "buildWithParameters"])
 def test_a_request_that_jenkins_folds_into_a_waiting_one_is_refused(
     sandbox, jenkins, adapter, parameters
@@ -276,6 +283,7 @@ def test_answers_to_a_start_are_sorted(answer, error):
 
 
 # --- Stages and logs -----------------------------------------------------------------------------
+@pytest.mark.nasty("jenkins-19")
 @pytest.mark.parametrize("plugins", [["wfapi"], ["graph"], []])
 def test_stages_come_from_whichever_plugin_there_is(sandbox, plugins):
     handle = sandbox.add("jenkins", "other", plugins=plugins)

@@ -11,6 +11,7 @@ def run(**fields):
     return parse_build({"number": 1, **fields}, "job", "", "http://ci.example", ["BRANCH"])
 
 
+@pytest.mark.nasty("jenkins-11")
 @pytest.mark.parametrize(
     ("fields", "state", "raw"),
     [
@@ -42,11 +43,13 @@ def data(branch: str, commit: str, remote: str = "") -> dict:
     return {"lastBuiltRevision": revision, "remoteUrls": [remote]}
 
 
+@pytest.mark.nasty("jenkins-12")
 def test_branch_and_commit_come_from_the_checkout():
     build = run(actions=[{}, None, data("refs/remotes/origin/feature/x", "abc")])
     assert (build.branch, build.commit) == ("feature/x", "abc")
 
 
+@pytest.mark.nasty("jenkins-12")
 @pytest.mark.parametrize(
     "library",
     [
@@ -69,11 +72,13 @@ def test_of_two_checkouts_the_one_that_is_named_like_the_job_counts():
     assert run(actions=[other, ours]).commit == "b"
 
 
+@pytest.mark.nasty("jenkins-12")
 def test_of_checkouts_that_can_not_be_told_apart_none_counts():
     build = run(actions=[data("main", "a", "git.example/x"), data("dev", "b", "git.example/y")])
     assert (build.branch, build.commit) == ("", "")
 
 
+@pytest.mark.nasty("jenkins-21")
 def test_durations_are_never_negative():
     build = run(timestamp=1_700_000_000_000, duration=-5, result="SUCCESS")
     assert build.finished_at == build.started_at

@@ -37,6 +37,45 @@ def test_the_check_tells_version_and_what_it_can_not_know(sandbox):
     assert not any("sees no job" in note for note in adapter.check().notes)
 
 
+def test_rights_that_are_never_used_are_found_where_reading_shows_them(sandbox):
+    jenkins = sandbox.jenkins
+    jenkins.pipeline("a/b")
+    needed = ["read", "build", "cancel"]
+    for rights, unused in (
+        (needed, []),
+        ([*needed, "administer"], ["Overall/Administer or Overall/SystemRead"]),
+        ([*needed, "configure"], ["Job/Configure or Job/ExtendedRead"]),
+    ):
+        jenkins.add_token("t", login="bot", rights=rights)
+        result = make_adapter("jenkins", jenkins.base_url, "bot:t").check()
+        assert [right for right, _ in result.unused] == unused
+        assert (result.lacks, result.who_id) == ((), "bot")
+        assert any("can't be asked for" in note for note in result.notes)
+
+
+def test_a_user_without_any_right_lacks_reading(sandbox):
+    who = json_reply('{"name": "bot", "authenticated": true}', **X_JENKINS)
+    denied = reply(403, "", X_Required_Permission="hudson.model.Hudson.Read")
+
+    def behave(handler):
+        (who if handler.path.startswith("/whoAmI") else denied)(handler)
+
+    with serve(behave) as httpd:
+        result = at(httpd.url).check()
+    assert (result.lacks, result.unused) == ((("Overall/Read", "list jobs"),), ())
+
+
+def test_a_sign_in_page_in_place_of_a_right_is_no_right():
+    who = json_reply('{"name": "bot", "authenticated": true, "jobs": [{"name": "a"}]}', **X_JENKINS)
+    page = reply(200, "<html>", Content_Type="text/html")
+
+    def behave(handler):
+        (page if "plugin" in handler.path or "config" in handler.path else who)(handler)
+
+    with serve(behave) as httpd:
+        assert at(httpd.url).check().unused == ()
+
+
 def test_a_site_that_is_no_jenkins_is_said():
     who = '{"name": "bot", "authenticated": true, "anonymous": false}'
     with serve(json_reply(who)) as httpd, pytest.raises(Misconfigured, match="no Jenkins"):
@@ -49,6 +88,8 @@ def test_anonymous_is_not_signed_in_although_jenkins_answers_200(who):
         at(httpd.url).check()
 
 
+@pytest.mark.nasty("jenkins-4")
+@pytest.mark.nasty("jenkins-6")
 @pytest.mark.parametrize(
     ("behaviour", "error", "words"),
     [
