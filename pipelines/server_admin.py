@@ -5,12 +5,14 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from pipelines import checks, discovery, linking, tasks
+from pipelines import checks, discovery, linking, tasks, webhooks
 from pipelines.models import Pipeline, Server
 from pipelines.server_form import ServerForm
-from portal import audit
+from portal import audit, inbox
 from portal.audited_admin import AuditedModelAdmin
 
 LEVELS = {"success": messages.SUCCESS, "warning": messages.WARNING, "error": messages.ERROR}
@@ -29,7 +31,7 @@ class ServerAdmin(AuditedModelAdmin):
     list_filter = ["provider", "enabled"]
     search_fields = ["name", "slug", "base_url"]
     prepopulated_fields = {"slug": ["name"]}
-    readonly_fields = ["connection", "checked_at", "pipelines_read_at"]
+    readonly_fields = ["connection", "checked_at", "pipelines_read_at", "deliveries"]
     actions = ["test_connection", "read_pipelines"]
     unaudited_fields = (
         "checked_at",
@@ -41,6 +43,8 @@ class ServerAdmin(AuditedModelAdmin):
         "pipelines_read_at",
         "pipelines_due_at",
         "pipelines_claimed_until",
+        "hook_keys",
+        "hook_seen_at",
     )
 
     @admin.display(description="connection")
@@ -51,6 +55,16 @@ class ServerAdmin(AuditedModelAdmin):
         if not server.check_result:
             return "not tested yet"
         return " ".join(text for _, text in checks.sentences(server.name, server.check_result))
+
+    @admin.display(description="webhooks")
+    def deliveries(self, server: Server) -> SafeString:
+        context: dict[str, Any] = {"server": server}
+        if server.pk:
+            context["address"] = webhooks.address(server)
+            context["label"] = webhooks.vendor(server)
+            context["able"] = bool(server.webhook_secret_ref or server.hook_keys)
+            context["deliveries"] = inbox.newest(webhooks.receiver(server))
+        return render_to_string("pipelines/_deliveries.html", context)
 
     @admin.action(description="Test connection", permissions=["change"])
     def test_connection(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
@@ -85,7 +99,7 @@ class ServerAdmin(AuditedModelAdmin):
             # What the old address or credential answered says nothing of the new one.
             obj.pipelines_due_at = timezone.now()
             obj.not_before, obj.last_error, obj.failures = None, "", 0
-            obj.unreachable_since, obj.check_result = None, {}
+            obj.unreachable_since, obj.check_result, obj.hook_keys = None, {}, []
         super().save_model(request, obj, form, change)
         if "claims" in changed and change:
             linking.decide_server(obj)

@@ -15,6 +15,16 @@ from pipelines.servers import client_for
 SCHEMES = ("env:", "file:")
 
 
+def _reference(given: str) -> str:
+    reference = given.strip()
+    if not reference.startswith(SCHEMES):
+        # Not repeated: someone may have pasted the secret itself.
+        raise ValidationError(
+            "Name where the secret is kept, “env:NAME” or “file:name”, not the secret itself."
+        )
+    return reference
+
+
 class ServerForm(forms.ModelForm):
     """Refuses what could never work, and a secret where its reference belongs."""
 
@@ -26,10 +36,11 @@ class ServerForm(forms.ModelForm):
 
     class Meta:
         model = Server
-        fields = ["name", "slug", "provider", "base_url", "credential_ref", "options", "claims"]
-        fields += ["enabled"]
+        fields = ["name", "slug", "provider", "base_url", "credential_ref", "webhook_secret_ref"]
+        fields += ["options", "claims", "enabled"]
         widgets = {
             "credential_ref": forms.TextInput(attrs={"size": 60, "autocomplete": "off"}),
+            "webhook_secret_ref": forms.TextInput(attrs={"size": 60, "autocomplete": "off"}),
             "options": forms.Textarea(attrs={"rows": 4, "cols": 80}),
             "claims": forms.Textarea(attrs={"rows": 6, "cols": 80}),
         }
@@ -46,13 +57,14 @@ class ServerForm(forms.ModelForm):
         return url
 
     def clean_credential_ref(self) -> str:
-        reference = str(self.cleaned_data["credential_ref"]).strip()
-        if not reference.startswith(SCHEMES):
-            # Not repeated: someone may have pasted the secret itself.
-            raise ValidationError(
-                "Name where the secret is kept, “env:NAME” or “file:name”, not the secret itself."
-            )
-        return reference
+        return _reference(str(self.cleaned_data["credential_ref"]))
+
+    def clean_webhook_secret_ref(self) -> str:
+        given = str(self.cleaned_data["webhook_secret_ref"])
+        references = [_reference(part) for part in given.split(",") if part.strip()]
+        if len(references) > 2:
+            raise ValidationError("Two at most: the old one and the one that replaces it.")
+        return ",".join(references)
 
     def clean_options(self) -> dict[str, Any]:
         options = self.cleaned_data["options"] or {}

@@ -50,6 +50,12 @@ def address(server: Server) -> str:
     return f"{settings.PORTAL_URL}/hooks/{server.slug}/"
 
 
+def vendor(server: Server) -> str:
+    """Who sends them, in a sentence."""
+    adapter = PROVIDERS.get(server.provider)
+    return adapter.label if adapter else server.name
+
+
 def receiver(server: Server) -> str:
     """The server's name in the inbox."""
     return f"{ROOM}:{server.slug}"

@@ -1,4 +1,4 @@
-"""Django admin of the portal room: roles, role mappings and the audit trail."""
+"""Django admin of the portal room: roles, role mappings, the audit trail, received webhooks."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from django.utils.timezone import localtime
 from portal import user_admin  # noqa: F401  registers people, groups and identities
 from portal.audit import ACTIONS
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
-from portal.models import AuditEvent, Role, RoleMapping
+from portal.models import AuditEvent, Delivery, Role, RoleMapping
 from portal.policy import PERMISSIONS, SCOPE_KINDS
 from portal.role_mapping_form import RoleMappingForm
 
@@ -98,3 +98,18 @@ class AuditEventAdmin(ReadOnlyAdmin):
     def details(self, event: AuditEvent) -> SafeString:
         text = json.dumps(event.data, indent=2, ensure_ascii=False, sort_keys=True)
         return format_html("<pre>{}</pre>", text)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """Webhooks of the last days; what they held is shown to nobody."""
+
+    list_display = ["received_at", "receiver", "event", "status", "reason", "size"]
+    list_filter = ["status", "received_at"]
+    search_fields = ["receiver", "event", "reason", "delivery_id"]
+    list_per_page = 50
+    show_full_result_count = False
+    exclude = ["headers", "body"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        return super().get_queryset(request).defer("headers", "body")

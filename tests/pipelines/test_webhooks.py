@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 from celery import current_app
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from pipelines import builds, hook_views, tasks, webhooks
 from pipelines.models import Build, Pipeline, Server
 from pipelines.providers import PROVIDERS
 from pipelines.sandbox.objects import Ask
+from pipelines.server_form import ServerForm
 from portal.models import Delivery, Heartbeat
 from tests.pipelines.bell import SECRET, Bell, delivery
 from tests.pipelines.world import confirmed_link, make_pipeline, make_server, make_service
@@ -254,7 +256,8 @@ def start(sandbox):
 
 
 def reads(sandbox):
-    return len(sandbox.requests("buildkite", "builds"))
+    """How often the shop's own builds were asked for."""
+    return sum("/shop/builds" in entry.path for entry in sandbox.requests("buildkite", "builds"))
 
 
 def test_a_delivery_lets_the_build_be_read_again(shop, sandbox):
@@ -392,3 +395,83 @@ def test_an_unknown_pipeline_lets_the_list_be_read_but_seldom(server, at_once):
         )
         post(*delivery({"event": "build", "pipelines": ["acme/new"]}, name=str(minutes)))
         assert (Server.objects.get().pipelines_due_at < due) is soon
+
+
+# --- For administrators ----------------------------------------------------------------------
+def server_page(client, server):
+    return client.get(reverse("admin:pipelines_server_change", args=[server.pk])).content.decode()
+
+
+def test_the_server_page_shows_the_address_and_the_newest_deliveries(
+    client, admin_user, server, at_once
+):
+    make_pipeline(server, SHOP)
+    post(*delivery(BUILD))
+    post(*delivery({**BUILD, "event": "<b>"}, name="two"))
+    post(b"{}", path="/hooks/bell/pa55/")
+    client.force_login(admin_user)
+    page = server_page(client, server)
+    assert "http://127.0.0.1:8000/hooks/bell/" in page
+    assert "build.finished" in page
+    assert "&lt;b&gt;" in page
+    assert "It is not signed." in page
+    assert "pa55" not in page
+    assert SECRET not in page
+    assert "Nothing is believed yet" not in page
+
+
+def test_the_server_page_says_that_nothing_is_believed_without_a_secret(client, admin_user, server):
+    Server.objects.update(webhook_secret_ref="")
+    client.force_login(admin_user)
+    assert "Nothing is believed yet" in server_page(client, server)
+    assert (
+        "Save the server first"
+        in client.get(reverse("admin:pipelines_server_add")).content.decode()
+    )
+
+
+def test_received_webhooks_are_listed_without_what_they_held(client, admin_user, server):
+    post(*delivery(BUILD))
+    client.force_login(admin_user)
+    page = client.get(reverse("admin:portal_delivery_change", args=[only().pk])).content.decode()
+    assert "pipelines:bell" in page
+    assert SHOP not in page
+    assert client.get(reverse("admin:portal_delivery_changelist")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("", ""),
+        (" env:A ", "env:A"),
+        ("env:A , file:b", "env:A,file:b"),
+        ("s3cret", None),
+        ("env:A,s3cret", None),
+        ("env:A,env:B,env:C", None),
+    ],
+)
+def test_the_secret_is_named_and_never_given(given, kept):
+    form = ServerForm({"webhook_secret_ref": given})
+    form.is_valid()
+    assert form.cleaned_data.get("webhook_secret_ref") == kept
+    assert "s3cret" not in str(form.errors)
+
+
+def test_another_credential_forgets_the_vendors_old_key(client, admin_user, server, at_once):
+    Server.objects.update(hook_keys=["PEM"])
+    client.force_login(admin_user)
+    client.post(
+        reverse("admin:pipelines_server_change", args=[server.pk]),
+        {
+            "name": "Bell",
+            "slug": "bell",
+            "provider": "bell",
+            "base_url": "http://127.0.0.1:9/other",
+            "credential_ref": server.credential_ref,
+            "webhook_secret_ref": "",
+            "options": "{}",
+            "claims": "[]",
+            "enabled": "on",
+        },
+    )
+    assert (Server.objects.get().base_url[-5:], Server.objects.get().hook_keys) == ("other", [])
