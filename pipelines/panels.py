@@ -34,6 +34,7 @@ Panels = dict[Any, SafeString]
 BUILDS_SHOWN = 5
 POLL_MOVING = 3  # seconds between two looks while something moves
 POLL_FIRST = 1  # before the first look at a pipeline whose refresh was just asked for
+POLL_SILENT = 15  # while the server does not answer, to see when it is back
 MAX_ATTENTION = 200  # services of the person's teams that home looks at
 
 
@@ -58,10 +59,12 @@ class PipelineRow:
 
     @property
     def poll_seconds(self) -> int:
-        """Until the next look; 0 when nothing moves."""
+        """Until the next look; 0 when nothing moves and the server answers."""
         moving = any(not build.is_final for build in self.builds)
         moving |= any(settles_itself(trigger) for trigger in self.pending)
-        return POLL_FIRST if self.unread else POLL_MOVING if moving else 0
+        if self.unread or moving:
+            return POLL_FIRST if self.unread else POLL_MOVING
+        return POLL_SILENT if self.pipeline.server.unreachable_since else 0
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ def verdict(request: HttpRequest, entity: Entity) -> SafeString:
     state = worst(row.last for row in desk.rows if row.last is not None)
     every = chain.from_iterable(row.builds for row in desk.rows)
     runnable = [row.link for row in desk.rows if row.run.allowed]
+    soonest = min((row.poll_seconds for row in desk.rows if row.poll_seconds), default=0)
     context = {
         "entity": entity,
         "seen": desk.seen,
@@ -145,7 +149,7 @@ def verdict(request: HttpRequest, entity: Entity) -> SafeString:
         "newest": max(every, key=lambda build: build.queued_at, default=None),
         "runnable": runnable,
         "denied": desk.rows[0].run if desk.rows and not runnable else None,
-        "poll": any(row.poll_seconds for row in desk.rows),
+        "poll": max(POLL_MOVING, soonest) if soonest else 0,
     }
     return render_to_string("pipelines/_verdict.html", context, request)
 

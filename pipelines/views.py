@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from catalog.models import Entity
 from pipelines import accounts, logs
-from pipelines.models import STATES, Build, PipelineLink, Server
+from pipelines.models import STATES, Build, PipelineLink
 from pipelines.offers import Offers, may_see
 from pipelines.panels import ask_for, desk_of, pipeline_rows, verdict
 from pipelines.providers.base import Step
@@ -67,7 +67,6 @@ def build_list(request: HttpRequest) -> HttpResponse:
         "filtered": bool(state or mine),
         "filters": _filters(state, mine),
         "moving": any(not build.is_final for build in builds_shown),
-        "unreachable": Server.objects.filter(enabled=True, unreachable_since__isnull=False),
     }
     return render_either(
         request, "pipelines/build_list.html", "pipelines/_build_list.html", context
