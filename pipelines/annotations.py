@@ -76,6 +76,8 @@ class Directory:
                 found, wrong = self._find(slug, adapter.label, claim)
                 for pipeline_id in found:
                     named.setdefault(pipeline_id, Named(pipeline_id, claim.annotation))
+                if claim.implied:
+                    continue  # nobody said that this vendor builds it
                 problems += [Problem(claim.annotation, claim.value, *said) for said in wrong]
         return list(named.values()), problems
 
