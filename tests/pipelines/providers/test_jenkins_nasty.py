@@ -245,6 +245,26 @@ def test_a_matrix_jobs_runs_of_older_builds_do_not_count():
     assert "runs" not in httpd.asked[0].path
 
 
+def test_the_branch_that_the_branch_source_calls_primary_is_the_default(jenkins, adapter):
+    repository = "https://git.example/team/site"
+    branches = ("main", "develop/2", "feature/x")
+    site = {"default_branch": "develop/2", "repository": repository}
+    jenkins.pipeline("site", multibranch=True, branches=branches, **site)
+    [project] = adapter.list_pipelines()
+    assert (project.default_branch, project.repository) == ("develop/2", repository)
+    build = build_of(adapter, "site", adapter.start(ask("site")))
+    assert build.external_id == "develop%2F2/1"
+
+
+def test_a_thousand_jobs_in_nested_folders_are_listed_whole(sandbox, jenkins, adapter):
+    for number in range(1_000):
+        jenkins.pipeline(f"unit-{number % 5}/team-{number % 50}/app-{number}", history=1)
+    runnable = {p.external_id for p in adapter.list_pipelines() if p.runnable}
+    assert len(runnable) == 1_000
+    # One question for each folder and none for each job: the root, 5 units, 50 teams.
+    assert len(sandbox.requests("jenkins")) == 56
+
+
 @pytest.mark.nasty("jenkins-15")
 def test_a_start_that_nobody_followed_for_an_hour_is_still_found(sandbox, jenkins, adapter):
     jenkins.pipeline("job", parameters=[ID])
