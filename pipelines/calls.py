@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from django.conf import settings
 from django.db import transaction
 
 from pipelines.bounds import text
+from pipelines.budget import Purpose
 from pipelines.inputs import check_gate
 from pipelines.models import Server, Trigger
 from pipelines.providers.base import Capability, Gate, HookTarget, Receipt, StartRequest
-from pipelines.providers.errors import Misconfigured, Rejected
+from pipelines.providers.errors import Misconfigured, ProviderError, Rejected
 from pipelines.providers.provider import Provider
-from pipelines.servers import client_for
+from pipelines.servers import admit, client_for, note_answer
+from pipelines.webhooks import address
 from portal.credentials import CredentialError, resolve
 
 Action = Trigger.Action
@@ -43,8 +44,15 @@ def carry_out(trigger: Trigger) -> Answer:
     forget a build that runs."""
     if transaction.get_connection().in_atomic_block:
         raise RuntimeError("a vendor is never called inside a transaction")
-    client = client_for(trigger.pipeline.server)
-    return _CALLS[Action(trigger.action)](client, trigger, start_request(trigger))
+    server = trigger.pipeline.server
+    admit(server)
+    client = client_for(server, Purpose.ACT)
+    try:
+        return _CALLS[Action(trigger.action)](client, trigger, start_request(trigger))
+    except ProviderError as error:
+        # So that the others that wait in the queue need not find out for themselves.
+        note_answer(server, error)
+        raise
 
 
 def start_request(trigger: Trigger) -> StartRequest:
@@ -84,12 +92,7 @@ def hook_target(server: Server) -> HookTarget | None:
         secret = resolve(reference)
     except CredentialError as error:
         raise Misconfigured(f"{server.name}: {error}") from None
-    return HookTarget(url=hook_url(server), secret=secret)
-
-
-def hook_url(server: Server) -> str:
-    """The address that the vendor is told."""
-    return f"{settings.PORTAL_URL}/hooks/{server.slug}/"
+    return HookTarget(url=address(server), secret=secret)
 
 
 def _start(client: Provider, trigger: Trigger, request: StartRequest) -> Answer:

@@ -243,5 +243,15 @@ def note(
         decision=decision,
         request_id=str(trigger.request_id),
         reason=reason,
-        data={"action": trigger.action, **(data or {})},
+        data={**about(trigger), **(data or {})},
     )
+
+
+def about(trigger: Trigger) -> dict[str, str]:
+    """What every event about a trigger tells besides its person, target and request id."""
+    return {
+        "action": trigger.action,
+        "team": trigger.team,
+        "entity": trigger.entity.ref if trigger.entity else "",
+        "environment": trigger.environment.slug if trigger.environment else "",
+    }

@@ -18,7 +18,6 @@ from pipelines.providers.labels import PREFIX, refuse_reserved
 
 BRANCH_MAX = 255
 VALUE_MAX = 4000
-NAME_MAX = 200
 VARIABLES_MAX = 100
 # git check-ref-format(1), and two leading signs that it allows: a dash, which a script may read as
 # an option, and a plus, with which git fetch(1) reads "+main" as the branch main.
@@ -27,7 +26,6 @@ _NOT_A_BRANCH = re.compile(
 )
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?")
 _OTHER_SPELLINGS = ("refs/", "origin/", "remotes/", "heads/", "tags/")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A vendor's own word for a place, which a pipeline compares; nothing that a shell would read.
 _TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 
@@ -70,7 +68,7 @@ def check_inputs(
 
 def check_gate(gate: Gate, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """What a gate gets, its defaults among it, and the errors; as check_inputs() does it."""
-    declared = {parameter.name: _item(parameter) for parameter in gate.parameters}
+    declared = {str(item["name"]): item for item in parameter_items(gate)}
     return _check_declared(fillable(declared.values()), declared, given)
 
 
@@ -79,7 +77,7 @@ def check_variables(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """A person's own variables and the errors, where the provider takes what is not declared."""
     variables, errors = {}, {}
-    names = [str(item["name"]) for item in pipeline.parameters] + list(given)
+    names = [*(str(item["name"]) for item in pipeline.parameters), *given]
     for name, raw in given.items():
         value = raw.strip()
         problem = "The pipeline has no such parameter."
@@ -91,6 +89,23 @@ def check_variables(
             variables[name] = value
     if len(given) > VARIABLES_MAX:
         errors[""] = f"At most {VARIABLES_MAX} variables."
+    return variables, errors
+
+
+def read_variables(written: str) -> tuple[dict[str, str], list[str]]:
+    """NAME=value lines, and a sentence for each line that is none."""
+    variables: dict[str, str] = {}
+    errors = []
+    for number, line in enumerate(written.splitlines(), start=1):
+        name, sign, value = (part.strip() for part in line.partition("="))
+        if not line.strip():
+            continue
+        if not sign or not name:
+            errors.append(f"Line {number} is not of the form NAME=value.")
+        elif name in variables:
+            errors.append(f"Line {number} names {name} again.")
+        else:
+            variables[name] = value
     return variables, errors
 
 
@@ -112,9 +127,9 @@ def fields_of(pipeline: Pipeline) -> list[Item]:
     return fillable(pipeline.parameters)
 
 
-def gate_fields(gate: Gate) -> list[Item]:
-    """What a person may fill in to open a gate."""
-    return fillable(_item(parameter) for parameter in gate.parameters)
+def parameter_items(gate: Gate) -> list[Item]:
+    """What a gate asks for, as a pipeline's parameters are kept."""
+    return [_item(parameter) for parameter in gate.parameters]
 
 
 def fillable(items: Iterable[Item]) -> list[Item]:
@@ -174,9 +189,7 @@ def _commit_problem(pipeline: Pipeline, commit: str) -> str:
 def _variable_problem(name: str, value: str, names: Sequence[str]) -> str:
     alike = [other for other in names if other.casefold() == name.casefold()]
     problem = ""
-    if not _VARIABLE.fullmatch(name) or len(name) > NAME_MAX:
-        problem = "A name has letters, digits and underscores, and begins with no digit."
-    elif name.upper() in RULE_WORDS:
+    if name.upper() in RULE_WORDS:
         problem = "This name is Stagedoor's own."
     elif len(alike) > 1:
         problem = "There is another of this name. Upper and lower case count as one."

@@ -10,22 +10,41 @@ from django.utils import timezone
 
 from catalog.models import Entity
 from catalog.queries import scopes_of
-from pipelines.effects import effect_of
+from pipelines.bounds import text
+from pipelines.effects import Effect, effect_of
 from pipelines.facts import facts_of
+from pipelines.forms import GateForm, left_out
+from pipelines.inputs import check_gate, parameter_items
 from pipelines.models import Build, Pipeline
-from pipelines.targets import decide_for
+from pipelines.providers.base import Gate, State
+from pipelines.targets import decide_effect, decide_for
 from portal.guard import actor_of
 from portal.policy import Actor, Decision, Target, decide
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A button that would work: where it posts to, with a request id made for it."""
+    """A button that would work: where it posts to, with a request id made for it.
+
+    `asks`: it leads to a page that asks for more.
+    """
 
     label: str
     url: str
     danger: bool = False
+    asks: bool = False
     request_id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+@dataclass(frozen=True)
+class GateOffer:
+    """One gate of a waiting build: what is asked for, and whether the person may open it."""
+
+    gate: Gate
+    form: GateForm
+    decision: Decision
+    environment: str
+    left_out: Sequence[str]
 
 
 def may_see(
@@ -62,14 +81,57 @@ class Offers:
         effect = effect_of("start", pipeline, "", {}, rules=self.facts.rules)
         return effect.environment.name if effect.environment else ""
 
+    def activate(self, pipeline: Pipeline) -> Decision | None:
+        """May they switch it on? None when it is on."""
+        if pipeline.active:
+            return None
+        return decide_for(self.actor, "activate", self.entity, pipeline, facts=self.facts)
+
     def on_build(self, build: Build) -> list[Offer]:
-        """Retry when it has ended, else cancel; only what is allowed."""
+        """Retry when it has ended, else cancel; promote what passed. Only what is allowed."""
         action, label = ("retry", "Retry") if build.is_final else ("cancel", "Cancel")
-        pipeline = build.pipeline
-        decision = decide_for(
-            self.actor, action, self.entity, pipeline, build=build, facts=self.facts
+        offers = []
+        if self._may(action, build):
+            url = reverse(f"pipelines:build_{action}", args=[build.pk])
+            offers.append(Offer(label, url, action == "cancel"))
+        if build.state == State.PASSED and self._may_promote(build):
+            url = reverse("pipelines:build_promote", args=[build.pk])
+            offers.append(Offer("Promote", url, asks=True))
+        return offers
+
+    def on_gate(self, build: Build, gate: Gate, form: GateForm) -> GateOffer:
+        """The gate with its form; decided as it would be opened as the form stands."""
+        values, _ = check_gate(gate, form.parameters)
+        name = text(gate.name, 200)
+        effect = effect_of(
+            "unblock",
+            build.pipeline,
+            "",
+            values,
+            subject_name=name,
+            build=build,
+            rules=self.facts.rules,
         )
-        if not decision.allowed:
-            return []
-        url = reverse(f"pipelines:build_{action}", args=[build.pk])
-        return [Offer(label, url, action == "cancel")]
+        decision = decide_effect(
+            self.actor, "unblock", build.pipeline, effect, self.facts, build=build
+        )
+        environment = effect.environment.name if effect.environment else ""
+        secret = left_out(parameter_items(gate))
+        return GateOffer(gate, form, decision, environment, secret)
+
+    def _may(self, action: str, build: Build) -> bool:
+        return decide_for(
+            self.actor, action, self.entity, build.pipeline, build=build, facts=self.facts
+        ).allowed
+
+    def _may_promote(self, build: Build) -> bool:
+        """Whether there is any environment that they may promote to; the page asks where."""
+        rules = self.facts.rules
+        environments = {rule.environment for rule in rules.rules} | {rules.fallback}
+        effects = (Effect(build.branch, {}, environment) for environment in environments)
+        return any(
+            decide_effect(
+                self.actor, "promote", build.pipeline, effect, self.facts, build=build
+            ).allowed
+            for effect in effects
+        )

@@ -27,6 +27,7 @@ from pipelines.queries import (
     triggers_of,
     worst,
 )
+from pipelines.unsettled import to_settle
 from portal.guard import actor_of
 from portal.policy import Decision
 
@@ -48,6 +49,7 @@ class PipelineRow:
     environment: str
     pending: list[Trigger]
     unread: bool
+    activate: Decision | None = None  # None: it is switched on
 
     @property
     def pipeline(self) -> Pipeline:
@@ -114,6 +116,7 @@ def pipeline_rows(offers: Offers, links: Sequence[PipelineLink]) -> list[Pipelin
             environment=offers.environment(link.pipeline),
             pending=pending.get(link.pipeline_id, []),
             unread=link.pipeline_id in stale,
+            activate=offers.activate(link.pipeline),
         )
         for link in links
     ]
@@ -215,9 +218,18 @@ def home(request: HttpRequest, objects: Sequence[Any]) -> Panels:
             if triggers
             else ""
         )
-        if attention or mine:
-            found[user.pk] = SafeString(attention + mine)
+        open_requests = _open_requests(request)
+        if attention or mine or open_requests:
+            found[user.pk] = SafeString(open_requests + attention + mine)
     return found
+
+
+def _open_requests(request: HttpRequest) -> SafeString:
+    """That requests wait for this person's word, where there are any."""
+    count = to_settle(actor_of(request))
+    if not count:
+        return SafeString("")
+    return render_to_string("pipelines/_open_requests.html", {"count": count}, request)
 
 
 def account(request: HttpRequest, objects: Sequence[Any]) -> Panels:

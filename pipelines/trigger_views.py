@@ -4,19 +4,21 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from pipelines import tasks, triggers
+from pipelines import settling, triggers
+from pipelines.calls import WITHOUT_BUILD
 from pipelines.effects import effect_of
 from pipelines.facts import facts_of
 from pipelines.forms import TriggerForm, left_out
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
-from pipelines.offers import may_see
-from pipelines.queries import acting_link, recent_branches, settles_itself
+from pipelines.queries import recent_branches, settles_itself
+from pipelines.requesting import find_build, find_link, find_trigger, follow, request_id_of
 from pipelines.targets import decide_effect
+from pipelines.unsettled import Unsettled
 from portal.fragments import render_either, wants_fragment
 from portal.guard import actor_of
 from portal.policy import Decision
@@ -36,7 +38,7 @@ SENTENCES = {
 @require_http_methods(["GET", "HEAD", "POST"])
 def trigger_create(request: HttpRequest, pk: int) -> HttpResponse:
     """The run page: what may be chosen, what will happen, one button."""
-    link = _link(request, pk)
+    link = find_link(request, pk)
     if request.method == "POST":
         return _request_start(request, link)
     form = TriggerForm(link)
@@ -62,6 +64,7 @@ def _request_start(request: HttpRequest, link: PipelineLink) -> HttpResponse:
         entity=link.entity,
         pipeline=link.pipeline,
         branch=form.branch,
+        commit=form.commit,
         parameters=form.parameters,
         request_id=form.cleaned_data["request_id"],
         request=request,
@@ -69,7 +72,7 @@ def _request_start(request: HttpRequest, link: PipelineLink) -> HttpResponse:
     if outcome.trigger is None:
         form.show(outcome.errors)
         return _form_again(request, link, form, outcome.decision)
-    return _follow(outcome)
+    return follow(outcome)
 
 
 def _form_again(
@@ -95,48 +98,37 @@ def build_retry(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _write(request: HttpRequest, action: str, pk: int) -> HttpResponse:
-    build = get_object_or_404(Build.objects.select_related("pipeline__server", "trigger"), pk=pk)
-    links = PipelineLink.objects.filter(pipeline=build.pipeline).select_related("entity")
-    link = acting_link(build, links)
-    if link is None or not may_see(request, [link.entity]).allowed:
-        raise Http404("There is no such build, or you may not see it.")
-    try:
-        request_id = uuid.UUID(request.POST.get("request_id", ""))
-    except ValueError:
-        raise Http404("This form is not one of ours. Go back and try again.") from None
+    build, link = find_build(request, pk)
     outcome = triggers.request(
         request.user,
         action,
         entity=link.entity,
         pipeline=build.pipeline,
         build=build,
-        request_id=request_id,
+        request_id=request_id_of(request),
         request=request,
     )
     if outcome.trigger is None:
         reason = " ".join(outcome.errors.values()) or outcome.decision.reason
         messages.error(request, f"You can't {action} this build: {reason}")
         return redirect("pipelines:build_detail", build.pk)
-    return _follow(outcome)
+    return follow(outcome)
 
 
-def _follow(outcome: triggers.Outcome) -> HttpResponse:
-    trigger = outcome.trigger
-    assert trigger is not None  # noqa: S101  the callers have shown the other case
-    if outcome.created:
-        tasks.dispatch.delay_on_commit(trigger.pk)
-    return redirect("pipelines:trigger_detail", trigger.request_id)
+@require_POST
+def trigger_withdraw(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
+    """Takes a request back that was not sent yet."""
+    trigger = find_trigger(request, request_id)
+    refusal = settling.withdraw(request.user, trigger, request)
+    if refusal:
+        messages.error(request, f"This can't be withdrawn: {refusal}")
+    return redirect("pipelines:trigger_detail", request_id)
 
 
 @require_safe
 def trigger_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     """What became of a request, until its build is known."""
-    related = ("pipeline__server", "entity", "environment", "build", "started_build")
-    trigger = get_object_or_404(Trigger.objects.select_related(*related), request_id=request_id)
-    entities = [trigger.entity] if trigger.entity else []
-    mine = trigger.actor_id == request.user.pk
-    if not mine and not may_see(request, entities).allowed:
-        raise Http404("There is no such request, or you may not see it.")
+    trigger = find_trigger(request, request_id)
     build = _build_of(trigger)
     if wants_fragment(request) and build is not None:
         url = reverse("pipelines:build_detail", args=[build.pk])
@@ -148,39 +140,48 @@ def trigger_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
             server=trigger.pipeline.server.name, message=trigger.message
         ),
         "poll": settles_itself(trigger),
+        "title": title_of(trigger),
+        # A build has a state; that a switch was turned has none.
+        "badge": trigger.action not in WITHOUT_BUILD or trigger.state != Trigger.State.LINKED,
+        "withdrawable": settling.may_withdraw(actor_of(request), trigger).allowed,
+        "item": Unsettled(trigger, settling.may_settle(actor_of(request), trigger)),
     }
     return render_either(
         request, "pipelines/trigger_detail.html", "pipelines/_trigger.html", context
     )
 
 
+def title_of(trigger: Trigger) -> str:
+    """As people say it: "Promote shop to production"."""
+    title = f"{trigger.get_action_display().capitalize()} {trigger.pipeline.name}"
+    if trigger.action == Trigger.Action.PROMOTE:
+        return f"{title} to {trigger.subject}"
+    return f"{title}: {trigger.subject_name}" if trigger.subject_name else title
+
+
 def _build_of(trigger: Trigger) -> Build | None:
-    if trigger.action == Trigger.Action.CANCEL:
+    if trigger.action in WITHOUT_BUILD:
         return trigger.build if trigger.state == Trigger.State.LINKED else None
     return getattr(trigger, "started_build", None)
-
-
-def _link(request: HttpRequest, pk: int) -> PipelineLink:
-    related = ("pipeline__server", "entity__source")
-    link = get_object_or_404(PipelineLink.objects.select_related(*related), pk=pk)
-    if not may_see(request, [link.entity]).allowed:
-        raise Http404("There is no such pipeline, or you may not see it.")
-    return link
 
 
 def _context(request: HttpRequest, link: PipelineLink, form: TriggerForm) -> dict[str, Any]:
     pipeline: Pipeline = link.pipeline
     facts = facts_of(link.entity, [pipeline])
-    effect = effect_of("start", pipeline, form.branch, form.parameters, rules=facts.rules)
+    effect = effect_of(
+        "start", pipeline, form.branch, form.parameters, commit=form.commit, rules=facts.rules
+    )
     decision = decide_effect(actor_of(request), "start", pipeline, effect, facts)
     where = f" in {effect.environment}" if effect.environment else ""
     on = f" on {effect.branch}" if effect.branch else ""
+    at = f" at {effect.commit[:12]}" if effect.commit else ""
     return {
         "link": link,
         "form": form,
         "branches": recent_branches(pipeline),
-        "left_out": left_out(pipeline),
+        "left_out": left_out(pipeline.parameters),
+        "button": f"Run {pipeline.name}",
         "decision": decision,
-        "sentence": f"Runs {pipeline.name} of {link.entity}{on}{where}, "
+        "sentence": f"Runs {pipeline.name} of {link.entity}{on}{at}{where}, "
         f"in your name, on {pipeline.server.name}.",
     }

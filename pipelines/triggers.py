@@ -223,6 +223,7 @@ def _audit(ask: _Ask, decision: Decision, request: HttpRequest | None) -> None:
         request_id=str(ask.request_id),
         data={
             "entity": ask.entity.ref,
+            "team": ask.facts.owner,
             "environment": environment.slug if environment else "",
             "branch": ask.effect.branch,
             "commit": ask.effect.commit,

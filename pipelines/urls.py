@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from pipelines import hook_views, trigger_views, views
+from pipelines import (
+    activation_views,
+    gate_views,
+    hook_views,
+    promotion_views,
+    settle_views,
+    trigger_views,
+    views,
+)
 
 app_name = "pipelines"
 
@@ -16,8 +24,22 @@ urlpatterns = [
     path("builds/<int:pk>/log/export/", views.build_log_export, name="build_log_export"),
     path("builds/<int:pk>/cancel/", trigger_views.build_cancel, name="build_cancel"),
     path("builds/<int:pk>/retry/", trigger_views.build_retry, name="build_retry"),
+    path("builds/<int:pk>/unblock/", gate_views.build_unblock, name="build_unblock"),
+    path("builds/<int:pk>/promote/", promotion_views.build_promote, name="build_promote"),
     path("services/<int:pk>/verdict/", views.service_verdict, name="service_verdict"),
     path("pipelines/<int:pk>/", views.pipeline, name="pipeline"),
     path("pipelines/<int:pk>/run/", trigger_views.trigger_create, name="trigger_create"),
+    path(
+        "pipelines/<int:pk>/activate/",
+        activation_views.pipeline_activate,
+        name="pipeline_activate",
+    ),
+    path("triggers/", settle_views.trigger_list, name="trigger_list"),
     path("triggers/<uuid:request_id>/", trigger_views.trigger_detail, name="trigger_detail"),
+    path(
+        "triggers/<uuid:request_id>/withdraw/",
+        trigger_views.trigger_withdraw,
+        name="trigger_withdraw",
+    ),
+    path("triggers/<uuid:request_id>/settle/", settle_views.trigger_settle, name="trigger_settle"),
 ]

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from catalog.models import Entity
 from pipelines import accounts, logs
+from pipelines.gates import gates_shown
 from pipelines.models import STATES, Build, PipelineLink
 from pipelines.offers import Offers, may_see
 from pipelines.panels import ask_for, desk_of, pipeline_rows, verdict
@@ -100,9 +101,11 @@ def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def build_status(request: HttpRequest, pk: int) -> HttpResponse:
-    """The head and steps of a build that moves."""
+    """The head and steps of a build that moves, and its gates where they changed."""
     build, links = _build(request, pk)
-    return render(request, "pipelines/_build.html", _about(request, build, links))
+    context = _about(request, build, links)
+    context["draw_gates"] = request.GET.get("gates", "") != context["gates"].key
+    return render(request, "pipelines/_build.html", context)
 
 
 @require_safe
@@ -140,7 +143,7 @@ def build_log_export(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _build(request: HttpRequest, pk: int) -> tuple[Build, list[PipelineLink]]:
     """The build and the links of its pipeline, where the person may see it."""
-    related = ("pipeline__server", "trigger__environment")
+    related = ("pipeline__server", "trigger__environment", "trigger__build__trigger")
     build = get_object_or_404(Build.objects.select_related(*related), pk=pk)
     links = PipelineLink.objects.filter(pipeline=build.pipeline).select_related(
         "entity__source", "pipeline__server"
@@ -159,11 +162,11 @@ def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dic
     steps, steps_error = _steps(build)
     wanted = request.GET.get("step", "")
     link = acting_link(build, links)
-    build.actions = []
-    if link is not None:
-        build.actions = Offers(actor_of(request), link.entity, [build.pipeline]).on_build(build)
+    offers = Offers(actor_of(request), link.entity, [build.pipeline]) if link else None
+    build.actions = offers.on_build(build) if offers else []
     return {
         "build": build,
+        "gates": gates_shown(build, offers),
         "entities": entities,
         "steps": steps,
         "step": logs.step_to_show(steps, wanted) if may_read_log.allowed else None,

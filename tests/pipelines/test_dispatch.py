@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from pipelines import outbox
 from pipelines.dispatch import GIVE_UP_AFTER, dispatch
-from pipelines.models import Build, Pipeline, Trigger
+from pipelines.models import Build, Pipeline, Quota, Server, Trigger
 from pipelines.triggers import request
 from portal.http import HttpClient
 from portal.models import AuditEvent, RoleMapping
@@ -222,12 +222,26 @@ def test_after_an_hour_it_is_given_up(sandbox, buildkite, ana):
 
 
 def test_however_often_a_limit_refuses_it_the_trigger_keeps_its_turn(sandbox, buildkite, ana):
-    sandbox.buildkite.fault("rate_limit", "write", times=20, seconds=0)
+    sandbox.buildkite.fault("rate_limit", "write", seconds=50)
     trigger = ask(ana, buildkite)
     for _ in range(20):
         assert send(trigger) == "queued"
         assert trigger.not_before < timezone.now() + timedelta(seconds=90)
         Trigger.objects.update(not_before=timezone.now())
+    sandbox.buildkite.clear_faults()
+    Quota.objects.all().delete()
+    assert send(trigger) == "linked"
+
+
+def test_while_a_server_is_known_not_to_answer_nothing_is_tried(sandbox, buildkite, ana):
+    now = timezone.now()
+    Server.objects.update(failures=3, unreachable_since=now, not_before=now)
+    trigger = ask(ana, buildkite)
+    assert send(trigger) == "queued"
+    assert "Unreachable since" in trigger.message
+    assert sandbox.requests() == []
+    Server.objects.update(failures=0, unreachable_since=None)
+    Trigger.objects.update(not_before=now)
     assert send(trigger) == "linked"
 
 

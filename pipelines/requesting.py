@@ -1,0 +1,61 @@
+"""What the pages that ask for a write share: whom and what they are about, and what follows."""
+
+import uuid
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+
+from pipelines import tasks, triggers
+from pipelines.models import Build, PipelineLink, Trigger
+from pipelines.offers import may_see
+from pipelines.queries import acting_link
+
+NOT_OURS = "This form is not one of ours. Go back and try again."
+
+
+def find_link(request: HttpRequest, pk: int) -> PipelineLink:
+    """A pipeline as a service's, where the person may see it."""
+    related = ("pipeline__server", "entity__source")
+    link = get_object_or_404(PipelineLink.objects.select_related(*related), pk=pk)
+    if not may_see(request, [link.entity]).allowed:
+        raise Http404("There is no such pipeline, or you may not see it.")
+    return link
+
+
+def find_build(request: HttpRequest, pk: int) -> tuple[Build, PipelineLink]:
+    """A build, and as which service it is acted on, where the person may see it."""
+    related = ("pipeline__server", "trigger__build__trigger")
+    build = get_object_or_404(Build.objects.select_related(*related), pk=pk)
+    links = PipelineLink.objects.filter(pipeline=build.pipeline).select_related("entity__source")
+    link = acting_link(build, links)
+    if link is None or not may_see(request, [link.entity]).allowed:
+        raise Http404("There is no such build, or you may not see it.")
+    return build, link
+
+
+def find_trigger(request: HttpRequest, request_id: uuid.UUID) -> Trigger:
+    """A request of the person's own, or one about something that they may see."""
+    related = ("pipeline__server", "entity__source", "environment", "build", "started_build")
+    trigger = get_object_or_404(Trigger.objects.select_related(*related), request_id=request_id)
+    entities = [trigger.entity] if trigger.entity else []
+    mine = trigger.actor_id == request.user.pk
+    if not mine and not may_see(request, entities).allowed:
+        raise Http404("There is no such request, or you may not see it.")
+    return trigger
+
+
+def request_id_of(request: HttpRequest) -> uuid.UUID:
+    """The id in a form without fields of its own. Raises Http404 when it is none."""
+    try:
+        return uuid.UUID(request.POST.get("request_id", ""))
+    except ValueError:
+        raise Http404(NOT_OURS) from None
+
+
+def follow(outcome: triggers.Outcome) -> HttpResponse:
+    """Lets a new trigger be sent, and leads to its page."""
+    trigger = outcome.trigger
+    assert trigger is not None  # noqa: S101  the callers have shown the other case
+    if outcome.created:
+        tasks.dispatch.delay_on_commit(trigger.pk)
+    return redirect("pipelines:trigger_detail", trigger.request_id)
