@@ -95,6 +95,15 @@ class Instance:
             child = parent
         return pipeline
 
+    def rename(self, old: str, new: str) -> Pipeline:
+        """Gives a pipeline another name in the same folder; what it ran before stays with it."""
+        pipeline = self.pipelines.pop(old)
+        pipeline.details.setdefault("first_name", old)
+        pipeline.name = new
+        self.folders[old.rpartition("/")[0]].children.pop(old)
+        self.changes += 1
+        return self.add(pipeline)
+
     # --- webhooks -------------------------------------------------------------------------------
     def add_hook(
         self,

@@ -157,6 +157,11 @@ class Pipeline:
     def short_name(self) -> str:
         return self.name.rsplit("/", 1)[-1]
 
+    @property
+    def first_name(self) -> str:
+        """The name before all renames, for ids that outlive them."""
+        return str(self.details.get("first_name", self.name))
+
     def declared(self) -> tuple[Parameter, ...]:
         return () if self.late_parameters and not self.builds else self.parameters
 

@@ -15,6 +15,12 @@ from pipelines.providers.base import (
     AnnotatedPipeline,
     Capability,
     CheckResult,
+    Gate,
+    Hint,
+    Hook,
+    HookKeys,
+    HookScope,
+    Limit,
     LogChunk,
     Receipt,
     RemoteBuild,
@@ -24,6 +30,9 @@ from pipelines.providers.base import (
     State,
     Step,
 )
+from pipelines.providers.buildkite import hooks, limits
+from pipelines.providers.buildkite.check import ORGANIZATIONS, check
+from pipelines.providers.buildkite.gates import BLOCKED, open_gates
 from pipelines.providers.buildkite.log import read_log
 from pipelines.providers.buildkite.parse import (
     REQUEST_ID_KEY,
@@ -36,7 +45,6 @@ from pipelines.providers.buildkite.start import again, body
 from pipelines.providers.buildkite.wire import PAGE, BuildkiteWire
 from pipelines.providers.errors import (
     Forbidden,
-    InvalidResponse,
     Misconfigured,
     NotFound,
     OutcomeUnknown,
@@ -44,19 +52,11 @@ from pipelines.providers.errors import (
     Rejected,
 )
 from pipelines.providers.provider import Provider
-from pipelines.providers.wire import iso_time, mapping, mappings, segment, text
+from pipelines.providers.wire import EPOCH, mapping, mappings, segment, text
 from portal.credentials import Secret
 from portal.http import HttpClient, Response
 
 MAX_JOBS = 500
-# Right -> what it is for. Trigger, cancel and rebuild are one scope; none of them comes alone.
-SCOPES = {
-    "read_pipelines": "list pipelines",
-    "read_builds": "show builds and their jobs",
-    "read_build_logs": "show logs",
-    "write_builds": "start, cancel and retry builds",
-}
-ORGANIZATIONS = "read_organizations"
 # Without their jobs a build is a few kB; with them it may be megabytes.
 SLIM = {"exclude_jobs": "true"}
 _JOB_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -80,10 +80,16 @@ class Buildkite(Provider):
             Capability.LOG,
             Capability.BRANCH,
             Capability.COMMIT,
+            Capability.VARIABLES,
             Capability.FIND_BY_REQUEST_ID,
+            Capability.UNBLOCK,
+            Capability.FEED,
+            Capability.WEBHOOK,
         }
     )
     states: ClassVar[Mapping[str, State]] = STATES
+    limits: ClassVar[tuple[Limit, ...]] = limits.LIMITS
+    hook_scope: ClassVar[HookScope] = HookScope.SERVER
 
     def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
         self._wire = BuildkiteWire(http, server.base_url, credential)
@@ -114,7 +120,11 @@ class Buildkite(Provider):
                 f"The token lacks the scope {ORGANIZATIONS}, so name the organizations in the "
                 'server\'s option "organizations".'
             ) from None
-        return [slug for row in rows if (slug := text(row.get("slug")))]
+        found = [slug for row in rows if (slug := text(row.get("slug")))]
+        if not found:
+            # Nothing is "all gone": a token that an organization has removed looks just so.
+            raise Forbidden("The token reaches no organization, or none any more.")
+        return found
 
     def get_pipeline(self, pipeline: str) -> RemotePipeline:
         """One pipeline. Buildkite's pipelines declare no parameters."""
@@ -136,6 +146,15 @@ class Buildkite(Provider):
         """One build by its number."""
         return parse_build(self._wire.one(_build_path(pipeline, build), SLIM), pipeline)
 
+    def feed(self, limit: int = 100) -> list[RemoteBuild]:
+        """One page of each organization, or one of all where none is named."""
+        params = {**SLIM, "exclude_pipeline": "true", "per_page": str(min(limit, PAGE))}
+        places = [f"/organizations/{segment(slug)}/builds" for slug in self._organizations]
+        rows = [row for place in places or ["/builds"] for row in self._wire.rows(place, params)]
+        named = [(row, hooks.pipeline_at(row.get("url"))) for row in rows]
+        builds = [parse_build(row, pipeline) for row, pipeline in named if pipeline]
+        return sorted(builds, key=lambda build: build.queued_at or EPOCH, reverse=True)[:limit]
+
     def find_by_request_id(
         self, pipeline: str, request_id: str, *, branch: str = "", since: datetime | None = None
     ) -> Receipt | None:
@@ -155,11 +174,13 @@ class Buildkite(Provider):
         steps = map(parse_job, self._jobs(_build_path(pipeline, build)))
         return [step for step in steps if step]
 
-    def _jobs(self, build_path: str) -> list[Mapping[str, Any]]:
+    def _jobs(
+        self, build_path: str, narrowed: Mapping[str, str] | None = None
+    ) -> list[Mapping[str, Any]]:
         """By pages, since a build may hold 4,000 jobs; of the link only the cursor is used. An
         API without that list has them in the build."""
         jobs: list[Mapping[str, Any]] = []
-        params = {"per_page": str(PAGE)}
+        params = {"per_page": str(PAGE), **(narrowed or {})}
         while len(jobs) < MAX_JOBS:
             try:
                 page = self._wire.one(f"{build_path}/jobs", params)
@@ -185,6 +206,10 @@ class Buildkite(Provider):
             raise NotFound("This build has no such job, or the job has no log.")
         path = f"{build_path}/jobs/{log_id}"
         return read_log(self._wire, path, offset, over=step.state in FINAL)
+
+    def gates(self, pipeline: str, build: str) -> list[Gate]:
+        """The block steps that wait."""
+        return open_gates(self._jobs(_build_path(pipeline, build), BLOCKED))
 
     # --- Writing -----------------------------------------------------------------------------
     def start(self, request: StartRequest) -> Receipt:
@@ -227,28 +252,43 @@ class Buildkite(Provider):
             raise Rejected(f"The build has ended already ({found.raw_state}).")
         self._wire.write("PUT", f"{_build_path(pipeline, build)}/cancel")
 
+    def unblock(self, request: StartRequest, build: str, gate: str) -> None:
+        """Opens a block step. Buildkite shows the token's owner as the one who did, always."""
+        if request.parameters:
+            raise Rejected("Buildkite does not tell what a block step asks for: open it there.")
+        if gate not in [known.id for known in self.gates(request.pipeline, build)]:
+            raise Rejected("The build does not wait at this step, or does so no longer.")
+        path = f"{_build_path(request.pipeline, build)}/jobs/{segment(gate)}/unblock"
+        answer = self._wire.write("PUT", path, json={})
+        try:
+            job = mapping(self._wire.json(answer))
+        except ProviderError:
+            job = {}
+        if job.get("id") != gate:
+            raise OutcomeUnknown(
+                "Buildkite took the request and answered something else than the step."
+            )
+
     # --- Connection test ---------------------------------------------------------------------
     def check(self) -> CheckResult:
-        """GET /access-token needs no scope and tells them all."""
-        token = self._wire.one("/access-token")
-        user = mapping(token.get("user"))
-        scopes = token.get("scopes")
-        if not isinstance(scopes, list):
-            raise InvalidResponse("Buildkite did not tell the token's scopes.")
-        has = {scope for scope in scopes if isinstance(scope, str)}
-        needs = dict(SCOPES)
-        if not self._organizations:
-            needs[ORGANIZATIONS] = (
-                'find the organizations, unless the option "organizations" is set'
-            )
-        unused = sorted(has - needs.keys() - {ORGANIZATIONS})
-        return CheckResult(
-            who=text(user.get("name")) or text(user.get("email")),
-            lacks=tuple((scope, use) for scope, use in needs.items() if scope not in has),
-            unused=tuple((scope, "Stagedoor does not need it") for scope in unused),
-            expires_at=iso_time(token.get("expires_at")),
-            notes=("The user's own permission on each pipeline still applies.",),
-        )
+        """Whose token it is, and what it lacks, has for nothing, and how long."""
+        return check(self._wire, named=bool(self._organizations))
+
+    # --- Webhooks and limits -------------------------------------------------------------------
+    @classmethod
+    def verify_webhook(cls, hook: Hook, keys: HookKeys, now: datetime) -> str:
+        """By signature and its moment, or by the token in the header."""
+        return hooks.verify(hook, keys, now)
+
+    @classmethod
+    def parse_webhook(cls, hook: Hook) -> list[Hint]:
+        """The build of a build.* or job.* event."""
+        return hooks.parse(hook)
+
+    @classmethod
+    def read_limits(cls, headers: Mapping[str, str]) -> list[Limit]:
+        """Of the organization and of the user."""
+        return limits.read_limits(headers)
 
 
 def _pipeline_path(pipeline: str) -> tuple[str, str]:

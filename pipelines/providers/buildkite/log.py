@@ -7,7 +7,7 @@ its end. So the end is asked for, and where it begins is told by the answer's Co
 import re
 from dataclasses import dataclass
 
-from pipelines.providers.base import LogChunk
+from pipelines.providers.base import FOLD_END, FOLD_START, LogChunk
 from pipelines.providers.buildkite.wire import BuildkiteWire
 from pipelines.providers.errors import InvalidResponse
 from portal.http import Response
@@ -15,6 +15,10 @@ from portal.http import Response
 TAIL_BYTES = 1_000_000
 # Timestamps (APC) and images (OSC) that only Buildkite's own page reads; colours are kept.
 _STRINGS = re.compile(r"\x1b[_\]](?:[^\x07\x1b]|\x1b(?!\\))*(?:\x07|\x1b\\)")
+# A line that opens a group; `^^^ +++` opens the last group on the vendor's page, and says no more.
+_GROUP = re.compile(r"^(?:---|\+\+\+|~~~)[ \t]+(?=[^ \t\r\n])", re.MULTILINE)
+_OPENED = re.compile(r"^\^\^\^ \+\+\+[ \t]*\r*(?:\n|\Z)", re.MULTILINE)
+_MARKS = str.maketrans("", "", FOLD_START[0] + FOLD_END[0])
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 LEFT_OUT = "\n[The rest of this log is too large to show here; open it in Buildkite.]\n"
 
@@ -69,4 +73,6 @@ def _piece(answer: Response) -> _Piece:
 
 
 def _text(data: bytes) -> str:
-    return _STRINGS.sub("", data.decode("utf-8", errors="replace"))
+    """Of a build's own text nothing can pass for a fold mark: those characters go first."""
+    shown = _STRINGS.sub("", data.decode("utf-8", errors="replace").translate(_MARKS))
+    return _GROUP.sub(FOLD_START, _OPENED.sub("", shown))

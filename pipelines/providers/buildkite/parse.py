@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pipelines.providers.base import RemoteBuild, RemotePipeline, State, Step
+from pipelines.providers.base import Cause, RemoteBuild, RemotePipeline, State, Step
 from pipelines.providers.errors import InvalidResponse
 from pipelines.providers.wire import integer, iso_time, mapping, text, web_link
 
@@ -31,6 +31,25 @@ STATES = MappingProxyType(
         "canceled": State.CANCELLED,
         "skipped": State.SKIPPED,
         "not_run": State.SKIPPED,
+    }
+)
+CAUSES = MappingProxyType(
+    {
+        "webhook": Cause.PUSH,
+        "api": Cause.API,
+        "ui": Cause.MANUAL,
+        "schedule": Cause.SCHEDULE,
+        "trigger_job": Cause.UPSTREAM,
+    }
+)
+# What a state alone does not say, by the vendor's word.
+REASONS = MappingProxyType(
+    {
+        "blocked": "Waits at a block step.",
+        "failing": "A job has failed; others still run.",
+        "canceling": "Is being cancelled; jobs that run are given time to end.",
+        "skipped": "Skipped: the pipeline builds only the newest of a branch.",
+        "not_run": "No step was to run: conditions left all of them out.",
     }
 )
 JOB_STATES = MappingProxyType(
@@ -77,6 +96,7 @@ def parse_pipeline(row: Mapping[str, Any], organization: str) -> RemotePipeline:
         repository=text(row.get("repository")),
         default_branch=text(row.get("default_branch")),
         runnable=not row.get("archived_at"),
+        stable_id=text(row.get("id")),
     )
 
 
@@ -107,7 +127,28 @@ def parse_build(row: Mapping[str, Any], pipeline: str) -> RemoteBuild:
         started_at=iso_time(row.get("started_at")),
         finished_at=iso_time(row.get("finished_at")),
         request_id=_request_id(row),
+        who_id=text(mapping(row.get("creator")).get("id")),
+        cause=_cause(row),
+        reason=_reason(row, raw),
     )
+
+
+def _cause(row: Mapping[str, Any]) -> Cause:
+    cause = CAUSES.get(text(row.get("source")), Cause.NONE)
+    if cause is not Cause.PUSH:
+        return cause
+    if mapping(row.get("pull_request")).get("id"):
+        return Cause.PULL_REQUEST
+    return Cause.TAG if text(row.get("tag")) else cause
+
+
+def _reason(row: Mapping[str, Any], raw: str) -> str:
+    if raw == "blocked" and row.get("blocked_state") == "failed":
+        return "Waits at a block step, and a job before it has failed."
+    told = text(row.get("cancel_reason")).strip().partition("\n")[0]
+    if raw in ("canceled", "canceling") and told:
+        return f"Cancelled: {told}"
+    return REASONS.get(raw, "")
 
 
 def _request_id(row: Mapping[str, Any]) -> str:

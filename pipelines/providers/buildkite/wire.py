@@ -29,6 +29,7 @@ SENTENCES = (
     ("branches have been disabled", "The pipeline's settings do not allow builds of this branch."),
     ("not supported", "Buildkite does not list builds this old."),
     ("cannot be canceled", "The build has ended already, so there is nothing to cancel."),
+    ("cannot be unblocked", "This step can't be unblocked: it, or its build, has ended."),
     ("can't be canceled", "The build has ended already, so there is nothing to cancel."),
 )
 

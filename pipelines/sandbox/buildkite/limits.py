@@ -1,7 +1,6 @@
 """Buildkite's rate limits: a window of a minute per organisation and per user, told in headers."""
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..engine import Instance
 from ..wire import Answer
@@ -12,21 +11,20 @@ UNLIMITED = 1_000_000  # unless the instance's options say otherwise (Buildkite:
 
 @dataclass
 class Window:
-    """Requests of the current minute, on the real clock."""
+    """Requests of the current minute."""
 
-    began: float = field(default_factory=time.monotonic)
+    began: float
     used: int = 0
 
-    def count(self) -> float:
+    def count(self, now: float) -> float:
         """Counts one request; the seconds left of this window."""
-        now = time.monotonic()
         if now - self.began >= 60:
             self.began, self.used = now, 0
         self.used += 1
         return 60 - (now - self.began)
 
 
-def spend(instance: Instance, user: str) -> tuple[dict[str, str], Answer | None]:
+def spend(instance: Instance, organisation: str, user: str) -> tuple[dict[str, str], Answer | None]:
     """The headers of this request, and the refusal when a limit is spent.
 
     Options: `rest_limit` and `rest_user_limit`, requests a minute.
@@ -34,10 +32,11 @@ def spend(instance: Instance, user: str) -> tuple[dict[str, str], Answer | None]
     windows: dict[tuple[str, str], Window] = instance.memory.setdefault("limits", {})
     headers: dict[str, str] = {}
     refusal: Answer | None = None
-    scopes = (("RateLimit", "rest", ""), ("RateLimit-User", "rest_user", user))
+    now = instance.clock.now()
+    scopes = (("RateLimit", "rest", organisation), ("RateLimit-User", "rest_user", user))
     for name, scope, key in scopes:
-        window = windows.setdefault((scope, key), Window())
-        left = window.count()
+        window = windows.setdefault((scope, key), Window(now))
+        left = window.count(now)
         limit = int(str(instance.options.get(f"{scope}_limit", UNLIMITED)))
         headers |= {
             f"{name}-Limit": str(limit),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from itertools import islice
+from typing import Any
 from urllib.parse import urlencode
 
 from ..objects import Build
@@ -44,6 +45,25 @@ def build_list(request: Request, builds: Iterable[Build]) -> Answer:
     ]
     more = len(found) > size
     return json_answer(shown, headers=link_header(request, number, size, more))
+
+
+def job_list(request: Request, jobs: list[dict[str, Any]]) -> Answer:
+    """A page of jobs behind a cursor; `state` narrows it. Waiters have no state."""
+    states = set(request.all("state"))
+    found = [job for job in jobs if not states or job.get("state") in states]
+    _, size = page_of(request)
+    known = [job["id"] for job in found]
+    after = request.get("after")
+    if after and after not in known:
+        return errors.message(400, "Invalid cursor")
+    first = known.index(after) + 1 if after else 0
+    page = found[first : first + size]
+    kept = [(k, v) for k, v in request.query if k != "after"]
+    address = f"{request.origin}{request.path}"
+    links = {"self": f"{request.origin}{request.path}?{urlencode(request.query)}"}
+    if first + size < len(found):
+        links["next"] = f"{address}?{urlencode([*kept, ('after', page[-1]['id'])])}"
+    return json_answer({"items": page, "links": links})
 
 
 def page_of(request: Request) -> tuple[int, int]:

@@ -118,7 +118,7 @@ class Model:
         return f"{self.api}/organizations/{organisation}/pipelines/{slug}"
 
     def pipeline(self, pipeline: Pipeline) -> dict[str, Any]:
-        identifier = stable_uuid(self.instance.prefix, pipeline.name)
+        identifier = stable_uuid(self.instance.prefix, pipeline.first_name)
         url = self.pipeline_url(pipeline)
         return {
             "id": identifier,
@@ -140,7 +140,7 @@ class Model:
             "created_at": stamp(pipeline.created_at),
             "archived_at": stamp(pipeline.created_at) if pipeline.archived else None,
             "env": {},
-            "visibility": "private",
+            "visibility": pipeline.details.get("visibility", "private"),
             "tags": None,
             "emoji": None,
             "color": None,

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
 from .. import html
-from ..objects import Build, Pipeline, Token, by_name
+from ..objects import Build, Person, Pipeline, Token, by_name
 from ..script import Run
 from ..wire import Answer, BadBody, Request, json_answer
 from . import errors, limits, listing, log, writing
@@ -76,11 +76,12 @@ def answer(request: Request) -> Answer:
     """Any request below the instance's prefix."""
     if request.segments[:1] != ("v2",):
         return _page(request)
-    token = _identify(request)
+    token = _identify(request) or _anybody(request)
     if token is None:
         return errors.no_token()
     request.entry.user = token.person.login
-    headers, refusal = limits.spend(request.instance, token.person.login)
+    organisation = _named(request.segments[1:])
+    headers, refusal = limits.spend(request.instance, organisation, token.person.login)
     scope = _SCOPES.get(request.entry.route, "")
     if refusal is not None:
         reply = refusal
@@ -107,6 +108,11 @@ def answer(request: Request) -> Answer:
     return reply
 
 
+def _named(path: tuple[str, ...]) -> str:
+    """The organisation that an address names."""
+    return path[1] if path[:1] == ("organizations",) and len(path) > 1 else ""
+
+
 def _identify(request: Request) -> Token | None:
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     token = request.instance.tokens.get(value) if scheme.lower() == "bearer" else None
@@ -114,6 +120,17 @@ def _identify(request: Request) -> Token | None:
         return None
     expired = token.expires_at is not None and request.instance.now() >= token.expires_at
     return None if expired else token
+
+
+def _anybody(request: Request) -> Token | None:
+    """Whoever asks may read a public pipeline, without a token or with a wrong one."""
+    match request.segments[1:]:
+        case ("organizations", slug, "pipelines", name, *_) if request.method == "GET":
+            pipeline = request.instance.pipelines.get(f"{slug}/{name}")
+            if pipeline is not None and pipeline.details.get("visibility") == "public":
+                rights = frozenset({"read_pipelines", "read_builds", "read_build_logs"})
+                return Token("", Person("", "", ""), rights, only=(pipeline.name,))
+    return None
 
 
 def _api(request: Request, token: Token, path: tuple[str, ...]) -> Answer:
@@ -209,7 +226,7 @@ def _build(request: Request, token: Token, build: Build, rest: tuple[str, ...]) 
             jobs = request.get("exclude_jobs").lower() != "true"
             return json_answer(model.build(build, jobs=jobs, retried=retried))
         case ("jobs",):
-            return json_answer({"items": model.jobs(build, retried=retried), "links": {}})
+            return listing.job_list(request, model.jobs(build, retried=retried))
         case (word,) if request.method == "PUT" and word in _BUILD_WRITES:
             return _BUILD_WRITES[word](request, build, token)
         case ("jobs", identifier, *more):

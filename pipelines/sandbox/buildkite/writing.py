@@ -139,18 +139,22 @@ def retry_job(request: Request, build: Build, run: Run, token: Token) -> Answer:
 
 
 def unblock(request: Request, build: Build, run: Run, token: Token) -> Answer:
-    """`PUT …/jobs/{id}/unblock`: 200 with the job."""
+    """`PUT …/jobs/{id}/unblock`: 200 with the job; its fields become meta-data."""
     if not run.step.gate:
         return errors.message(400, "This job type cannot be unblocked")
     if build.course.cancelled_at is not None:
         return errors.message(422, "Jobs from canceled builds cannot be unblocked")
     if run.state != script.WAITING:
         return errors.message(422, "This job is not blocked")
+    fields = request.json().get("fields") or {}
+    if not isinstance(fields, dict):
+        return errors.invalid(("fields", "invalid"))
     people = {known.person.id: known.person for known in request.instance.tokens.values()}
     wanted = request.json().get("unblocker")
     if wanted and wanted not in people:
         text = "Unblocker is not a valid user id for this organization"
         return errors.message(422, text)
+    build.meta_data |= _strings(fields)
     request.instance.unblock(build, run.index, people.get(wanted, token.person))
     now = request.instance.now()
     opened = [r for r in build.at(now).current() if r.index == run.index]

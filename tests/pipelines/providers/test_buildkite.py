@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipelines.providers.base import StartRequest, State
+from pipelines.providers.base import FOLD_END, FOLD_START, StartRequest, State
 from pipelines.providers.buildkite import Buildkite
 from pipelines.providers.buildkite.log import TAIL_BYTES
 from pipelines.providers.errors import (
@@ -51,6 +51,14 @@ def test_the_check_names_scopes_that_lack_and_that_are_unused(buildkite):
     assert [right for right, _ in result.lacks] == ["read_build_logs", "read_organizations"]
     assert [right for right, _ in result.unused] == ["graphql"]
     assert result.expires_at.tzinfo
+    assert "whatever its user may" in dict(result.unused)["graphql"]
+    assert (result.who_id, "read_user" in " ".join(result.notes)) == ("", True)
+
+
+def test_with_the_scope_for_it_the_check_tells_the_users_id(buildkite, adapter):
+    result = adapter.check()
+    assert result.who_id == buildkite.instance.tokens[buildkite.token].person.id
+    assert (result.unused, result.lacks, len(result.notes)) == ((), (), 1)
 
 
 def test_organizations_named_in_the_options_need_no_scope(buildkite):
@@ -120,6 +128,7 @@ def test_the_wait_is_the_longest_that_is_told(headers, body, seconds):
     [
         (422, '{"message": "Branches have been disabled for this pipeline"}', Rejected, "branch"),
         (422, '{"message": "s3cr3t is invalid"}', Rejected, "refused"),
+        (400, '{"message": "Listing builds this deep is not supported."}', Rejected, "this old"),
         (500, "<html>s3cr3t</html>", OutcomeUnknown, "500"),
         (201, "s3cr3t", OutcomeUnknown, "something else than a build"),
         (201, '{"message": "s3cr3t"}', OutcomeUnknown, "something else than a build"),
@@ -216,6 +225,30 @@ def test_a_server_that_ignores_the_filter_finds_nothing_wrong():
     assert "meta_data%5Bstagedoor-request-id%5D=r-1" in httpd.asked[0].path
 
 
+def test_the_feed_asks_once_for_each_organization_that_is_named(sandbox, buildkite):
+    for name in ("acme/one", "acme/two", "other/three", "hidden/four"):
+        buildkite.pipeline(name, history=2)
+    secret = buildkite.credential
+    named = make_adapter("buildkite", buildkite.base_url, secret, organizations=["acme", "other"])
+    builds = named.feed()
+    assert {build.pipeline for build in builds} == {"acme/one", "acme/two", "other/three"}
+    moments = [build.queued_at for build in builds]
+    assert moments == sorted(moments, reverse=True)
+    assert len(named.feed(limit=3)) == 3
+    assert len(sandbox.requests("buildkite", "builds")) == 4
+    every = make_adapter("buildkite", buildkite.base_url, secret).feed()
+    assert len(every) == 8
+    assert len(sandbox.requests("buildkite", "builds")) == 5
+
+
+def test_a_build_that_the_plan_keeps_no_longer_is_not_found(buildkite, adapter):
+    buildkite.pipeline(PIPELINE, keep_builds=1)
+    for request_id in ("r-1", "r-2"):
+        adapter.start(ask(request_id))
+    with pytest.raises(NotFound):
+        adapter.get_build(PIPELINE, "1")
+
+
 # --- Jobs and logs -------------------------------------------------------------------------------
 def test_a_blocked_build_waits_until_it_is_cancelled(buildkite, adapter):
     buildkite.pipeline(PIPELINE, steps=[{"name": "Build"}, {"name": "Go?", "gate": True}])
@@ -262,6 +295,21 @@ def test_a_job_without_output_is_no_error(answer):
 def test_timestamps_and_images_go_and_colours_stay():
     raw = "\x1b_bk;t=1\x07\x1b[31mred\x1b[0m\r\n\x1b]1338;url=x;alt=y\x07pic\x1b]8;;u\x1b\\z\r\n"
     assert log_of(text(raw), "passed").text == "\x1b[31mred\x1b[0m\r\npicz\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("--- Build\r\nok\r\n", f"{FOLD_START}Build\r\nok\r\n"),
+        ("\x1b_bk;t=1\x07+++ :rocket: Ship\n", f"{FOLD_START}:rocket: Ship\n"),
+        ("~~~  a\n--- b\n", f"{FOLD_START}a\n{FOLD_START}b\n"),
+        ("ok\n\x1b_bk;t=1\x07^^^ +++\r\nerror\n", "ok\nerror\n"),
+        ("---\n--- \n----- x\n +++ y\n", "---\n--- \n----- x\n +++ y\n"),
+        (f"{FOLD_START}forged\n{FOLD_END}\n", "+forged\n-\n"),
+    ],
+)
+def test_groups_become_folds_and_a_build_can_not_forge_one(raw, shown):
+    assert log_of(text(raw), "passed").text == shown
 
 
 def test_half_a_line_waits_until_it_is_whole():

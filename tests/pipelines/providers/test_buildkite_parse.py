@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.providers.base import State
+from pipelines.providers.base import Cause, State
 from pipelines.providers.buildkite.parse import parse_build, parse_job, parse_pipeline
 
 PIPELINE = "acme/checkout"
@@ -70,3 +70,43 @@ def test_a_link_that_is_no_web_address_is_dropped():
 )
 def test_emoji_that_only_buildkite_draws_are_left_out_of_names(name, shown):
     assert parse_pipeline({"slug": "search", "name": name}, "acme").name == shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "cause"),
+    [
+        ({"source": "webhook"}, Cause.PUSH),
+        ({"source": "webhook", "pull_request": {"id": "12"}}, Cause.PULL_REQUEST),
+        ({"source": "webhook", "pull_request": {}, "tag": "v1"}, Cause.TAG),
+        ({"source": "api", "pull_request": {"id": "12"}}, Cause.API),
+        ({"source": "ui"}, Cause.MANUAL),
+        ({"source": "schedule"}, Cause.SCHEDULE),
+        ({"source": "trigger_job"}, Cause.UPSTREAM),
+        ({"source": "dream"}, Cause.NONE),
+        ({"source": None}, Cause.NONE),
+        ({}, Cause.NONE),
+    ],
+)
+def test_a_source_is_a_cause(fields, cause):
+    assert parse_build({"number": 1, **fields}, PIPELINE).cause is cause
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"state": "canceled", "cancel_reason": "By #9\nmore"}, "Cancelled: By #9"),
+        ({"state": "canceled", "cancel_reason": None}, ""),
+        ({"state": "passed", "cancel_reason": "stale"}, ""),
+        ({"state": "not_run"}, "No step was to run: conditions left all of them out."),
+        ({"state": "failing"}, "A job has failed; others still run."),
+        ({"state": "dream", "cancel_reason": 7}, ""),
+    ],
+)
+def test_a_reason_says_what_the_state_does_not(fields, reason):
+    assert parse_build({"number": 1, **fields}, PIPELINE).reason == reason
+
+
+def test_a_creator_is_known_by_the_id_of_the_account():
+    creator = {"id": "u-1", "name": "Ana", "email": "ana@example.com"}
+    build = parse_build({"number": 1, "creator": creator, "author": "Bo"}, PIPELINE)
+    assert (build.who, build.who_id) == ("Ana", "u-1")
