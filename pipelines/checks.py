@@ -152,14 +152,8 @@ def _credentials(now: datetime) -> Check:
     return Check("credentials", True, "No credential of a CI server has to be replaced soon.")
 
 
-def references_of(server: Server) -> list[str]:
-    """The credential's reference, then those of the webhook secrets."""
-    parts = (server.credential_ref, *server.webhook_secret_ref.split(","))
-    return [part.strip() for part in parts if part.strip()]
-
-
 def _note_credentials(server: Server) -> None:
-    for reference in references_of(server):
+    for reference in credential_ages.references(server.credential_ref, server.webhook_secret_ref):
         credential_ages.note_use(reference)
 
 

@@ -7,12 +7,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from pipelines import checks, discovery, linking, tasks, webhooks
+from pipelines import checks, discovery, linking, server_status, tasks, webhooks
 from pipelines.models import Pipeline, Server
 from pipelines.server_form import ServerForm
-from portal import audit, inbox
+from portal import audit, credential_ages, inbox
 from portal.audited_admin import AuditedModelAdmin
 
 LEVELS = {"success": messages.SUCCESS, "warning": messages.WARNING, "error": messages.ERROR}
@@ -24,6 +25,10 @@ READ_AGAIN = {"provider", "base_url", "credential_ref", "options", "enabled"}
 audit.register("server.check", "tested the connection to a CI server")
 
 
+def _lines(sentences: list[str]) -> str:
+    return format_html_join("", "<div>{}</div>", ((said,) for said in sentences)) or "-"
+
+
 @admin.register(Server)
 class ServerAdmin(AuditedModelAdmin):
     form = ServerForm
@@ -31,7 +36,8 @@ class ServerAdmin(AuditedModelAdmin):
     list_filter = ["provider", "enabled"]
     search_fields = ["name", "slug", "base_url"]
     prepopulated_fields = {"slug": ["name"]}
-    readonly_fields = ["connection", "checked_at", "pipelines_read_at", "deliveries"]
+    readonly_fields = ["connection", "checked_at", "circuit", "limits", "credential"]
+    readonly_fields += ["pipelines_read_at", "deliveries"]
     actions = ["test_connection", "read_pipelines"]
     unaudited_fields = (
         "checked_at",
@@ -45,6 +51,9 @@ class ServerAdmin(AuditedModelAdmin):
         "pipelines_claimed_until",
         "hook_keys",
         "hook_seen_at",
+        "feed_read_at",
+        "feed_claimed_until",
+        "check_due_at",
     )
 
     @admin.display(description="connection")
@@ -55,6 +64,18 @@ class ServerAdmin(AuditedModelAdmin):
         if not server.check_result:
             return "not tested yet"
         return " ".join(text for _, text in checks.sentences(server.name, server.check_result))
+
+    @admin.display(description="circuit")
+    def circuit(self, server: Server) -> str:
+        return server_status.circuit(server, timezone.now()) if server.pk else "-"
+
+    @admin.display(description="limits")
+    def limits(self, server: Server) -> str:
+        return _lines(server_status.limits(server, timezone.now()))
+
+    @admin.display(description="credential")
+    def credential(self, server: Server) -> str:
+        return _lines(server_status.credential(server, timezone.now()) if server.pk else [])
 
     @admin.display(description="webhooks")
     def deliveries(self, server: Server) -> SafeString:
@@ -97,7 +118,7 @@ class ServerAdmin(AuditedModelAdmin):
         changed = set(form.changed_data)
         if READ_AGAIN & changed:
             # What the old address or credential answered says nothing of the new one.
-            obj.pipelines_due_at = timezone.now()
+            obj.pipelines_due_at = obj.check_due_at = timezone.now()
             obj.not_before, obj.last_error, obj.failures = None, "", 0
             obj.unreachable_since, obj.check_result, obj.hook_keys = None, {}, []
         super().save_model(request, obj, form, change)
@@ -105,9 +126,17 @@ class ServerAdmin(AuditedModelAdmin):
             linking.decide_server(obj)
         if READ_AGAIN & changed:
             tasks.discover.delay_on_commit(obj.pk)
+        self._keep_expiry(request, obj, form)
         warning = form.warning(obj)
         if warning:
             self.message_user(request, f"Saved, but it can't be asked yet. {warning}", "warning")
+
+    def _keep_expiry(self, request: HttpRequest, server: Server, form: Any) -> None:
+        credential_ages.note_use(server.credential_ref)
+        if "credential_expires" in form.changed_data:
+            end = form.cleaned_data["credential_expires"]
+            credential_ages.enter_expiry(server.credential_ref, end)
+            self.record("admin.change", request, server, {"credential_expires": str(end or "")})
 
     def _few(self, request: HttpRequest, servers: QuerySet[Server]) -> list[Server]:
         chosen = list(servers[: MAX_ASKED + 1])

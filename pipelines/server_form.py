@@ -11,6 +11,7 @@ from pipelines.models import Server
 from pipelines.providers import PROVIDERS
 from pipelines.providers.errors import ProviderError
 from pipelines.servers import client_for
+from portal import credential_ages
 
 SCHEMES = ("env:", "file:")
 
@@ -34,6 +35,12 @@ class ServerForm(forms.ModelForm):
         label="Base URL", assume_scheme="https", widget=forms.URLInput(attrs={"size": 60})
     )
 
+    credential_expires = forms.DateTimeField(
+        label="Credential expires",
+        required=False,
+        help_text="Where the server does not tell, for example 2026-12-31. UTC.",
+    )
+
     class Meta:
         model = Server
         fields = ["name", "slug", "provider", "base_url", "credential_ref", "webhook_secret_ref"]
@@ -44,6 +51,14 @@ class ServerForm(forms.ModelForm):
             "options": forms.Textarea(attrs={"rows": 4, "cols": 80}),
             "claims": forms.Textarea(attrs={"rows": 6, "cols": 80}),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        reference = self.instance.credential_ref if self.instance.pk else ""
+        known = credential_ages.age_of(reference)
+        if known is not None:
+            field = self.fields["credential_expires"]
+            field.initial, field.disabled = known.expires_at, known.told_by_vendor
 
     def clean_base_url(self) -> str:
         url = str(self.cleaned_data["base_url"]).strip().rstrip("/")

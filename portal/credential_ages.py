@@ -21,6 +21,11 @@ MAX_REFERENCE = 200
 WARN_EXPIRY = timedelta(days=14)
 
 
+def references(*columns: str) -> list[str]:
+    """The references of columns that hold one, or several with commas between."""
+    return [part.strip() for column in columns for part in column.split(",") if part.strip()]
+
+
 def note_use(reference: str) -> None:
     """Keeps since when the value is in use; a reference that can't be resolved changes nothing."""
     if len(reference) > MAX_REFERENCE:
