@@ -46,7 +46,7 @@ def check(wire: JenkinsWire) -> CheckResult:
 
 def _unused(wire: JenkinsWire, root: Mapping[str, Any]) -> list[tuple[str, str]]:
     held = []
-    if _opens(wire, PLUGINS, "application/json"):
+    if _opens(wire, PLUGINS, "application/json", {"tree": "plugins[shortName]{0,1}"}):
         held.append(("Overall/Administer or Overall/SystemRead", "look into Jenkins itself"))
     first = next((text(job.get("name")) for job in mappings(root.get("jobs"))), "")
     if first and _opens(wire, job_path(first) + CONFIGURATION, "application/xml"):
@@ -54,10 +54,12 @@ def _unused(wire: JenkinsWire, root: Mapping[str, Any]) -> list[tuple[str, str]]
     return held
 
 
-def _opens(wire: JenkinsWire, path: str, content_type: str) -> bool:
+def _opens(
+    wire: JenkinsWire, path: str, content_type: str, params: Mapping[str, str] | None = None
+) -> bool:
     """Whether a page is shown; its body, which may be large or private, is not read."""
     try:
-        answer = wire.get(path, accept="*/*", max_bytes=0, truncate=True)
+        answer = wire.get(path, params, accept="*/*", max_bytes=0, truncate=True)
     except (Forbidden, NotFound):
         return False
     return answer.content_type == content_type

@@ -16,6 +16,8 @@ from pipelines.providers.wire import segment
 _QUEUE = re.compile(r"queue:([0-9]{1,18})(?:/([^/]+))?")
 _BUILD = re.compile(r"(?:([^/]+)/)?([0-9]{1,10})")
 _QUEUE_PATH = re.compile(r"/queue/item/([0-9]{1,18})(?:/|$)")
+# Jenkins' own pages; a job may have such a name too.
+_SIGN_IN = re.compile(r"(?!.*/job/).*/(login|securityRealm)(/|$)")
 
 
 @dataclass(frozen=True)
@@ -79,4 +81,4 @@ def leads_away(location: str, base_url: str, asked: str = "") -> bool:
     except ValueError:
         return True
     again = bool(asked) and unquote(target.path).rstrip("/").endswith(unquote(asked))
-    return not same or again or "/login" in target.path or "/securityRealm/" in target.path
+    return not same or again or bool(_SIGN_IN.match(target.path))

@@ -282,6 +282,15 @@ def test_answers_to_a_start_are_sorted(answer, error):
     assert [asked.method for asked in httpd.asked] == ["GET", "POST"]
 
 
+@pytest.mark.parametrize("name", ["login", "team/login-service", "securityRealm/x"])
+def test_a_job_that_is_named_like_a_page_of_jenkins_is_stopped(sandbox, jenkins, adapter, name):
+    sandbox.speed = 1
+    jenkins.pipeline(name, queue_seconds=0)
+    build = build_of(adapter, name, adapter.start(ask(name)))
+    adapter.cancel(name, build.external_id)
+    assert ended(adapter, build).state is State.CANCELLED
+
+
 # --- Stages and logs -----------------------------------------------------------------------------
 @pytest.mark.nasty("jenkins-19")
 @pytest.mark.parametrize("plugins", [["wfapi"], ["graph"], []])
