@@ -214,8 +214,8 @@ def _spent(server: Server, quota: Quota, now: datetime) -> BudgetSpent:
     )
 
 
-def _row(key: str, limit: Limit, **values: Any) -> Quota:
-    return Quota(key=key, name=limit.name[:60], **{**_rule(limit), **values})
+def _row(key: str, rule: Limit, **values: Any) -> Quota:
+    return Quota(key=key, name=rule.name[:60], **{**_rule(rule), **values})
 
 
 def _rule(limit: Limit) -> dict[str, Any]:
