@@ -14,12 +14,17 @@ import honcho.manager
 from django.conf import settings
 
 # The sandbox accepts these and the portal presents them; made anew at each start of the demo.
-# Jenkins takes a user's name and token, Buildkite a token.
+# Jenkins takes a user's name and token, Bitbucket an address and one; the others a token alone.
 DEMO_CREDENTIALS = {
     "STAGEDOOR_CREDENTIAL_DEMO_JENKINS": "stagedoor:{}",
     "STAGEDOOR_CREDENTIAL_DEMO_JENKINS_OPS": "stagedoor:{}",
     "STAGEDOOR_CREDENTIAL_DEMO_BUILDKITE": "{}",
+    "STAGEDOOR_CREDENTIAL_DEMO_DRONE": "{}",
+    "STAGEDOOR_CREDENTIAL_DEMO_TRAVIS": "{}",
+    "STAGEDOOR_CREDENTIAL_DEMO_BITBUCKET": "stagedoor@ci.example:{}",
 }
+# What the sandbox signs its webhooks with.
+DEMO_WEBHOOK_SECRET = "STAGEDOOR_CREDENTIAL_DEMO_WEBHOOKS"  # noqa: S105  a variable's name
 
 
 # How warnings begin that tell a newcomer nothing: in a container one is root, and WhiteNoise's
@@ -105,7 +110,7 @@ def environment() -> dict[str, str]:
     variables = {**os.environ, "PYTHONUNBUFFERED": "1"}
     variables.setdefault("LOG_LEVEL", "WARNING")
     if settings.ENVIRONMENT == "demo":
-        for name, form in DEMO_CREDENTIALS.items():
+        for name, form in {**DEMO_CREDENTIALS, DEMO_WEBHOOK_SECRET: "{}"}.items():
             variables.setdefault(name, form.format(secrets.token_hex(20)))
         ignored = ",".join(f"ignore:{words}" for words in UNHELPFUL_WARNINGS)
         variables.setdefault("PYTHONWARNINGS", ignored)

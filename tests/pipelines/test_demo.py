@@ -138,6 +138,9 @@ def test_servers_follow_a_sandbox_that_moved_unless_pointed_elsewhere(
         "jenkins": "http://127.0.0.1:12345/jenkins",
         "jenkins-ops": "https://ci.example/jenkins-ops",
         "buildkite": "http://127.0.0.1:12345/buildkite/v2",
+        "drone": "http://127.0.0.1:12345/drone",
+        "travis": "http://127.0.0.1:12345/travis",
+        "bitbucket": "http://127.0.0.1:12345/bitbucket/2.0",
     }
 
 

@@ -16,6 +16,7 @@ from catalog import runs, sync
 from catalog.models import Source, SyncRun
 from pipelines.models import Environment, EnvironmentRule, Server
 from portal.models import Role, RoleMapping
+from portal.processes import DEMO_WEBHOOK_SECRET
 
 SOURCE = "limelight"
 
@@ -39,7 +40,16 @@ SERVERS = (
     DemoServer(
         "buildkite", "Buildkite", "buildkite", "buildkite/v2", "DEMO_BUILDKITE", "limelight/*"
     ),
+    DemoServer("drone", "Drone", "drone", "drone", "DEMO_DRONE", "limelight/*"),
+    DemoServer("travis", "Travis CI", "travis", "travis", "DEMO_TRAVIS", "limelight/*"),
+    DemoServer(
+        "bitbucket", "Bitbucket", "bitbucket", "bitbucket/2.0", "DEMO_BITBUCKET", "limelight/*"
+    ),
 )
+OPTIONS = {
+    "buildkite": {"organizations": ["limelight"]},
+    "bitbucket": {"workspaces": ["limelight"]},
+}
 ENVIRONMENTS = (
     ("development", "Development", 10),
     ("staging", "Staging", 20),
@@ -50,6 +60,10 @@ RULES = (
     (10, "*", "*", "ENVIRONMENT=production", "production"),
     (20, "*", "*", "ENVIRONMENT=staging", "staging"),
     (30, "*", "*", "ENVIRONMENT=development", "development"),
+    (12, "*", "*", "PIPELINE=deploy-production", "production"),
+    (14, "*", "*", "PROMOTE_TO=production", "production"),
+    (22, "*", "*", "PIPELINE=deploy-staging", "staging"),
+    (24, "*", "*", "PROMOTE_TO=staging", "staging"),
     (40, "*-deploy", "*", "", "production"),
     (50, "*", "main", "", "staging"),
     (60, "*", "*", "", "development"),
@@ -123,7 +137,8 @@ def _create_servers() -> None:
             provider=server.provider,
             base_url=f"{settings.SANDBOX_URL}/{server.prefix}",
             credential_ref=f"env:STAGEDOOR_CREDENTIAL_{server.credential}",
-            options={"organizations": ["limelight"]} if server.provider == "buildkite" else {},
+            options=OPTIONS.get(server.slug, {}),
+            webhook_secret_ref=f"env:{DEMO_WEBHOOK_SECRET}",
             claims=claims,
         )
 

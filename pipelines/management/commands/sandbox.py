@@ -1,5 +1,6 @@
 """`manage.py sandbox`: the stand-in CI with the demo's pipelines, until Ctrl-C or SIGTERM."""
 
+import os
 import secrets
 import signal
 import threading
@@ -11,17 +12,18 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from pipelines.sandbox.definitions import load
+from pipelines.sandbox.definitions import add_hook, load
 from pipelines.sandbox.demo import DEFINITION
 from pipelines.sandbox.engine import World
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.state import BadState, Keeper, restore
+from portal.processes import DEMO_WEBHOOK_SECRET
 
 
 class Command(BaseCommand):
     """Needs no database: the sandbox is a world of its own."""
 
-    help = "Runs the stand-in CI (Jenkins and Buildkite) on loopback."
+    help = "Runs the stand-in CI of five vendors on loopback."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,6 +43,7 @@ class Command(BaseCommand):
             raise CommandError("--speed must be more than 0.")
         world = World(speed)
         load(world, DEFINITION)
+        self._send_hooks(world)
         if not options["forget"]:
             self._restore(world, options["state"])
         control_token = options["control_token"] or secrets.token_urlsafe(16)
@@ -61,6 +64,17 @@ class Command(BaseCommand):
         if keeper is not None:
             keeper.stop()
         self.stdout.write("Sandbox ended.")
+
+    def _send_hooks(self, world: World) -> None:
+        """To the demo's portal, where `manage.py run` hands both a secret.
+
+        Jenkins knows no secret but one in the address.
+        """
+        secret = os.environ.get(DEMO_WEBHOOK_SECRET, "")
+        for instance in world.instances.values() if secret else ():
+            tail = f"{secret}/" if instance.vendor == "jenkins" else ""
+            address = f"{settings.PORTAL_URL}/hooks/{instance.prefix}/{tail}"
+            add_hook(instance, {"url": address, "secret": secret})
 
     def _restore(self, world: World, path: Path) -> None:
         try:

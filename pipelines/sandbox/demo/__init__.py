@@ -5,7 +5,10 @@ The names are those that `catalog/demo_org` annotates its components with.
 
 from typing import Any
 
+from .bitbucket import BITBUCKET
 from .buildkite import BUILDKITE
+from .drone import DRONE
 from .jenkins import JENKINS, OPS
+from .travis import TRAVIS
 
-DEFINITION: dict[str, Any] = {"instances": [JENKINS, OPS, BUILDKITE]}
+DEFINITION: dict[str, Any] = {"instances": [JENKINS, OPS, BUILDKITE, DRONE, TRAVIS, BITBUCKET]}
