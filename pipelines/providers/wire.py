@@ -181,7 +181,7 @@ def segment(text: str) -> str:
     """One path segment, percent-encoded. Raises NotFound for what would climb or vanish."""
     if text in ("", ".", ".."):
         raise NotFound(f"{text!r} is not a name.")
-    return quote(text, safe="")
+    return quote(text, safe="", errors="replace")  # JSON may hold half a pair, \ud800
 
 
 def web_link(value: object) -> str:

@@ -48,6 +48,14 @@ def test_a_name_reaches_its_job(jenkins, adapter, name):
 
 
 @pytest.mark.nasty("jenkins-1")
+def test_a_name_that_is_no_unicode_does_not_break_the_list():
+    jobs = '{"jobs": [{"name": "\\ud800"}, {"name": "b"}]}'
+    with serve(json_reply(jobs)) as httpd:
+        listed = at(httpd.url).list_pipelines()
+    assert [pipeline.external_id for pipeline in listed] == ["\ud800", "b"]
+
+
+@pytest.mark.nasty("jenkins-1")
 def test_composed_and_decomposed_letters_are_two_names(jenkins, adapter):
     jenkins.pipeline(COMPOSED, history=1)
     jenkins.pipeline(DECOMPOSED, history=2)
