@@ -19,7 +19,7 @@ from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Hint, Hook, HookKeys
 from pipelines.providers.errors import HookRefused, ProviderError
 from pipelines.providers.provider import Provider
-from portal import inbox
+from portal import crashpoints, inbox
 from portal.credentials import CredentialError, Secret, resolve
 from portal.models import Delivery
 
@@ -189,6 +189,7 @@ def _follow(server: Server, delivery: Delivery, hints: Sequence[Hint], now: date
     elif unknown:
         _ask_for_list(server, now - UNKNOWN_EVERY, now)
     due = builds.hint(set().union(*found), now)
+    crashpoints.reached("after_hint", delivery.delivery_id)
     reason = "It names no pipeline that Stagedoor knows." if unknown else ""
     event = hints[0].event
     inbox.finish(delivery.pk, Delivery.Status.DONE, event=event, reason=reason, now=now)

@@ -3,6 +3,7 @@ a running portal. What is lost, late, repeated, out of order or damaged on its w
 wrong, and the scheduled reading finds what no delivery told.
 """
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,10 +18,12 @@ from pipelines.models import Build, Pipeline, Server
 from pipelines.sandbox.objects import Ask
 from pipelines.sandbox.vendors import VENDORS
 from pipelines.servers import client_for
+from portal import inbox
 from portal.models import Delivery, Heartbeat
 from tests.pipelines.providers.traits import traits_of
 from tests.pipelines.sandbox.waiting import until
 from tests.pipelines.sandbox_fixture import InstanceHandle, SandboxHandle
+from tests.pipelines.worker import Worker
 from tests.pipelines.world import confirmed_link, make_pipeline, make_service
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -175,3 +178,24 @@ def test_a_recorded_delivery_that_is_sent_again_is_answered_and_changes_nothing(
         )
         assert again.status_code == 202
     assert Delivery.objects.count() == kept
+
+
+def test_a_worker_that_dies_over_a_delivery_loses_nothing(sandbox, server_at, tmp_path):
+    """A real worker, killed between what it marked and the note that it has read the delivery."""
+    sandbox.buildkite.pipeline(NAME)
+    pipeline = make_pipeline(server_at(sandbox.buildkite), NAME)
+    confirmed_link(make_service("checkout"), pipeline)
+    server = Server.objects.get()
+    url = f"{sandbox.buildkite.base_url}/organizations/payments/pipelines/checkout"
+    told = {"event": "build.finished", "build": {"number": 1}, "pipeline": {"url": url}}
+    lost = timezone.now() - timedelta(minutes=1)
+    headers = {"x-buildkite-event": "build.finished", "content-type": "application/json"}
+    inbox.keep(webhooks.receiver(server), "doomed", headers, json.dumps(told).encode(), lost)
+    worker = Worker(tmp_path, STAGEDOOR_CRASH_AT="after_hint:doomed")
+    worker.start()
+    try:
+        until(lambda: Delivery.objects.get().status != "waiting", seconds=90)
+    finally:
+        worker.kill()
+    assert (tmp_path / "crashed-after_hint-doomed").exists()
+    assert (Delivery.objects.get().status, bytes(Delivery.objects.get().body)) == ("done", b"")
