@@ -107,6 +107,7 @@ class SandboxHandle:
         self.instances = {slug: self.add(slug, slug) for slug in VENDORS}
         self.jenkins = self.instances["jenkins"]
         self.buildkite = self.instances["buildkite"]
+        self.drone = self.instances["drone"]
 
     @property
     def url(self) -> str:

@@ -21,7 +21,9 @@ MAX_MESSAGE = 2_000
 # What Drone itself reads from the query: as parameters they would change what is built.
 TAKEN = frozenset({"access_token", "branch", "commit", "message", "action", "target", "debug"})
 _LAST_LINE = re.compile(r"^Stagedoor request (\S{1,200})$", re.MULTILINE)
-_OURS = re.compile(r"\n\nRequested by [^\n]*Stagedoor request \S+\s*$", re.DOTALL)
+_OURS = re.compile(
+    r"\n\nRequested (?:by [^\n]* )?via Stagedoor\n(?:[^\n]+\n)*Stagedoor request \S+\s*$"
+)
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9]")
 
 

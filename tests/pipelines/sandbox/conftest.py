@@ -37,6 +37,11 @@ def buildkite(sandbox: SandboxHandle) -> Ask:
 
 
 @pytest.fixture
+def drone(sandbox: SandboxHandle) -> Ask:
+    return asker(sandbox.drone)
+
+
+@pytest.fixture
 def control(sandbox: SandboxHandle) -> Ask:
     """`control(method, command, json=…)`."""
 
