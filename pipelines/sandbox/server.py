@@ -154,7 +154,8 @@ class Sandbox:
         self.port = self.server.server_address[1]
         self.courier = Courier(world)
         self._thread: threading.Thread | None = None
-        self._resume: threading.Timer | None = None
+        self._switch = threading.RLock()
+        self._called_off = threading.Event()  # of the refusal that runs
         world.serve_at(self.url)
 
     @property
@@ -163,6 +164,36 @@ class Sandbox:
 
     def start(self) -> None:
         """Serves in a thread. Also ends a refusal."""
+        with self._switch:
+            self._called_off.set()
+            self._open()
+
+    def stop(self) -> None:
+        """Refuses connections, ends those that are open and sends no webhook until start().
+
+        Nothing is carried out after it has returned, not even what was asked before.
+        """
+        with self._switch:
+            self._called_off.set()
+            self._close()
+
+    def refuse(self, seconds: float) -> None:
+        """Refuses connections for a while, from a thread of its own; stop() is for longer."""
+        called_off = self._called_off = threading.Event()
+
+        def change(wait: float, do: Callable[[], None]) -> None:
+            called_off.wait(wait)
+            with self._switch:
+                if not called_off.is_set():
+                    do()
+
+        def pause() -> None:
+            change(0.2, self._close)  # lets the one who asked have an answer
+            change(seconds, self._open)
+
+        threading.Thread(target=pause, name="sandbox-refuse", daemon=True).start()
+
+    def _open(self) -> None:
         if self.server is None:
             self.server = SandboxServer((self.host, self.port), self)
         self._thread = threading.Thread(
@@ -171,13 +202,7 @@ class Sandbox:
         self._thread.start()
         self.courier.start()
 
-    def stop(self) -> None:
-        """Refuses connections, ends those that are open and sends no webhook until start().
-
-        Nothing is carried out after it has returned, not even what was asked before.
-        """
-        if self._resume is not None:
-            self._resume.cancel()
+    def _close(self) -> None:
         with self.world.lock:
             server, self.server = self.server, None
         if server is None:
@@ -189,20 +214,6 @@ class Sandbox:
         server.server_close()
         server.hang_up_on_all()
         self.courier.stop()
-
-    def refuse(self, seconds: float) -> None:
-        """Refuses connections for a while, from a thread of its own; stop() ends that too."""
-
-        def pause() -> None:
-            self.stop()
-            self._later(seconds, self.start)
-
-        self._later(0.2, pause)  # lets the one who asked have an answer
-
-    def _later(self, seconds: float, do: Callable[[], None]) -> None:
-        self._resume = threading.Timer(seconds, do)
-        self._resume.daemon = True
-        self._resume.start()
 
     # --- one request ------------------------------------------------------------------------------
     def answer(self, handler: Handler, body: bytes) -> Answer:

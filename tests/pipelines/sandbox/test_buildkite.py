@@ -40,6 +40,40 @@ def test_a_spent_limit_is_429_with_seconds_left(sandbox):
     assert "Retry-After" not in answers[2].headers
 
 
+def test_organizations_are_limited_one_by_one_and_a_minute_ends(sandbox):
+    busy = sandbox.add("buildkite", "busy", rest_limit=2)
+    busy.pipeline("acme/shop")
+    busy.pipeline("other/web")
+    options = {"headers": {"Authorization": f"Bearer {busy.token}"}, "timeout": 10}
+
+    def status(organization: str) -> int:
+        url = f"{busy.base_url}/organizations/{organization}/pipelines"
+        return requests.get(url, **options).status_code
+
+    assert [status("acme") for _ in range(3)] == [200, 200, 429]
+    assert status("other") == 200
+    sandbox.advance(61)
+    assert status("acme") == 200
+
+
+def test_a_public_pipeline_can_be_read_by_anybody_and_started_by_none(buildkite, sandbox):
+    sandbox.buildkite.pipeline("acme/shop", details={"visibility": "public"}, history=1)
+    wrong = {"headers": {"Authorization": "Bearer wrong"}}
+    assert buildkite("GET", BUILDS, **wrong).status_code == 200
+    assert buildkite("POST", BUILDS, json=START, **wrong).status_code == 401
+    assert buildkite("GET", "organizations/acme/pipelines", **wrong).status_code == 401
+
+
+def test_a_renamed_pipeline_keeps_its_id_and_its_builds(buildkite, shop, sandbox):
+    start(buildkite)
+    before = buildkite("GET", "organizations/acme/pipelines/shop").json()
+    sandbox.buildkite.instance.rename("acme/shop", "acme/store")
+    listed = buildkite("GET", "organizations/acme/pipelines").json()
+    assert [(found["id"], found["slug"]) for found in listed] == [(before["id"], "store")]
+    assert buildkite("GET", BUILDS).status_code == 404
+    assert len(buildkite("GET", BUILDS.replace("shop", "store")).json()) == 1
+
+
 def test_the_token_tells_its_expiry(buildkite, sandbox):
     sandbox.buildkite.add_token("short", expires_in_days=2, rights=["read_builds"])
     own = {"Authorization": "Bearer short"}
@@ -173,6 +207,23 @@ def test_a_group_makes_the_build_failing_before_it_failed(buildkite, shop, sandb
     assert (build["state"], build["failing_at"] is not None) == ("failing", True)
     sandbox.advance(60)
     assert buildkite("GET", f"{BUILDS}/1").json()["state"] == "failed"
+
+
+def test_jobs_are_listed_behind_a_cursor_and_narrowed_by_state(buildkite, sandbox, shop):
+    steps = [{"name": f"Test {n}", "group": "tests"} for n in range(5)]
+    sandbox.buildkite.pipeline("acme/shop", steps=[*steps, {"name": "Go?", "gate": True}])
+    start(buildkite)
+    sandbox.advance(60)
+    page, names = buildkite("GET", f"{BUILDS}/1/jobs?per_page=2").json(), []
+    while True:
+        names += [job.get("name") or job["label"] for job in page["items"]]
+        if "next" not in page["links"]:
+            break
+        page = buildkite("GET", page["links"]["next"].partition("/v2/")[2]).json()
+    assert names == [*(f"Test {n}" for n in range(5)), "Go?"]
+    blocked = buildkite("GET", f"{BUILDS}/1/jobs?state[]=blocked").json()["items"]
+    assert [job["label"] for job in blocked] == ["Go?"]
+    assert buildkite("GET", f"{BUILDS}/1/jobs?after=nothing").status_code == 400
 
 
 def test_retry_failed_jobs_counts_them(buildkite, shop, sandbox):

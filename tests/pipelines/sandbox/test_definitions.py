@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.sandbox.definitions import BadDefinition, add_pipeline, add_token, load
+from pipelines.sandbox.definitions import BadDefinition, add_hook, add_pipeline, add_token, load
 from pipelines.sandbox.demo import DEFINITION
 from pipelines.sandbox.engine import World
 from pipelines.sandbox.script import FINAL
@@ -44,6 +44,15 @@ def test_a_token_is_taken_from_the_environment(jenkins, monkeypatch):
     assert add_token(jenkins, {"env": "HANDED", "value": "known"}).value == "from-outside"
     monkeypatch.delenv("HANDED")
     assert add_token(jenkins, {"env": "HANDED", "value": "known"}).value == "known"
+
+
+def test_a_webhooks_secret_is_taken_from_the_environment_and_not_shown(jenkins, monkeypatch):
+    monkeypatch.setenv("HOOK_SECRET", "handed")
+    hook = add_hook(jenkins, {"url": "http://127.0.0.1:1/", "env": "HOOK_SECRET", "secret": "x"})
+    assert (hook.secret, hook.lasting) == ("handed", False)
+    assert "handed" not in repr(hook)
+    with pytest.raises(BadDefinition, match="unknown uri"):
+        add_hook(jenkins, {"uri": "http://127.0.0.1:1/"})
 
 
 def test_a_token_does_not_show_itself(jenkins):

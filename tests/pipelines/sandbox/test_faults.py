@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 
-from pipelines.sandbox.faults import Fault
+from pipelines.sandbox.faults import HOOK_KINDS, Fault, FaultBoard
 
 
 @pytest.fixture
@@ -17,6 +17,15 @@ def start(sandbox, jenkins):
 def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match=r"Unknown fault .slwo.; known are .*slow"):
         Fault("slwo")
+
+
+@pytest.mark.parametrize("kind", HOOK_KINDS)
+def test_what_happens_to_webhooks_has_a_route_of_its_own(kind):
+    board = FaultBoard()
+    board.add(Fault(kind, route="any", times=1))
+    assert board.strike("start", write=True) == []
+    assert [fault.kind for fault in board.strike_hook()] == [kind]
+    assert board.strike_hook() == []
 
 
 def test_a_counted_fault_ends(jenkins, sandbox):

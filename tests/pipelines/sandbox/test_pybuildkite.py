@@ -153,10 +153,29 @@ def test_unblocks_what_waits_for_a_person(client, server):
     assert [job["state"] for job in build["jobs"]] == ["passed", "blocked", "blocked"]
     gate = build["jobs"][1]
     assert (gate["type"], gate["label"], gate["unblockable"]) == ("manual", "Release?", True)
-    opened = client.jobs().unblock_job(*ACME, 1, gate["id"], fields={})
+    opened = client.jobs().unblock_job(*ACME, 1, gate["id"], fields={"region": "eu"})
     assert opened["state"] == "unblocked"
     assert opened["unblocked_by"]["name"] == "Stagedoor"
-    assert finished(client, 1)["state"] == "passed"
+    assert finished(client, 1)["meta_data"] == {"region": "eu"}
+    with pytest.raises(HTTPError, match="422"):
+        client.jobs().unblock_job(*ACME, 1, gate["id"], fields={})
+
+
+def test_reads_the_builds_of_an_organization_and_of_all(client, server):
+    for name in ("acme/web", "other/api"):
+        server.pipeline(name)
+    places = [ACME, ("acme", "web"), ("other", "api")]
+    for organization, slug in places:
+        client.builds().create_build(organization, slug, "HEAD", "main")
+
+    def slugs(builds: list[dict]) -> list[str]:
+        return [build["pipeline"]["slug"] for build in builds]
+
+    assert slugs(client.builds().list_all_for_org("acme")) == ["web", "shop"]
+    assert slugs(client.builds().list_all()) == ["api", "web", "shop"]
+    creator = client.builds().list_all()[0]["creator"]["id"]
+    assert len(client.builds().list_all_for_org("acme", creator=creator)) == 2
+    assert client.builds().list_all_for_org("acme", creator="00000000-0000-0000-0000-0") == []
 
 
 def test_is_refused_with_a_wrong_token(server):

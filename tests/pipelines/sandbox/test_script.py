@@ -1,6 +1,6 @@
 """A build's course, computed for any moment."""
 
-from pipelines.sandbox.script import Course, Snapshot, Step, snapshot
+from pipelines.sandbox.script import Course, Snapshot, Step, next_change, snapshot
 
 
 def at(course: Course, now: float) -> tuple[str, list[str]]:
@@ -19,6 +19,16 @@ def test_steps_follow_each_other():
     assert at(build, 112) == ("running", ["passed", "running"])
     assert at(build, 115) == ("passed", ["passed", "passed"])
     assert snapshot(build, 200).finished_at == 115
+
+
+def test_the_next_change_is_told_before_it_comes():
+    build = course(Step("a", 4), Step("b", 6))
+    moments, now = [], 99.0
+    while (moment := next_change(build, snapshot(build, now), now)) is not None:
+        assert snapshot(build, moment - 0.001) == snapshot(build, now)
+        moments.append(moment)
+        now = moment
+    assert moments == [100.0, 104.0, 110.0]
 
 
 def test_speed_divides_durations():

@@ -1,5 +1,6 @@
 """The server itself: where it listens, bursts of clients, size, refusal, several instances."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,6 +9,7 @@ import requests
 from pipelines.sandbox.engine import World
 from pipelines.sandbox.server import Sandbox
 from tests.pipelines.sandbox.conftest import asker
+from tests.pipelines.sandbox.waiting import until
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", ""])
@@ -40,6 +42,55 @@ def test_a_stopped_server_refuses_even_kept_connections_and_comes_back(sandbox):
         session.get(url, timeout=10)
     sandbox.start()
     assert session.get(url, timeout=10).status_code == 200
+
+
+def test_nothing_is_carried_out_once_the_server_has_stopped(sandbox, buildkite):
+    """Even what was asked before, and waits: a test of an outage must be sure of that."""
+    sandbox.buildkite.pipeline("acme/shop")
+    sandbox.buildkite.fault("slow", "start", seconds=0.5)
+    path = "organizations/acme/pipelines/shop/builds"
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(buildkite, "POST", path, json={"commit": "HEAD", "branch": "main"})
+        until(lambda: sandbox.requests("buildkite", "start"))
+        sandbox.stop()
+        with pytest.raises(requests.ConnectionError):
+            lost.result()
+    sandbox.start()
+    sandbox.buildkite.clear_faults()
+    assert buildkite("GET", path).json() == []
+
+
+def test_connections_that_are_busy_end_with_the_server_too(sandbox, buildkite):
+    url = f"{sandbox.jenkins.base_url}/whoAmI/api/json"
+    stopped, after = threading.Event(), []
+
+    def keep_asking() -> None:
+        with requests.Session() as session:
+            while True:
+                late = stopped.is_set()
+                try:
+                    session.get(url, timeout=10)
+                except requests.ConnectionError:
+                    return
+                after.append(late)
+
+    with ThreadPoolExecutor(20) as pool:
+        asking = [pool.submit(keep_asking) for _ in range(20)]
+        until(lambda: len(after) > 100)
+        sandbox.stop()
+        stopped.set()
+        for each in asking:
+            each.result()
+    assert not any(after)
+
+
+def test_a_stop_ends_a_refusal_for_good(sandbox, control):
+    control("POST", "refuse", json={"seconds": 0.1})
+    until(lambda: sandbox.sandbox.server is None)
+    sandbox.stop()
+    threading.Event().wait(0.3)
+    assert sandbox.sandbox.server is None
+    sandbox.start()
 
 
 def test_hundreds_at_once_are_all_served_and_counted(sandbox, buildkite):
