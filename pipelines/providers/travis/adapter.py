@@ -280,9 +280,10 @@ class Travis(Provider):
             done.append(f"{pipeline} is switched on in Travis CI.")
         if hook is not None:
             done.append(
-                "Travis CI takes webhooks from .travis.yml only. To have news at once, add: "
+                "To have news at once, add to .travis.yml: "
                 f"notifications: {{webhooks: {{urls: ['{hook.url}'], on_start: always, "
-                "on_success: always, on_failure: always, on_cancel: always, on_error: always}}"
+                "on_success: always, on_failure: always, on_cancel: always, on_error: always}} "
+                "-- Travis CI takes webhooks from that file only."
             )
         return done
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -60,7 +60,8 @@ def _signed(payload: bytes, signature: bytes, pem: str) -> bool:
         key.verify(signature, payload, PKCS1v15(), SHA1())  # noqa: S303  the vendor's choice
     except InvalidSignature:
         return False
-    except UnsupportedAlgorithm:
+    except (UnsupportedAlgorithm, InternalError):
+        # Which of them depends on how the host's OpenSSL was told.
         raise HookRefused(NO_SHA1) from None
     return True
 

@@ -56,9 +56,14 @@ def read_log(wire: TravisWire, job: str, offset: int, *, settled: bool) -> LogCh
 
 
 def _text(wire: TravisWire, job: str, size: int) -> LogChunk:
-    try:
-        answer = wire.get(f"{job}/log.txt", accept="text/plain", max_bytes=MAX_BYTES, truncate=True)
-    except NotFound:
+    answer = wire.get(
+        f"{job}/log.txt",
+        accept="text/plain",
+        max_bytes=MAX_BYTES,
+        truncate=True,
+        expect=(404,),
+    )
+    if answer.status == 404:
         return LogChunk("", 0, done=True, restarted=size > 0)
     if answer.content_type != "text/plain":
         raise InvalidResponse("Travis CI answered something else than a log.")

@@ -18,14 +18,18 @@ def person_id(login: str) -> int:
 
 
 def repository_id(instance: Instance, pipeline: Pipeline) -> int:
-    """Kept under the name, so that a repository that is defined anew keeps its own."""
-    return _known(instance)[0][pipeline.name]
+    """Kept under the first name, so that one that is renamed or defined anew keeps its own."""
+    return _known(instance)[0][_first_name(pipeline)]
+
+
+def _first_name(pipeline: Pipeline) -> str:
+    return str(pipeline.details.get("first_name", pipeline.name))
 
 
 def _known(instance: Instance) -> tuple[dict[str, int], dict[int, str]]:
     ids, names = instance.memory.setdefault("repositories", ({}, {}))
     if len(ids) < len(instance.pipelines):
-        for name in instance.pipelines:
+        for name in map(_first_name, instance.pipelines.values()):
             if name not in ids:
                 number = _FIRST + zlib.crc32(name.encode()) % 16_000_000
                 while number in names:
@@ -36,7 +40,11 @@ def _known(instance: Instance) -> tuple[dict[str, int], dict[int, str]]:
 
 def repository_of(instance: Instance, number: int) -> Pipeline | None:
     name = _known(instance)[1].get(number)
-    return instance.pipelines.get(name) if name else None
+    pipeline = instance.pipelines.get(name) if name else None
+    if pipeline is not None and _first_name(pipeline) == name:
+        return pipeline
+    renamed = (p for p in instance.pipelines.values() if _first_name(p) == name)
+    return next(renamed, None)
 
 
 def build_id(instance: Instance, build: Build) -> int:
