@@ -7,12 +7,15 @@ import pytest
 from django.utils import timezone
 
 from pipelines import outbox
-from pipelines.builds import refresh
+from pipelines.builds import record, refresh
 from pipelines.dispatch import dispatch
 from pipelines.models import Build, Trigger
-from pipelines.reconcile import reconcile
+from pipelines.providers.base import StartRequest, State
+from pipelines.reconcile import STILL_WAITS, reconcile
+from pipelines.servers import client_for
 from pipelines.triggers import request
 from portal.models import AuditEvent
+from tests.pipelines.providers.conftest import until
 from tests.pipelines.world import confirmed_link, make_person, make_pipeline, make_service
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -225,3 +228,69 @@ def test_a_cancel_that_did_not_arrive_is_left_to_a_person(sandbox, buildkite, an
         assert look(trigger) == "uncertain"
     assert "Cancel it again if that is still wanted" in trigger.message
     assert look(trigger) == "uncertain"
+
+
+# --- A vendor's lasting no --------------------------------------------------------------------
+def test_a_pipeline_that_is_gone_is_not_asked_about_for_ever(sandbox, buildkite, ana):
+    sandbox.buildkite.fault("lose_answer", "write", times=1)
+    trigger = sent(ana, buildkite)
+    sandbox.buildkite.instance.pipelines.clear()
+    for _ in range(outbox.MAX_LOOKUPS):
+        assert look(trigger) == "uncertain"
+    assert trigger.lookups == outbox.MAX_LOOKUPS
+    assert trigger.message.startswith("Nobody can tell what became of it.")
+    asked = len(sandbox.requests())
+    look(trigger)
+    assert len(sandbox.requests()) == asked
+
+
+def test_a_sent_one_whose_pipeline_is_gone_is_left_to_a_person(sandbox, jenkins, ana):
+    trigger = sent(ana, jenkins)
+    assert trigger.state == "dispatched"
+    sandbox.jenkins.instance.queue.clear()
+    sandbox.jenkins.instance.pipelines.clear()
+    for _ in range(outbox.MAX_LOOKUPS + 1):
+        look(trigger)
+    assert (trigger.state, trigger.lookups) == ("uncertain", outbox.MAX_LOOKUPS)
+
+
+def test_a_credential_that_is_refused_for_a_while_ends_no_question(sandbox, buildkite, ana):
+    sandbox.buildkite.fault("lose_answer", "write", times=1)
+    trigger = sent(ana, buildkite)
+    tokens = dict(sandbox.buildkite.instance.tokens)
+    sandbox.buildkite.instance.tokens.clear()
+    for _ in range(outbox.MAX_LOOKUPS + 1):
+        assert look(trigger) == "uncertain"
+    sandbox.buildkite.instance.tokens.update(tokens)
+    assert look(trigger) == "linked"
+
+
+# --- Unblock ----------------------------------------------------------------------------------
+@pytest.fixture
+def waiting(sandbox, buildkite):
+    """A build that waits at a gate."""
+    gate = {"name": "Deploy?", "gate": True}
+    sandbox.buildkite.pipeline("acme/shop", steps=[gate, {"name": "Deploy"}])
+    adapter = client_for(buildkite.pipeline.server)
+    started = adapter.start(StartRequest("acme/shop", str(uuid.uuid4()), branch="main")).build
+    until(lambda: adapter.get_build("acme/shop", started.external_id).state is State.WAITING)
+    remote = adapter.get_build("acme/shop", started.external_id)
+    build = record(buildkite.pipeline, remote, timezone.now())
+    return build, adapter.gates("acme/shop", build.external_id)[0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [("lose_answer", ("linked", "")), ("drop", ("failed", STILL_WAITS))],
+)
+def test_an_unblock_whose_answer_was_lost_shows_in_the_gate(
+    sandbox, buildkite, waiting, fault, state
+):
+    build, gate = waiting
+    ana = make_person("ana", "deployer")
+    sandbox.buildkite.fault(fault, "write", times=1)
+    trigger = sent(ana, buildkite, "unblock", build=build, gate=gate)
+    assert trigger.state == "uncertain"
+    for _ in range(outbox.MAX_LOOKUPS):
+        look(trigger)
+    assert (trigger.state, trigger.message) == state

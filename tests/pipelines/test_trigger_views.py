@@ -112,6 +112,75 @@ def test_trigger_create_believes_nothing_that_the_form_does_not_ask(client, ana,
     assert "STAGEDOOR_PERSON" not in trigger.parameters
 
 
+# --- Variables and commit ---------------------------------------------------------------------
+@pytest.fixture
+def free():
+    """A pipeline whose provider takes variables and a commit."""
+    make_environments()
+    return confirmed_link(
+        make_service("free"), make_pipeline(make_server("drone", "drone"), "acme/free")
+    )
+
+
+def test_trigger_create_takes_variables_line_by_line(client, ana, free):
+    page = client.get(run_url(free)).content.decode()
+    assert "No secrets" in page
+    client.post(run_url(free), data(variables="A=1\r\n\r\nB = x=y \r\n"))
+    assert Trigger.objects.get().parameters == {"A": "1", "B": "x=y"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ("A=1\nnonsense", "Line 2 is not of the form NAME=value."),
+        ("A=1\nA=2", "Line 2 names A again."),
+        ("A=1\na=2", "a: There is another of this name."),
+        ("PATH=/tmp", "PATH: PATH would change how"),
+        ("STAGEDOOR_PERSON=x", "are set by Stagedoor"),
+        ("A B=1", "is no name of a variable"),
+    ],
+)
+def test_trigger_create_names_each_bad_variable(client, ana, free, variables, sentence):
+    answer = client.post(run_url(free), data(variables=variables))
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+    assert not Trigger.objects.exists()
+
+
+def test_trigger_create_offers_no_variables_where_they_must_be_declared(client, ana):
+    make_environments()
+    jenkins = make_pipeline(make_server("jenkins", "jenkins"), "job", parameters=PARAMETERS)
+    link = confirmed_link(make_service("job"), jenkins)
+    assert 'name="variables"' not in client.get(run_url(link)).content.decode()
+    client.post(run_url(link), data(branch="", variables="A=1"))
+    assert "A" not in Trigger.objects.get().parameters
+
+
+def test_trigger_create_has_one_way_to_a_declared_parameter(client, ana, free):
+    free.pipeline.parameters = PARAMETERS
+    free.pipeline.save()
+    answer = client.post(run_url(free), data(variables="REGION=us"))
+    assert "REGION has a field of its own." in answer.content.decode()
+
+
+def test_trigger_create_pins_a_whole_commit(client, ana, free):
+    assert client.post(run_url(free), data(commit="abc1234")).status_code == 422
+    page = client.get(run_url(free), {"commit": "A" * 40, "branch": "main"}).content.decode()
+    assert f"on main at {'a' * 12} in Production" in page
+    client.post(run_url(free), data(commit="A" * 40))
+    trigger = Trigger.objects.get()
+    assert trigger.commit == "a" * 40
+    assert AuditEvent.objects.get(action="build.start").data["commit"] == "a" * 40
+
+
+def test_trigger_create_with_another_commit_is_another_request(client, ana, free):
+    sent = data(commit="a" * 40)
+    client.post(run_url(free), sent)
+    answer = client.post(run_url(free), {**sent, "commit": "b" * 40})
+    assert "with other values" in answer.content.decode()
+    assert Trigger.objects.count() == 1
+
+
 def test_build_cancel_asks_to_stop_what_moves(client, ana, link):
     asks_for("cancel", client, make_build(link.pipeline, 1, "running"))
 
