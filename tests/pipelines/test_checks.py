@@ -21,14 +21,14 @@ def said(server, answer):
 def test_a_connection_test_says_who_what_lacks_and_when_it_ends(sandbox, server_at):
     token = "bkua_" + "f" * 32
     sandbox.buildkite.add_token(
-        token, login="bot", name="Bot", rights=["read_builds", "read_user"], expires_in_days=30
+        token, login="bot", name="Bot", rights=["read_builds", "write_agents"], expires_in_days=30
     )
     sandbox.buildkite.token = token
     server = server_at(sandbox.buildkite, options={"organizations": ["acme"]})
     answer = checks.test_connection(server)
     assert (answer["ok"], answer["who"]) == (True, "Bot")
     assert "write_builds" in [right for right, _ in answer["lacks"]]
-    assert [right for right, _ in answer["unused"]] == ["read_user"]
+    assert [right for right, _ in answer["unused"]] == ["write_agents"]
     server.refresh_from_db()
     assert server.check_result == answer
     assert server.checked_at
