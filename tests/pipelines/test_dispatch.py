@@ -12,12 +12,9 @@ from pipelines import outbox
 from pipelines.builds import due
 from pipelines.dispatch import GIVE_UP_AFTER, dispatch
 from pipelines.models import Build, Pipeline, Quota, Server, Trigger
-from pipelines.providers import PROVIDERS
-from pipelines.providers.base import Capability
 from pipelines.triggers import request
 from portal.http import HttpClient
 from portal.models import AuditEvent, RoleMapping
-from tests.pipelines.providers.traits import traits_of
 from tests.pipelines.world import confirmed_link, make_person, make_pipeline, make_service
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,15 +36,6 @@ def jenkins(sandbox, server_at):
     sandbox.jenkins.pipeline("shop", labels=True, queue_seconds=400)
     pipeline = make_pipeline(server_at(sandbox.jenkins), "shop", default_branch="")
     return confirmed_link(make_service("shop"), pipeline)
-
-
-def link_to(sandbox, server_at, slug):
-    """A link to a pipeline of any provider."""
-    handle, traits, name = sandbox.instances[slug], traits_of(slug), "payments/checkout"
-    handle.pipeline(name, **{**traits.pipeline, "branches": ("main",)})
-    server = server_at(handle, options=dict(traits.options))
-    branch = "main" if Capability.BRANCH in PROVIDERS[slug].capabilities else ""
-    return confirmed_link(make_service(slug), make_pipeline(server, name, default_branch=branch))
 
 
 @pytest.fixture
@@ -356,40 +344,6 @@ def test_a_retry_is_a_new_build_under_the_new_request_id(sandbox, buildkite, ana
     assert (again.number, Build.objects.count()) == (2, 2)
     ids = [entry.request_id for entry in sandbox.accepted()]
     assert ids[1] == str(trigger.request_id) != ids[0]
-
-
-@pytest.mark.parametrize("slug", sorted(PROVIDERS))
-@pytest.mark.parametrize("fault", ["truncate", "html200", "garbage"])
-def test_no_answer_to_a_write_that_cannot_be_read_counts_as_not_sent(
-    sandbox, server_at, ana, slug, fault
-):
-    """The build may run. (What was read before a write and makes no sense: nothing was sent.)"""
-    link = link_to(sandbox, server_at, slug)
-    sandbox.instances[slug].fault(fault, "write", times=1)
-    trigger = ask(ana, link)
-    assert send(trigger) in {"uncertain", "linked", "dispatched"}
-
-
-@pytest.mark.parametrize("slug", sorted(PROVIDERS))
-def test_nonsense_that_is_read_before_a_write_is_no_uncertainty(sandbox, server_at, ana, slug):
-    link = link_to(sandbox, server_at, slug)
-    sandbox.instances[slug].fault("garbage", "read")
-    trigger = ask(ana, link)
-    # Without a look beforehand it is simply sent.
-    assert send(trigger) in {"failed", "linked", "dispatched"}
-    assert (trigger.state == "failed") == (not sandbox.accepted(slug))
-
-
-def test_a_retry_hands_over_what_stagedoor_itself_sent(sandbox, server_at, ana):
-    """Bitbucket tells nobody what its variables were."""
-    link = link_to(sandbox, server_at, "bitbucket")
-    send(ask(ana, link, parameters={"REGION": "eu"}))
-    sandbox.instances["bitbucket"].finish(link.pipeline.external_id, 1, "failed")
-    Build.objects.update(state="failed")
-    trigger = ask(ana, link, "retry", build=Build.objects.get())
-    assert trigger.parameters == {"REGION": "eu"}
-    assert send(trigger) == "linked", trigger.message
-    assert sandbox.instances["bitbucket"].build(link.pipeline.external_id, 2).env["REGION"] == "eu"
 
 
 def test_after_a_write_its_pipeline_is_due_to_be_read(sandbox, buildkite, ana):

@@ -8,8 +8,11 @@ from django.utils import timezone
 
 from catalog.models import Entity, Source
 from pipelines.models import Build, Environment, EnvironmentRule, Pipeline, PipelineLink, Server
+from pipelines.providers import PROVIDERS
+from pipelines.providers.base import Capability
 from portal.models import Role, RoleMapping
 from portal.roles import seed_roles
+from tests.pipelines.providers.traits import traits_of
 
 BUILDKITE_KEY = "buildkite.com/pipeline-slug"
 JENKINS_KEY = "jenkins.io/job-full-name"
@@ -105,3 +108,12 @@ def make_build(
         **fields,
     }
     return Build.objects.create(pipeline=pipeline, number=number, state=state, **values)
+
+
+def link_to(sandbox: Any, server_at: Any, slug: str, **fields: Any) -> PipelineLink:
+    """A link to a pipeline of any provider, as its sandbox has it; more fields are the sandbox's."""
+    handle, traits, name = sandbox.instances[slug], traits_of(slug), "payments/checkout"
+    handle.pipeline(name, **{**traits.pipeline, "branches": ("main",), **fields})
+    server = server_at(handle, options=dict(traits.options))
+    branch = "main" if Capability.BRANCH in PROVIDERS[slug].capabilities else ""
+    return confirmed_link(make_service(slug), make_pipeline(server, name, default_branch=branch))
