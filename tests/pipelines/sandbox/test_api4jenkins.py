@@ -77,6 +77,20 @@ def test_lets_a_waiting_build_proceed(client, server):
     assert build.result == "SUCCESS"
 
 
+def test_answers_what_an_input_step_asks(client, server):
+    target = {"name": "TARGET", "type": "choice", "choices": ["blue", "green"]}
+    gate = {"name": "Release?", "gate": True, "inputs": [target, {"name": "NOTE"}]}
+    server.pipeline("team/gated", steps=[gate, "Deploy"])
+    build = until(client.build_job("team/gated").get_build)
+    pending = until(build.get_pending_input)
+    assert pending.message == "Release?"
+    with pytest.raises(BadRequestError, match="Illegal choice"):
+        pending.submit(TARGET="red")
+    pending.submit(TARGET="green", NOTE="a & b")
+    until(lambda: not build.building)
+    assert server.build("team/gated", 1).meta_data == {"TARGET": "green", "NOTE": "a & b"}
+
+
 def test_aborts_a_waiting_build(client, server):
     server.pipeline("team/gated", steps=[{"name": "Release?", "gate": True}, "Deploy"])
     build = until(client.build_job("team/gated").get_build)
