@@ -5,12 +5,12 @@ Bitbucket tells nobody when a token expires, so an admin may write the date into
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from pipelines.providers.base import CheckResult
 from pipelines.providers.bitbucket.credential import ACCESS_TOKEN, API_TOKEN, OAUTH
+from pipelines.providers.bitbucket.rights import RIGHTS, Right
 from pipelines.providers.bitbucket.wire import BitbucketWire, scopes
 from pipelines.providers.errors import Misconfigured, NotFound
 from pipelines.providers.wire import mapping, segment, text
@@ -21,38 +21,6 @@ LABELS = {
     ACCESS_TOKEN: "an access token",
     OAUTH: "an OAuth consumer",
 }
-
-
-@dataclass(frozen=True)
-class Right:
-    """A right under its two names: `oauth` for consumers and access tokens, `api` for API tokens.
-
-    An optional right lacks only what it is for.
-    """
-
-    oauth: str
-    api: str
-    use: str
-    optional: bool = False
-
-    def name(self, kind: str) -> str:
-        return self.api if kind == API_TOKEN else self.oauth
-
-
-RIGHTS = (
-    Right("repository", "read:repository:bitbucket", "list repositories and read their files"),
-    Right("pipeline", "read:pipeline:bitbucket", "show builds, steps and logs"),
-    Right("pipeline:write", "write:pipeline:bitbucket", "start, stop and retry builds"),
-    Right("account", "read:user:bitbucket", "say whose credential it is", optional=True),
-    Right("webhook", "read:webhook:bitbucket", "look for webhooks", optional=True),
-    Right("webhook", "write:webhook:bitbucket", "register webhooks", optional=True),
-    Right(
-        "repository:admin",
-        "admin:repository:bitbucket",
-        "switch Pipelines on for a repository",
-        optional=True,
-    ),
-)
 
 
 def run(wire: BitbucketWire, workspaces: Sequence[str], expires_on: str) -> CheckResult:

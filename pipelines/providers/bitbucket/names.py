@@ -49,8 +49,10 @@ def named(annotations: Mapping[str, str]) -> list[AnnotatedPipeline]:
     """What is named for Bitbucket; only without that, what the others imply."""
     said = claims(annotations, SLUGS, _normal) + _by_url(annotations, REPO_URL)
     if said:
-        unique = {(claim.server, claim.pipeline): claim for claim in reversed(said)}
-        return list(reversed(unique.values()))
+        unique: dict[tuple[str, str], AnnotatedPipeline] = {}
+        for claim in said:
+            unique.setdefault((claim.server, claim.pipeline), claim)
+        return list(unique.values())
     guessed = claims(annotations, (PROJECT_SLUG,), _normal) + _by_url(annotations, SOURCE)
     return [replace(claim, implied=True) for claim in guessed]
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from pipelines.providers.bitbucket.credential import LIMITED_PAUSE, Authority
+from pipelines.providers.bitbucket.rights import NAMES
 from pipelines.providers.errors import (
     Forbidden,
     InvalidResponse,
@@ -213,4 +214,5 @@ def _missing_scopes(response: Response, error: Mapping[str, Any]) -> list[str]:
     if not wanted:
         wanted = scopes(response.headers.get("X-Accepted-OAuth-Scopes"))
         granted = scopes(response.headers.get("X-OAuth-Scopes"))
-    return sorted(wanted - granted)
+    # Only names that are ours to say: the answer could hold anything.
+    return sorted((wanted - granted) & NAMES)
