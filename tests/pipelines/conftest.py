@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
 from pipelines.models import Server
 from tests.pipelines.sandbox_fixture import InstanceHandle, SandboxHandle, sandbox
-from tests.pipelines.world import make_server
+from tests.pipelines.world import make_person, make_server
 
 __all__ = ["sandbox", "server_at"]
 
@@ -32,3 +34,13 @@ def acme(sandbox: SandboxHandle, server_at: Callable[..., Server]) -> Server:
     sandbox.buildkite.pipeline("acme/shop", repository="https://git.example/shop.git")
     sandbox.buildkite.pipeline("acme/cart")
     return server_at(sandbox.buildkite, options={"organizations": ["acme"]})
+
+
+@pytest.fixture
+def root(client: Client) -> User:
+    """An administrator of Django's admin, signed in."""
+    user = make_person("root")
+    user.is_staff = user.is_superuser = True
+    user.save()
+    client.force_login(user)
+    return user

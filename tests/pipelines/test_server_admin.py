@@ -1,0 +1,212 @@
+"""Servers are configured with sentences for every mistake, and their page says how they stand."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from pipelines import budget
+from pipelines.linking import link_entities
+from pipelines.models import Pipeline, PipelineLink, Server
+from pipelines.providers.base import Limit
+from portal import credential_ages
+from portal.models import AuditEvent, Credential
+from tests.pipelines.admin_pages import act, said
+from tests.pipelines.world import (
+    BUILDKITE_KEY,
+    make_person,
+    make_pipeline,
+    make_server,
+    make_service,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def form(**fields):
+    return {
+        "name": "CI",
+        "slug": "ci",
+        "provider": "buildkite",
+        "base_url": "https://api.example.com/v2/",
+        "credential_ref": "env:STAGEDOOR_CREDENTIAL_CI",
+        "options": "{}",
+        "claims": "[]",
+        "enabled": "on",
+        **fields,
+    }
+
+
+def add(client, **fields):
+    return client.post(reverse("admin:pipelines_server_add"), form(**fields))
+
+
+def test_a_server_is_added_and_audited(client, root):
+    response = add(client, claims='[{"source": "payments", "pipelines": "acme/*"}]')
+    assert response.status_code == 302
+    server = Server.objects.get()
+    assert server.base_url == "https://api.example.com/v2"
+    event = AuditEvent.objects.get(action="admin.add")
+    assert event.actor == "Root"
+    assert event.data["after"]["credential_ref"] == "env:STAGEDOOR_CREDENTIAL_CI"
+    assert any("this environment variable is not set" in sentence for sentence in said(response))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("base_url", "https://user:pass@api.example.com", "user name and password"),
+        ("base_url", "https://api.example.com/v2?x=1", "after ? or #"),
+        ("base_url", "ftp://api.example.com", "https:// or http://"),
+        ("credential_ref", "bkua_0123456789", "not the secret itself"),
+        ("options", '["acme"]', "Options are an object"),
+        ("options", "{oops", "valid JSON"),
+        ("claims", '{"source": "a"}', "Claims are a list"),
+        ("claims", '["a"]', "Claim 1: it has to be an object"),
+        ("claims", '[{"pipelines": "*"}]', "the slug of the source"),
+        ("claims", '[{"namespace": "a", "pipelines": "*"}]', "the slug of the source"),
+        ("claims", '[{"source": "a"}]', "is missing"),
+        ("claims", '[{"source": "a", "pipelines": "*"}, {"team": "b"}]', "Claim 2: 'team'"),
+        ("claims", '[{"source": "", "pipelines": "*"}]', "not empty"),
+        ("provider", "cobol", "not one of the available choices"),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_stores_nothing(client, root, field, value, words):
+    response = add(client, **{field: value})
+    assert response.status_code == 200
+    errors = response.context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert words in str(errors.as_data())
+    assert not Server.objects.exists()
+    if field == "credential_ref":
+        assert value not in str(errors)
+
+
+def test_changed_claims_are_audited_and_take_effect_at_once(client, root):
+    server = make_server("ci", base_url="https://api.example.com/v2")
+    make_pipeline(server, "acme/shop")
+    make_service("shop", {BUILDKITE_KEY: "acme/shop"})
+    link_entities()
+    claims = [{"source": "payments", "pipelines": "acme/*"}]
+    url = reverse("admin:pipelines_server_change", args=[server.pk])
+    response = client.post(url, form(claims=json.dumps(claims)))
+    assert response.status_code == 302
+    assert PipelineLink.objects.get().status == "confirmed"
+    changed = AuditEvent.objects.get(action="admin.change").data
+    assert (changed["before"]["claims"], changed["after"]["claims"]) == ([], claims)
+
+
+def test_a_new_address_forgets_what_the_old_one_answered(client, root):
+    server = make_server(
+        "ci", check_result={"ok": True}, last_error="old", failures=3, unreachable_since=None
+    )
+    url = reverse("admin:pipelines_server_change", args=[server.pk])
+    client.post(url, form(base_url="https://new.example.com/v2"))
+    server.refresh_from_db()
+    assert (server.check_result, server.last_error, server.failures) == ({}, "", 0)
+
+
+def test_the_connection_test_says_who_and_is_audited(client, root, sandbox, server_at):
+    good = server_at(sandbox.buildkite)
+    bad = make_server("bad")
+    sentences = act(client, "server", "test_connection", good, bad)
+    assert "Buildkite answers. The credential is Stagedoor." in sentences
+    assert any(sentence.startswith("Bad: ") for sentence in sentences)
+    outcomes = AuditEvent.objects.filter(action="server.check").values_list("target", "outcome")
+    assert set(outcomes) == {("server: Buildkite", "ok"), ("server: Bad", "failed")}
+    page = client.get(reverse("admin:pipelines_server_changelist")).content.decode()
+    assert "The credential is Stagedoor" in page
+
+
+def test_only_a_few_servers_are_asked_while_the_page_waits(client, root):
+    servers = [make_server(f"s{number}") for number in range(7)]
+    assert "Only the first 5 were asked." in act(client, "server", "test_connection", *servers)
+    assert AuditEvent.objects.filter(action="server.check").count() == 5
+
+
+def test_pipelines_are_read_now(client, root, sandbox, server_at):
+    sandbox.buildkite.pipeline("acme/shop")
+    server = server_at(sandbox.buildkite)
+    assert act(client, "server", "read_pipelines", server) == ["Buildkite has 1 pipelines."]
+    assert Pipeline.objects.get().external_id == "acme/shop"
+    sandbox.buildkite.fault("fail")
+    assert "fails at the moment" in act(client, "server", "read_pipelines", server)[-1]
+    assert Pipeline.objects.get().gone_at is None
+
+
+def test_who_may_only_look_at_servers_is_offered_no_action(client):
+    user = make_person("vi")
+    user.is_staff = True
+    user.save()
+    client.force_login(user)
+    assert client.get(reverse("admin:pipelines_server_changelist")).status_code == 403
+
+
+# --- How it stands ----------------------------------------------------------------------------
+def change(client, server, **fields):
+    url = reverse("admin:pipelines_server_change", args=[server.pk])
+    return client.post(url, form(**fields)) if fields else client.get(url).content.decode()
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_CI", "a-secret-value")
+    return make_server(
+        "ci", base_url="https://api.example.com/v2", credential_ref="env:STAGEDOOR_CREDENTIAL_CI"
+    )
+
+
+def test_the_page_of_a_server_tells_what_is_left_of_its_limits(client, root, server):
+    told = Limit("requests", 200, 60.0, remaining=42, reset_after=30.0)
+    budget.learn(budget.key_of(server), [told])
+    assert "requests: 42 of 200 requests in 60 seconds are left, as the server tells" in change(
+        client, server
+    )
+
+
+def test_the_page_of_a_server_tells_whether_it_is_asked(client, root, server):
+    assert "Closed: it answers." in change(client, server)
+    now = timezone.now()
+    Server.objects.update(
+        failures=4, unreachable_since=now, not_before=now + timedelta(minutes=3), last_error="down"
+    )
+    page = change(client, server)
+    assert "Open after 4 failures in a row." in page
+    assert "It is asked again at" in page
+
+
+def test_the_page_of_a_server_tells_the_age_of_its_credential_and_warns(client, root, server):
+    assert "not used so far" in change(client, server)
+    credential_ages.note_use(server.credential_ref)
+    Credential.objects.update(first_used_at=timezone.now() - timedelta(days=85, hours=1))
+    page = change(client, server)
+    assert "in use for 85 days; its end is not known" in page
+    assert (
+        "Warning: It has been in use for 85 days; replacing it every 90 is due in 5 days." in page
+    )
+    assert "a-secret-value" not in page
+
+
+def test_an_administrator_enters_the_end_that_the_server_does_not_tell(client, root, server):
+    assert change(client, server, credential_expires="2031-05-01").status_code == 302
+    known = credential_ages.age_of(server.credential_ref)
+    assert (known.expires_at.year, known.told_by_vendor) == (2031, False)
+    assert "it ends on 01 May 2031, as an administrator says" in change(client, server)
+    events = AuditEvent.objects.filter(action="admin.change").values_list("data", flat=True)
+    assert any("2031-05-01" in data.get("credential_expires", "") for data in events)
+
+
+def test_the_end_that_the_server_tells_is_not_entered(client, root, server):
+    credential_ages.note_use(server.credential_ref)
+    told = timezone.now() + timedelta(days=30)
+    credential_ages.tell_expiry(server.credential_ref, told)
+    change(client, server, credential_expires="2031-05-01")
+    assert credential_ages.age_of(server.credential_ref).expires_at == told
+
+
+def test_another_credential_is_tested_at_once(client, root, server):
+    Server.objects.update(check_due_at=timezone.now() + timedelta(hours=6))
+    change(client, server, credential_ref="env:STAGEDOOR_CREDENTIAL_OTHER")
+    assert Server.objects.get().check_due_at <= timezone.now()
