@@ -50,7 +50,7 @@ def _unused(wire: JenkinsWire, root: Mapping[str, Any]) -> list[tuple[str, str]]
         held.append(("Overall/Administer or Overall/SystemRead", "look into Jenkins itself"))
     first = next((text(job.get("name")) for job in mappings(root.get("jobs"))), "")
     if first and _opens(wire, job_path(first) + CONFIGURATION, "application/xml"):
-        held.append(("Job/Configure or Job/ExtendedRead", f"read or change how {first} is set up"))
+        held.append(("Job/Configure or Job/ExtendedRead", "read or change how jobs are set up"))
     return held
 
 
