@@ -17,12 +17,12 @@ from pipelines.providers.errors import InvalidResponse, NotFound
 from pipelines.providers.wire import integer, mapping, text
 
 MAX_BYTES = 24_000_000  # of JSON: 5 MB of text with what stands around each line
-KEEP = 5_000_000  # characters of text
+KEEP = 1_000_000  # characters of text: its end
 LINGER = 2.0  # seconds for what a running step has printed so far
 _MARKS = str.maketrans("", "", FOLD_START[0] + FOLD_END[0])
 _TOO_MUCH = "\n[Stagedoor reads no further: the log is too large. Drone has the rest.]\n"
 _JSON = json.JSONDecoder()
-_BETWEEN = " \t\r\n,[]"
+_BETWEEN = " \t\r\n,"  # what stands in front of an item
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,12 @@ def _chunk(pieces: Iterator[Piece], offset: int, *, done: bool) -> LogChunk:
 def _pieces(body: bytes, cut: bool) -> Iterator[Piece]:
     """The pieces of a JSON array, of JSON lines, or of `null`; one by one, so that a document of
     many MB does not become as many objects. Raises InvalidResponse for anything else."""
-    document = body.decode("utf-8", errors="replace")
-    if document.strip() in ("null", ""):
+    document = body.decode("utf-8", errors="replace").strip()
+    if document in ("null", ""):
         return
-    place, pos = 0, -1
-    while True:
-        while place < len(document) and document[place] in _BETWEEN:
-            place += 1
-        if place == len(document):
-            break
+    array = document.startswith("[")
+    place, pos, end = int(array), -1, len(document)
+    while (place := _next_item(document, place)) < end and document[place] != "]":
         try:
             item, place = _JSON.raw_decode(document, place)
         except (ValueError, RecursionError):
@@ -118,6 +115,14 @@ def _pieces(body: bytes, cut: bool) -> Iterator[Piece]:
         yield piece
     if cut:
         yield Piece(pos + 1, _TOO_MUCH)
+    elif array != (document[place:] == "]"):
+        raise InvalidResponse("Drone answered a log that breaks off.")
+
+
+def _next_item(document: str, place: int) -> int:
+    while place < len(document) and document[place] in _BETWEEN:
+        place += 1
+    return place
 
 
 def _piece(item: object, otherwise: int) -> Piece:

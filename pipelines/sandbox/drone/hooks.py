@@ -18,10 +18,12 @@ def deliveries(changed: Changed, url: str, secret: str) -> Sequence[Outgoing]:
     """One delivery."""
     model = Model(changed.instance, changed.instance.base)
     repo, created = model.repo(changed.build.pipeline), changed.before is None
+    who = changed.build.who
     build = model.build(changed.build, stages=not created)
     body = {
         "event": "build",
         "action": "created" if created else "updated",
+        **({"user": model.user(who)} if created and who else {}),
         "repo": repo if created else repo | {"build": build},
         "build": build,
         "system": {

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import script
 from ..engine import Instance
-from ..objects import Build, Pipeline, Token, commit_of
+from ..objects import Build, Person, Pipeline, Token, commit_of
 from ..script import Run
 from .stages import STEP_WORDS, Stage, build_word, stage_word, stages_of
 
@@ -38,26 +38,26 @@ class Model:
         return known.setdefault(key, len(known) + 1)
 
     # --- who --------------------------------------------------------------------------------------
-    def user(self, token: Token) -> dict[str, Any]:
-        login = token.person.login
+    def user(self, person: Person, created_at: float = 0.0) -> dict[str, Any]:
+        login, created = person.login, stamp(created_at)
         return {
             "id": self._id("user", login),
             "login": login,
-            "email": token.person.email,
+            "email": person.email,
             "machine": login in self._listed("machines"),
-            "admin": self.is_admin(token),
+            "admin": self.is_admin(person),
             "active": True,
             "avatar": "",
             "syncing": False,
-            "synced": stamp(token.created_at),
-            "created": stamp(token.created_at),
-            "updated": stamp(token.created_at),
-            "last_login": stamp(token.created_at),
+            "synced": created,
+            "created": created,
+            "updated": created,
+            "last_login": created,
         }
 
-    def is_admin(self, token: Token) -> bool:
+    def is_admin(self, person: Person) -> bool:
         """Of the whole server: the option `admins` names the logins."""
-        return token.person.login in self._listed("admins")
+        return person.login in self._listed("admins")
 
     def _listed(self, option: str) -> list[str]:
         value = self.instance.options.get(option)

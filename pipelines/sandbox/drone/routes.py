@@ -88,7 +88,7 @@ def _api(request: Request, token: Token | None, path: tuple[str, ...]) -> Answer
     model = Model(request.instance, request.base)
     match path:
         case ("user",):
-            return _json(model.user(token))
+            return _json(model.user(token.person, token.created_at))
         case ("user", "repos"):
             latest = request.get("latest") == "true"
             return _json([_listed(model, p, latest) for p in _seen(request, token)])
@@ -102,10 +102,10 @@ def _administration(request: Request, token: Token, path: tuple[str, ...]) -> An
     model = Model(request.instance, request.base)
     if path not in (("users",), ("repos",), ("builds", "incomplete")):
         return errors.not_found()
-    if not model.is_admin(token):
+    if not model.is_admin(token.person):
         return errors.forbidden()
     if path == ("users",):
-        return _json([model.user(known) for known in request.instance.tokens.values()])
+        return _json([model.user(t.person, t.created_at) for t in request.instance.tokens.values()])
     if path == ("repos",):
         return _json(_page_of(request, [model.repo(p) for p in _seen(request, token)]))
     moving = [
