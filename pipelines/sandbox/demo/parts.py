@@ -27,6 +27,7 @@ TEST = step(
     "tests/contract: 31 passed",
     "tests/integration: 18 passed, 1 skipped",
     "264 tests, no failures",
+    tests=[264, 0, 1],
 )
 RED_TEST = step(
     "Test",
@@ -36,6 +37,7 @@ RED_TEST = step(
     "AssertionError: expected 4200, got 0",
     "113 tests, 1 failure",
     outcome="failed",
+    tests=[113, 1, 0],
 )
 DEPLOY = step(
     "Deploy",
