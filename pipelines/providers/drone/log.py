@@ -72,17 +72,19 @@ def _path(log_id: str) -> str:
 
 
 def _chunk(pieces: Iterator[Piece], offset: int, *, done: bool) -> LogChunk:
-    """What stands behind `offset`; all of it when the log has become shorter than that."""
+    """What stands behind `offset`; all of it when the log has become shorter than that.
+
+    A stream that was left early may not have come as far as `offset`: that is no shorter log.
+    """
     kept: deque[Piece] = deque()
-    size, first, next_offset = 0, None, 0
+    size, next_offset = 0, 0
     for piece in pieces:
-        first = piece.pos if first is None else first
         next_offset = max(next_offset, piece.pos + 1)
         kept.append(piece)
         size += len(piece.out)
         while size > KEEP and len(kept) > 1:
             size -= len(kept.popleft().out)
-    if first is None and not done:
+    if next_offset <= offset and not done:
         return LogChunk("", offset, done=False)
     restarted = offset > next_offset
     begin = 0 if restarted else offset

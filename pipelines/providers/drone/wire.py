@@ -66,6 +66,8 @@ class DroneWire(Wire):
 
     def pages(self, path: str, params: Mapping[str, str], limit: int) -> list[Mapping[str, Any]]:
         """The first `limit` rows of a list. Drone tells no total: a short page is the last."""
+        if limit < 1:
+            return []
         size = min(limit, PAGE)
         found: list[Mapping[str, Any]] = []
         for page in range(1, -(-limit // size) + 1):

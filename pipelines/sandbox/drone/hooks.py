@@ -15,7 +15,9 @@ from .model import VERSION, Model
 
 
 def deliveries(changed: Changed, url: str, secret: str) -> Sequence[Outgoing]:
-    """One delivery."""
+    """One delivery; none for a build that was declined."""
+    if changed.build.cancel_reason == "declined":
+        return []
     model = Model(changed.instance, changed.instance.base)
     repo, created = model.repo(changed.build.pipeline), changed.before is None
     who = changed.build.who

@@ -93,13 +93,9 @@ def _again(
 
 
 def _refused(request: Request, build: Build, what: str) -> Answer | None:
-    seen = build.at(request.instance.now())
-    words: list[str] = []
-    for stage in stages_of(build, seen):
-        words.append(stage_word(build, stage, words))
-    if build_word(build, seen) == "declined":
+    """Drone looks at the build's own status, which is "pending" while its stages are blocked."""
+    if build_word(build, build.at(request.instance.now())) == "declined":
         return errors.message(400, f"cannot {what} a declined build")
-    # Drone looks at the build's own status, which is "pending" while its stages are blocked.
     return None
 
 

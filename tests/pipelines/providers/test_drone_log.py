@@ -106,3 +106,21 @@ def test_a_step_that_has_not_begun_has_no_lines_yet():
 
     chunk = read(behave)
     assert (chunk.text, chunk.done) == ("", False)
+
+
+def test_a_stream_that_has_not_come_as_far_yet_is_no_shorter_log():
+    steps = [{"number": 1, "name": "a", "status": "running"}]
+    build = {"number": 1, "status": "running", "stages": [{"number": 1, "steps": steps}]}
+
+    def behave(handler):
+        if handler.path.startswith("/api/stream/"):
+            event = b'data: {"pos":0,"out":"a\\n","time":0}\n\n'
+            reply(200, event, Content_Type="text/event-stream")(handler)
+        elif "/logs/" in handler.path:
+            json_reply("{}", 404)(handler)
+        else:
+            json_reply(json.dumps(build))(handler)
+
+    assert read(behave, 0).text == "a\n"
+    late = read(behave, 7)
+    assert (late.text, late.next_offset, late.restarted) == ("", 7, False)

@@ -121,3 +121,18 @@ def test_a_commit_of_somebody_is_pushed(sandbox, drone):
     row = drone("GET", f"{APP}/builds/2").json()
     assert (row["event"], row["trigger"], row["sender"]) == ("push", "@hook", "elif")
     assert row["author_name"] == Person("elif", "Elif Kaya", "").name
+
+
+def test_declining_sends_no_webhook(sandbox, drone):
+    server = sandbox.drone
+    gate = {"name": "release", "gate": True}
+    server.pipeline("acme/app", steps=[gate, {"name": "Deploy"}])
+    with serve(reply(200)) as httpd:
+        server.hook(httpd.url, "whsec")
+        start(drone)
+        until(lambda: len(httpd.asked) >= 2)  # created, and blocked
+        assert drone("POST", f"{APP}/builds/1/decline/1").status_code == 204
+        start(drone)
+        until(lambda: any(json.loads(a.body)["build"]["number"] == 2 for a in httpd.asked))
+        words = {json.loads(asked.body)["build"]["status"] for asked in httpd.asked}
+    assert words == {"pending"}
