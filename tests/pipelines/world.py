@@ -111,9 +111,24 @@ def make_build(
 
 
 def link_to(sandbox: Any, server_at: Any, slug: str, **fields: Any) -> PipelineLink:
-    """A link to a pipeline of any provider, as its sandbox has it; more fields are the sandbox's."""
+    """A link to a pipeline of any provider, as its sandbox has it.
+
+    The service names it, since workers link the catalog anew. More fields are the sandbox's.
+    """
     handle, traits, name = sandbox.instances[slug], traits_of(slug), "payments/checkout"
     handle.pipeline(name, **{**traits.pipeline, "branches": ("main",), **fields})
     server = server_at(handle, options=dict(traits.options))
     branch = "main" if Capability.BRANCH in PROVIDERS[slug].capabilities else ""
-    return confirmed_link(make_service(slug), make_pipeline(server, name, default_branch=branch))
+    service = make_service(slug, annotation_for(slug, name))
+    return confirmed_link(service, make_pipeline(server, name, default_branch=branch))
+
+
+def annotation_for(slug: str, pipeline: str) -> dict[str, str]:
+    """An annotation that names the pipeline in the way of its provider."""
+    adapter = PROVIDERS[slug]
+    for key in adapter.annotation_keys:
+        for value in (pipeline, f"https://bitbucket.org/{pipeline}"):
+            named = {key: value}
+            if [one.pipeline for one in adapter.parse_annotations(named)] == [pipeline]:
+                return named
+    raise LookupError(f"no annotation of {slug} names {pipeline}")
