@@ -105,10 +105,8 @@ class Bitbucket(Provider):
             raise Misconfigured(DATA_CENTER)
         self._web = web_of(server.base_url)
         self._workspaces = _workspaces(server.options.get("workspaces"))
-        self._expires_on = text(server.options.get("expires_on"))
-        check.expiry_of(self._expires_on)
-        address = server.options.get("token_url") or f"{self._web}/site/oauth2/access_token"
-        authority = authority_for(credential, server.options, http, str(address))
+        address = _token_url(server, self._web)
+        authority = authority_for(credential, server.options, http, address)
         self._wire = BitbucketWire(http, server.base_url, authority)
 
     @classmethod
@@ -119,7 +117,7 @@ class Bitbucket(Provider):
     # --- Pipelines ---------------------------------------------------------------------------
     def check(self) -> CheckResult:
         """Asks for one repository of each workspace, whose headers tell the scopes."""
-        return check.run(self._wire, self._workspaces, self._expires_on)
+        return check.run(self._wire, self._workspaces)
 
     def list_pipelines(self) -> list[RemotePipeline]:
         """Every workspace's repositories, the oldest first: so a new one shifts no page."""
@@ -295,6 +293,14 @@ def _workspaces(value: object) -> list[str]:
             "list of repositories over all workspaces."
         )
     return value
+
+
+def _token_url(server: ServerConfig, web: str) -> str:
+    """Where OAuth tokens come from; never less safe than the API itself."""
+    address = text(server.options.get("token_url")) or f"{web}/site/oauth2/access_token"
+    if server.base_url.startswith("https://") and not address.startswith("https://"):
+        raise Misconfigured('The option "token_url" is an address that begins with https://.')
+    return address
 
 
 def _slashed(branch: str) -> str:

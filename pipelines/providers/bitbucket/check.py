@@ -1,11 +1,9 @@
 """The connection test: which rights the credential has, whose it is, and when it ends.
 
-No scope implies another for API tokens. Every answer's headers name the scopes that are held;
-Bitbucket tells nobody when a token expires, so an admin may write the date into the options.
+No scope implies another for API tokens. Every answer's headers name the scopes that are held.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time
 from typing import Any
 
 from pipelines.providers.base import CheckResult
@@ -23,7 +21,7 @@ LABELS = {
 }
 
 
-def run(wire: BitbucketWire, workspaces: Sequence[str], expires_on: str) -> CheckResult:
+def run(wire: BitbucketWire, workspaces: Sequence[str]) -> CheckResult:
     """Asks every workspace once, then whose credential it is."""
     held: set[str] | None = None
     for workspace in workspaces:
@@ -39,18 +37,15 @@ def run(wire: BitbucketWire, workspaces: Sequence[str], expires_on: str) -> Chec
     elif missing := [right for right in RIGHTS if right.optional and not _has(right, held, kind)]:
         names = dict.fromkeys(f"{right.name(kind)} ({right.use})" for right in missing)
         notes.append(f"Not held, and not needed unless wanted: {'; '.join(names)}.")
-    expires = expiry_of(expires_on)
-    if expires is None and kind != OAUTH:
+    if kind != OAUTH:
         notes.append(
-            "Bitbucket does not tell when a token expires. Write the date into the option "
-            '"expires_on".'
+            "Bitbucket tells nobody when a token expires: write the date into the server's form."
         )
     return CheckResult(
         who=text(who.get("display_name")) or LABELS[kind],
         who_id=text(who.get("uuid")).lower(),
         lacks=_lacks(held, kind),
         unused=_unused(held, kind),
-        expires_at=expires,
         notes=tuple(notes),
     )
 
@@ -98,13 +93,3 @@ def _unused(held: set[str] | None, kind: str) -> tuple[tuple[str, str], ...]:
     return tuple(
         (scope, "Stagedoor does not need it") for scope in sorted(held or ()) if scope not in known
     )
-
-
-def expiry_of(expires_on: str) -> datetime | None:
-    """The end of the day that the option names. Raises Misconfigured when it is no date."""
-    if not expires_on:
-        return None
-    try:
-        return datetime.combine(date.fromisoformat(expires_on), time.max, UTC)
-    except ValueError:
-        raise Misconfigured('The option "expires_on" is a date such as 2027-03-31.') from None

@@ -37,10 +37,17 @@ def answer(request: Request, build: Build, run: Run) -> Answer:
         uuid = step_uuid(build, run)
         return errors.error(404, "Not found", detail=f"Log in step {uuid} does not exist.")
     if run.state in script.FINAL:
-        where = f"{request.base}/{STORE}/{build.pipeline.name}/{build.number}/{run.index}"
+        base = f"{_other_host(request.origin)}/{request.instance.prefix}"
+        where = f"{base}/{STORE}/{build.pipeline.name}/{build.number}/{run.index}"
         signed = f"{where}?X-Amz-Expires=300&X-Amz-Signature={_signature(build, run)}"
         return Answer(307, headers={"Location": signed})
     return _ranged(request, data)
+
+
+def _other_host(origin: str) -> str:
+    """The same address under its other name: clients drop a credential when the host changes."""
+    here, there = ("127.0.0.1", "localhost")
+    return origin.replace(here, there) if here in origin else origin.replace(there, here)
 
 
 def _signature(build: Build, run: Run) -> str:
