@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..engine import Instance
 from ..objects import Build
+from ..script import Snapshot
 from ..wire import Changed, Outgoing
 from . import ids
-from .model import Model, state_of
+from .model import duration, stamp, word
 from .requesting import event_of
 
 _RESULTS = {"passed": 0, "failed": 1, "errored": 1}
@@ -47,14 +48,11 @@ def public_key(instance: Instance) -> str:
 
 def deliveries(changed: Changed, url: str, _secret: str) -> Sequence[Outgoing]:
     """One when a build begins and one when it ends, sent once and never again."""
-    build = changed.build
-    before = changed.before.state if changed.before else ""
-    state = state_of(build, changed.at)
-    if state not in _MESSAGES or (changed.before and before == changed.after.state):
+    build, seen = changed.build, changed.after
+    state = word(build, seen)
+    if state not in _MESSAGES or (changed.before and state == word(build, changed.before)):
         return []
-    if state == "started" and before and before != "queued":
-        return []  # it runs on
-    return [signed(changed.instance, build, payload(changed.instance, build, changed.at), url)]
+    return [signed(changed.instance, build, payload(changed.instance, build, seen), url)]
 
 
 def signed(instance: Instance, build: Build, said: Mapping[str, Any], url: str) -> Outgoing:
@@ -68,40 +66,25 @@ def signed(instance: Instance, build: Build, said: Mapping[str, Any], url: str) 
     return Outgoing(url, headers, urlencode({"payload": text}).encode(), redirect=True)
 
 
-def payload(instance: Instance, build: Build, now: float) -> dict[str, Any]:
-    """What the documents show of a payload."""
-    model, state = Model(instance, ""), state_of(build, now)
-    model.now = now
-    shown = model.build(build)
+def payload(instance: Instance, build: Build, seen: Snapshot) -> dict[str, Any]:
+    """What the documents show of a payload: the build as it stood then."""
+    number, state = ids.build_id(instance, build), word(build, seen)
     owner, _, name = build.pipeline.name.partition("/")
     pull = build.details.get("pull_request") or {}
-    result = _RESULTS.get(state)
-    who = build.who
-    person = {"name": who.name if who else None, "email": who.email if who else None}
+    address = f"{instance.base}/{owner}/{name}"
     return {
-        "id": shown["id"],
-        "number": shown["number"],
+        "id": number,
+        "number": str(build.number),
         "config": {"language": "generic"},
         "type": event_of(build),
         "state": state,
-        "status": result,
-        "result": result,
-        "status_message": _MESSAGES[state],
-        "result_message": _MESSAGES[state],
-        "started_at": shown["started_at"],
-        "finished_at": shown["finished_at"],
-        "duration": shown["duration"],
-        "build_url": f"{instance.base}/{owner}/{name}/builds/{shown['id']}",
-        "commit_id": shown["id"],
-        "commit": build.commit,
-        "base_commit": None,
-        "head_commit": None,
-        "branch": build.branch,
-        "message": build.message,
-        "compare_url": f"{instance.base}/{owner}/{name}/compare",
-        "committed_at": shown["commit"]["committed_at"],
-        **{f"author_{key}": value for key, value in person.items()},
-        **{f"committer_{key}": value for key, value in person.items()},
+        **_result(state),
+        "started_at": stamp(seen.started_at),
+        "finished_at": stamp(seen.finished_at),
+        "duration": duration(seen),
+        "build_url": f"{address}/builds/{number}",
+        **_commit(build, number),
+        "compare_url": f"{address}/compare",
         "pull_request": bool(pull),
         "pull_request_number": pull.get("number"),
         "pull_request_title": pull.get("title"),
@@ -113,7 +96,33 @@ def payload(instance: Instance, build: Build, now: float) -> dict[str, Any]:
             "url": None,
         },
         "matrix": [
-            {"id": job["id"], "parent_id": shown["id"], "state": state, "allow_failure": None}
-            for job in shown["jobs"]
+            {"id": ids.job_id(instance, build, run.index), "parent_id": number, "state": state}
+            for run in seen.current()
         ],
+    }
+
+
+def _result(state: str) -> dict[str, Any]:
+    result, message = _RESULTS.get(state), _MESSAGES[state]
+    return {
+        "status": result,
+        "result": result,
+        "status_message": message,
+        "result_message": message,
+    }
+
+
+def _commit(build: Build, number: int) -> dict[str, Any]:
+    who = build.who
+    person = {"name": who.name if who else None, "email": who.email if who else None}
+    return {
+        "commit_id": number,
+        "commit": build.commit,
+        "base_commit": None,
+        "head_commit": None,
+        "branch": build.branch,
+        "message": build.message,
+        "committed_at": stamp(build.created_at),
+        **{f"author_{key}": value for key, value in person.items()},
+        **{f"committer_{key}": value for key, value in person.items()},
     }

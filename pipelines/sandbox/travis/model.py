@@ -6,7 +6,7 @@ from typing import Any
 from .. import script
 from ..engine import Instance
 from ..objects import Build, Person, Pipeline, Token
-from ..script import Run
+from ..script import Run, Snapshot
 from . import ids
 from .requesting import Asked, event_of
 
@@ -46,8 +46,20 @@ def fine_stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def word(build: Build, seen: Snapshot) -> str:
+    """Travis' word for how a build stood."""
+    return "errored" if build.details.get("config_error") else _BUILD[seen.state]
+
+
 def state_of(build: Build, now: float) -> str:
-    return "errored" if build.details.get("config_error") else _BUILD[build.at(now).state]
+    return word(build, build.at(now))
+
+
+def duration(seen: Snapshot) -> int | None:
+    """The sum of the jobs' seconds, once all have ended."""
+    times = [(run.started_at, run.finished_at) for run in seen.current()]
+    taken = [ended - begun for begun, ended in times if begun is not None and ended is not None]
+    return round(sum(taken)) if seen.final else None
 
 
 class Model:
@@ -164,11 +176,6 @@ class Model:
         seen, details = build.at(self.now), build.details
         number = ids.build_id(self.instance, build)
         broken = bool(details.get("config_error"))
-        seconds = [
-            run.finished_at - run.started_at
-            for run in seen.current()
-            if run.started_at is not None and run.finished_at is not None
-        ]
         pull = details.get("pull_request") or {}
         shown = self.tag(
             "build",
@@ -177,7 +184,7 @@ class Model:
             id=number,
             number=str(build.number),
             state=state_of(build, self.now),
-            duration=round(sum(seconds)) if seen.final and not broken else None,
+            duration=None if broken else duration(seen),
             event_type=event_of(build),
             previous_state=self._previous(build),
             pull_request_title=pull.get("title"),
