@@ -4,7 +4,12 @@ import threading
 from pathlib import Path
 
 import pipelines.sandbox
+from pipelines.providers import PROVIDERS
+from pipelines.providers.base import ServerConfig
+from portal.credentials import Secret
+from portal.http import HttpClient
 from tests.pipelines.providers.test_contract import ask
+from tests.pipelines.providers.traits import traits_of
 
 SANDBOX = str(Path(pipelines.sandbox.__file__).parent)
 
@@ -49,8 +54,13 @@ def work_on_one(installation) -> int:
 
 
 def work_on_the_list(installation) -> int:
+    patient = HttpClient(allow=["127.0.0.1"], timeout=(5, 60), deadline=120)
+    config = ServerConfig(
+        installation.slug, installation.handle.base_url, traits_of(installation.slug).options
+    )
+    adapter = PROVIDERS[installation.slug](config, patient, Secret(installation.handle.credential))
     with Count() as count:
-        assert len(installation.adapter().list_pipelines()) > 100
+        assert len(adapter.list_pipelines()) > 100
     return count.lines
 
 

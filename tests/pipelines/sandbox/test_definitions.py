@@ -78,7 +78,7 @@ def test_the_demo_loads_and_has_a_past_at_every_pipeline():
     load(world, DEFINITION)
     pipelines = [p for i in world.instances.values() for p in i.pipelines.values()]
     assert len(pipelines) >= 10
-    assert all(pipeline.builds for pipeline in pipelines)
+    assert all(pipeline.builds for pipeline in pipelines if pipeline.active)
 
 
 def test_commits_arrive_on_schedule_one_build_at_a_time(jenkins):
