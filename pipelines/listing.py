@@ -23,6 +23,8 @@ audit.register("pipeline.replaced", "found another pipeline under a known name")
 
 BATCH = 500
 STORED = ("name", "web_url", "repository", "default_branch", "runnable", "stable_id", "active")
+# What get_pipeline() tells besides the parameters, where a list does not tell those.
+DETAILS = ("runnable", "active")
 
 
 def refresh_pipelines(server: Server) -> int:
@@ -62,8 +64,8 @@ def store(server: Server, remote: Sequence[RemotePipeline], at: datetime) -> Non
     told = [pipeline for pipeline in listed.values() if pipeline.parameters is not None]
     untold = [pipeline for pipeline in listed.values() if pipeline.parameters is None]
     _upsert(server, told, at, (*STORED, "parameters"))
-    # A list that does not tell parameters leaves those that get_pipeline() told.
-    _upsert(server, untold, at, STORED)
+    # A list that does not tell parameters leaves what get_pipeline() told.
+    _upsert(server, untold, at, [name for name in STORED if name not in DETAILS])
     Pipeline.objects.filter(server=server, gone_at=None, listed_at__lt=at).update(gone_at=at)
     Pipeline.objects.filter(server=server, gone_at=None, listed_at=None).update(gone_at=at)
 

@@ -186,7 +186,7 @@ def test_claims_hold_for_the_new_name_only(acme, sandbox):
     assert not PipelineLink.objects.filter(pipeline=pipeline).exists()
 
 
-def test_a_list_without_parameters_leaves_the_known_ones(server):
+def test_a_list_without_parameters_leaves_what_the_details_told(server):
     told = RemotePipeline("a", "a", parameters=(RemoteParameter("TARGET"),), active=False)
     untold = RemotePipeline("a", "a", parameters=None)
     store(server, [told], timezone.now())
@@ -194,4 +194,6 @@ def test_a_list_without_parameters_leaves_the_known_ones(server):
     store(server, [untold], timezone.now())
     pipeline = Pipeline.objects.get()
     assert [parameter["name"] for parameter in pipeline.parameters] == ["TARGET"]
-    assert pipeline.active
+    assert not pipeline.active
+    store(server, [RemotePipeline("a", "a")], timezone.now())
+    assert Pipeline.objects.get().active

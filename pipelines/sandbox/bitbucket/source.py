@@ -31,7 +31,7 @@ def yml_of(pipeline: Pipeline) -> str | None:
     items = [{"variables": variables}, *steps] if variables else steps
     pipelines: dict[str, Any] = {"default": steps}
     if chooser:
-        pipelines["custom"] = dict.fromkeys(chooser[0].choices, items)
+        pipelines["custom"] = dict.fromkeys(filter(None, chooser[0].choices), items)
     return yaml.safe_dump({"pipelines": pipelines}, sort_keys=False)
 
 
