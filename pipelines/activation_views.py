@@ -58,7 +58,7 @@ def _page(
         "form": form,
         "decision": denied if denied and not denied.allowed else decision,
         "button": "Switch on",
-        "sentence": f"Asks {pipeline.server.name} in your name:",
+        "sentence": f"Switches {pipeline.name} on at {pipeline.server.name}, in your name.",
         "points": _points(pipeline),
     }
     return render(request, "pipelines/pipeline_activate.html", context, status=status)
@@ -66,13 +66,12 @@ def _page(
 
 def _points(pipeline: Pipeline) -> list[str]:
     server, adapter = pipeline.server, PROVIDERS.get(pipeline.server.provider)
-    points = [f"to build {pipeline.name}: from then on a push to its repository may run it,"]
-    if adapter is not None and adapter.hook_scope is HookScope.PIPELINE:
-        if server.webhook_secret_ref:
-            points.append(f"and to tell Stagedoor of its builds, at {address(server)}.")
-        else:
-            points.append(
-                "and nothing else: no webhook is registered, since the server has no webhook "
-                "secret here."
-            )
+    points = [f"Builds {pipeline.name} from then on: a push to its repository may run it."]
+    scope = adapter.hook_scope if adapter else HookScope.NONE
+    if scope is HookScope.PIPELINE and server.webhook_secret_ref:
+        points.append(f"Tells Stagedoor at once of its builds, by a webhook to {address(server)}.")
+    elif scope is HookScope.PIPELINE:
+        points.append("No webhook is registered, since the server has no webhook secret here.")
+    elif scope is HookScope.SERVER:
+        points.append("Webhooks stay as they are: the server has one for all of its pipelines.")
     return points

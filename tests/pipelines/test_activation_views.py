@@ -66,7 +66,7 @@ def send(trigger):
 
 def test_pipeline_activate_switches_it_on(client, root, link, settings):
     shown = client.get(url(link)).content.decode()
-    assert "from then on a push" in shown
+    assert "a push to its repository may run it" in shown
     adapter = PROVIDERS[link.pipeline.server.provider]
     hook = f"{settings.PORTAL_URL}/hooks/{link.pipeline.server.slug}/"
     assert (hook in shown) == (adapter.hook_scope == "pipeline")
