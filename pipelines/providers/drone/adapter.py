@@ -50,7 +50,6 @@ from pipelines.providers.wire import mapping
 from portal.credentials import Secret
 from portal.http import HttpClient
 
-MAX_LIST_BYTES = 64_000_000  # every repository comes in one answer, about 1 kB each
 # So many builds that move are read one by one, since a list does not tell which of them wait.
 MAX_LOOKS = 10
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -79,7 +78,7 @@ class Drone(Provider):
         return check(self._wire)
 
     def list_pipelines(self) -> Sequence[RemotePipeline]:
-        rows = self._wire.rows("/api/user/repos", max_bytes=MAX_LIST_BYTES)
+        rows = self._wire.repositories()
         return [parse_pipeline(row, self._wire.base) for row in rows]
 
     def get_pipeline(self, pipeline: str) -> RemotePipeline:
@@ -98,7 +97,7 @@ class Drone(Provider):
 
     def feed(self, limit: int = 100) -> Sequence[RemoteBuild]:
         """The newest 25: Drone gives no more."""
-        repos = self._wire.rows("/api/user/builds", max_bytes=MAX_LIST_BYTES)
+        repos = self._wire.rows("/api/user/builds")
         named = [(slug_of(repo), mapping(repo.get("build"))) for repo in repos]
         builds = self._read([(slug, row) for slug, row in named if slug and row])
         builds.sort(key=lambda build: (build.queued_at is not None, build.queued_at), reverse=True)
@@ -169,10 +168,10 @@ class Drone(Provider):
         refuses with 409 what changes at the same moment, which is asked once more."""
         self._refuse_ended(pipeline, build)
         path = _path(pipeline, build)
-        answer = self._wire.write("DELETE", path, expect=(409,))
+        answer = self._wire.acknowledge("DELETE", path, expect=(409,))
         if answer.status == 409:
             self._refuse_ended(pipeline, build)
-            self._wire.write("DELETE", path)
+            self._wire.acknowledge("DELETE", path)
 
     def _refuse_ended(self, pipeline: str, build: str) -> None:
         if self.get_build(pipeline, build).state in FINAL:
@@ -185,14 +184,14 @@ class Drone(Provider):
         if gate not in {waiting.id for waiting in self.gates(request.pipeline, build)}:
             raise Rejected("This stage does not wait for an approval any longer.")
         require(self._wire, request.pipeline, NEEDS_ADMIN)
-        self._wire.write("POST", f"{_path(request.pipeline, build)}/approve/{gate}")
+        self._wire.acknowledge("POST", f"{_path(request.pipeline, build)}/approve/{gate}")
 
     def activate(self, pipeline: str, hook: HookTarget | None) -> Sequence[str]:
-        repo = require(self._wire, pipeline, NEEDS_ADMIN, active=False)
+        repo = self._known(pipeline)
         done = [f"{pipeline} is active at Drone already."]
         if repo.get("active") is not True:
             # Doing it again would make this account the one that Drone asks the source host as.
-            self._wire.write("POST", repository(pipeline))
+            self._wire.acknowledge("POST", repository(pipeline))
             done = [f"Switched {pipeline} on: Drone builds it from now on."]
         if hook is not None:
             done.append(
@@ -200,6 +199,15 @@ class Drone(Provider):
                 f"DRONE_WEBHOOK_ENDPOINT to {hook.url} and DRONE_WEBHOOK_SECRET to the secret."
             )
         return done
+
+    def _known(self, pipeline: str) -> Mapping[str, Any]:
+        """The repository. One that is new at the source host Drone has to fetch first."""
+        try:
+            return require(self._wire, pipeline, NEEDS_ADMIN, active=False)
+        except NotFound:
+            repository(pipeline)  # what can't be reached, fetching would not help
+            self._wire.acknowledge("POST", "/api/user/repos")
+            return require(self._wire, pipeline, NEEDS_ADMIN, active=False)
 
     # --- What arrives ----------------------------------------------------------------------------
     @classmethod

@@ -70,7 +70,7 @@ def _version(wire: DroneWire) -> str:
 
 def _rights(wire: DroneWire) -> tuple[list[tuple[str, str]], list[str]]:
     """Rights are per repository, and only a repository tells them: one active one is asked."""
-    repos = wire.rows("/api/user/repos", max_bytes=64_000_000)
+    repos = wire.repositories()
     if not repos:
         return [], ["Drone lists no repository for this account. Has it synchronized?"]
     for repo in repos:

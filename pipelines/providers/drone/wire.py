@@ -22,6 +22,7 @@ from portal.credentials import Secret
 from portal.http import HttpClient, HttpError, NotJson, Response, TimedOut
 
 PAGE = 100  # more, and Drone silently gives 25
+MAX_LIST_BYTES = 64_000_000  # every repository comes in one answer, about 1 kB each
 # What a refusal speaks of -> ours. The vendor's own text is never shown.
 SENTENCES = (
     ("cannot approve a pipeline", "This stage does not wait for an approval any longer."),
@@ -54,10 +55,14 @@ class DroneWire(Wire):
             raise InvalidResponse("Drone answered JSON of another shape than its API gives.")
         return answer
 
+    def repositories(self) -> list[Mapping[str, Any]]:
+        """All that the account sees, without pages."""
+        return self.rows("/api/user/repos", max_bytes=MAX_LIST_BYTES)
+
     def rows(
         self, path: str, params: Mapping[str, str] | None = None, max_bytes: int | None = None
     ) -> list[Mapping[str, Any]]:
-        """Reads one page of a list; `null` is an empty one, as Go writes it."""
+        """Reads a list or a page of one; `null` is an empty one, as Go writes it."""
         answer = self.json(self.get(path, params, max_bytes=max_bytes))
         rows = [] if answer is None else answer
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -95,6 +100,13 @@ class DroneWire(Wire):
         if not isinstance(answer, dict):
             raise OutcomeUnknown("Drone accepted the request and answered no build.")
         return answer
+
+    def acknowledge(self, method: str, path: str, **how: Any) -> Response:
+        """Writes what is answered without anything to read. A page is no acknowledgement."""
+        response = self.write(method, path, **how)
+        if response.content_type == "text/html":
+            raise OutcomeUnknown("Drone answered a page to what was sent.")
+        return response
 
     def stream(self, path: str, seconds: float, max_bytes: int) -> bytes:
         """What a stream of events gives within `seconds`; empty where a proxy holds it back."""

@@ -30,7 +30,7 @@ def route(method: str, segments: tuple[str, ...]) -> str:
         case ("api", "user", "builds", *_) | ("api", "builds", *_):
             return "builds"
         case ("api", "user", "repos") | ("api", "repos"):
-            return "pipelines"
+            return "pipelines" if method == "GET" else "activate"
         case ("api", "stream", *_):
             return "log"
         case ("api", "repos", _, _, *rest):
@@ -90,6 +90,9 @@ def _api(request: Request, token: Token | None, path: tuple[str, ...]) -> Answer
         case ("user",):
             return _json(model.user(token.person, token.created_at))
         case ("user", "repos"):
+            if request.method == "POST":
+                for pipeline in request.instance.pipelines.values():
+                    pipeline.details.pop("unsynced", None)
             latest = request.get("latest") == "true"
             return _json([_listed(model, p, latest) for p in _seen(request, token)])
         case ("user", "builds") | ("user", "builds", "recent"):
@@ -126,7 +129,8 @@ def _seen(request: Request, token: Token) -> list[Pipeline]:
 
 
 def _sees(token: Token, pipeline: Pipeline) -> bool:
-    return "read" in token.rights and token.sees(pipeline.name)
+    synced = not pipeline.details.get("unsynced")
+    return synced and "read" in token.rights and token.sees(pipeline.name)
 
 
 def _listed(model: Model, pipeline: Pipeline, latest: bool) -> dict[str, Any]:
@@ -185,7 +189,7 @@ def _refusal(
         return None if public and right == "read" else errors.unauthorized()
     if request.instance.options.get("scm_down"):
         return errors.not_found()
-    if pipeline is None or not token.sees(pipeline.name) or pipeline.name.count("/") != 1:
+    if pipeline is None or not token.sees(pipeline.name) or pipeline.details.get("unsynced"):
         return errors.not_found()
     return None if right in token.rights or (public and right == "read") else errors.not_found()
 

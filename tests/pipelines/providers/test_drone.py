@@ -6,6 +6,7 @@ from pipelines.providers.base import Cause, HookTarget, StartRequest, State
 from pipelines.providers.errors import (
     Forbidden,
     Misconfigured,
+    NotFound,
     OutcomeUnknown,
     Rejected,
     Unsupported,
@@ -261,6 +262,28 @@ def test_activation_needs_the_admin_right(server):
     with pytest.raises(Forbidden):
         make_adapter("drone", server.base_url, "writer").activate("acme/new", None)
     assert not server.instance.pipelines["acme/new"].active
+
+
+def test_a_new_repository_is_fetched_before_it_is_activated(adapter, server, sandbox):
+    server.pipeline("acme/new", active=False, details={"unsynced": True})
+    assert adapter.activate("acme/new", None) == [
+        "Switched acme/new on: Drone builds it from now on."
+    ]
+    with pytest.raises(NotFound):
+        adapter.activate("acme/none", None)
+
+
+def test_a_page_is_no_acknowledgement(adapter, server):
+    server.pipeline(APP, steps=GATED)
+    started(adapter)
+    for route, call in (
+        ("unblock", lambda: adapter.unblock(ask(), "1", "1")),
+        ("cancel", lambda: adapter.cancel(APP, "1")),
+        ("start", lambda: started(adapter)),
+    ):
+        server.fault("html200", route, times=1)
+        with pytest.raises(OutcomeUnknown):
+            call()
 
 
 def test_an_edition_without_promotions_says_so(adapter, server):
