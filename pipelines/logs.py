@@ -60,7 +60,7 @@ def steps_of(build: Build) -> list[Step]:
 
 
 def step_to_show(steps: list[Step], wanted: str = "") -> Step | None:
-    """The step that was asked for; else what a person looks for: failed, running, the last."""
+    """The step that was asked for; else what a person looks for: failed, running, the last begun."""
     with_log = [step for step in steps if step.log_id]
     for step in with_log:
         if step.id == wanted:
@@ -69,7 +69,8 @@ def step_to_show(steps: list[Step], wanted: str = "") -> Step | None:
         for step in with_log:
             if step.state is state:
                 return step
-    return with_log[-1] if with_log else None
+    begun = [step for step in with_log if step.state is not State.QUEUED]
+    return next(iter([*begun[-1:], *with_log[-1:]]), None)
 
 
 def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1, fold: int = 0) -> LogPage:

@@ -35,6 +35,8 @@ def test_the_step_that_failed_is_shown_before_the_one_that_runs_and_the_last():
     assert step_to_show([build, gate]) is build
     assert step_to_show([build, test], wanted="build") is build
     assert step_to_show([gate]) is None
+    assert step_to_show([build, gate, step("release", State.QUEUED)]) is build
+    assert step_to_show([step("first", State.QUEUED)]).name == "first"
 
 
 def keep(build, offset, text, next_offset, **more):
