@@ -19,7 +19,7 @@ from pipelines.models import Quota, Server
 from pipelines.providers.base import Limit
 from pipelines.providers.errors import BudgetSpent
 from pipelines.providers.provider import Provider
-from portal.http import HttpClient, Response, origin
+from portal.http import SAFE_METHODS, HttpClient, Response, origin
 
 
 class Purpose(StrEnum):
@@ -70,7 +70,10 @@ class Meter(HttpClient):
         now = timezone.now()
         if self._quotas is None:
             self._quotas = quotas_for(self._server, self._adapter.limits)
+        of_writes = {rule.name for rule in self._adapter.limits if rule.writes}
         for quota in self._quotas:
+            if method in SAFE_METHODS and quota.name in of_writes:
+                continue
             if not _take(quota, self._purpose, now):
                 raise _spent(self._server, quota, now)
         self._sent.append(now)
@@ -120,7 +123,7 @@ def sweep_pace(server: Server, rules: Sequence[Limit], now: datetime) -> int:
     is left of the window."""
     period = settings.TICK_SECONDS
     paces = []
-    for quota in quotas_for(server, rules):
+    for quota in quotas_for(server, [rule for rule in rules if not rule.writes]):
         ends = quota.window_started_at + timedelta(seconds=quota.seconds)
         over = ends <= now
         left = _cap(quota, SWEEP_SHARE) - (0 if over else quota.swept)

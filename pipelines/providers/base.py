@@ -284,7 +284,8 @@ class Hint:
 class Limit:
     """What a vendor allows one credential: `limit` requests in `seconds`.
 
-    `remaining` and `reset_after` (seconds) are None where only the rule is known.
+    `remaining` and `reset_after` (seconds) are None where only the rule is known. Where `writes`,
+    only requests that change something are counted.
     """
 
     name: str
@@ -292,6 +293,7 @@ class Limit:
     seconds: float
     remaining: int | None = None
     reset_after: float | None = None
+    writes: bool = False
 
 
 class HookScope(StrEnum):

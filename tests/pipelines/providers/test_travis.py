@@ -5,8 +5,17 @@ import shlex
 
 import pytest
 
-from pipelines.providers.base import Capability, Cause, HookTarget, Limit, StartRequest
+from pipelines.budget import Meter, Purpose
+from pipelines.models import Server
+from pipelines.providers.base import (
+    Capability,
+    Cause,
+    HookTarget,
+    ServerConfig,
+    StartRequest,
+)
 from pipelines.providers.errors import (
+    BudgetSpent,
     Forbidden,
     InvalidResponse,
     Misconfigured,
@@ -19,7 +28,7 @@ from pipelines.providers.errors import (
 from pipelines.providers.travis import Travis
 from portal.credentials import Secret
 from tests.httpd import json_reply, serve
-from tests.pipelines.providers.conftest import build_of, make_adapter
+from tests.pipelines.providers.conftest import build_of, http_client, make_adapter
 
 PIPELINE = "acme/checkout"
 REPO = {"@type": "repository", "id": 7, "slug": PIPELINE, "active": True}
@@ -95,9 +104,28 @@ def test_every_request_names_the_version_and_the_scheme_of_the_token():
 
 
 def test_the_limits_are_those_of_reading_and_of_writing():
-    assert {(limit.limit, limit.seconds) for limit in Travis.limits} == {(2000, 60), (50, 30)}
-    assert all(isinstance(limit, Limit) for limit in Travis.limits)
+    assert [(limit.seconds, limit.writes) for limit in Travis.limits] == [(60, False), (30, True)]
     assert Travis.read_limits({"X-RateLimit-Remaining": "1"}) == ()
+
+
+@pytest.mark.nasty("travis-20")
+@pytest.mark.django_db
+def test_so_many_writes_that_the_bot_would_be_shut_out_do_not_go_out(sandbox):
+    handle = sandbox.add("travis", "travis-ban", post_limit=49)
+    handle.pipeline(PIPELINE)
+    server = Server.objects.create(
+        slug="t", name="Travis", provider="travis", base_url=handle.base_url
+    )
+    config = ServerConfig("t", handle.base_url)
+    meter = Meter(http_client(), server, Travis, Purpose.ACT, [])
+    adapter = Travis(config, meter, Secret(handle.credential))
+    for number in range(24):
+        adapter.start(ask(f"r-{number}"))
+    with pytest.raises(BudgetSpent):
+        adapter.start(ask("r-24"))
+    assert len(sandbox.accepted("travis-ban")) == 24
+    assert adapter.list_builds(PIPELINE)  # reading goes on, more often than that
+    assert [adapter.get_pipeline(PIPELINE).active for _ in range(30)] == [True] * 30
 
 
 # --- Repositories --------------------------------------------------------------------------------
