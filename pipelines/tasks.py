@@ -58,8 +58,8 @@ def refresh(pipeline_id: int) -> None:
 
 @shared_task
 def read_delivery(delivery_id: int) -> None:
-    for pk in webhooks.process(delivery_id, timezone.now()):
-        refresh.delay(pk)
+    for pk, seconds in webhooks.process(delivery_id, timezone.now()).items():
+        refresh.apply_async((pk,), countdown=seconds)
 
 
 @shared_task

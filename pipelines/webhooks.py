@@ -15,6 +15,7 @@ from django.db.models import Q
 from pipelines import builds
 from pipelines.bounds import usable_id
 from pipelines.models import Pipeline, Server
+from pipelines.polling import linked
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Hint, Hook, HookKeys
 from pipelines.providers.errors import HookRefused, ProviderError
@@ -42,6 +43,8 @@ LIST_CHANGED = re.compile(
     r"(repo|pipeline|project)[\w-]*[:. /]"
     r"(creat|renam|updat|transfer|import|enabl|disabl|activat|delet|archiv)"
 )
+# A reading that is put off for longer is left to the tick.
+SOON = timedelta(seconds=20)
 NO_SECRET = "No webhook secret is set for this server."  # noqa: S105
 
 
@@ -143,26 +146,26 @@ def _ask_for_key(server: Server, now: datetime) -> None:
 
 
 # --- Reading: what the hint asks for ---------------------------------------------------------
-def process(delivery_id: int, now: datetime) -> list[int]:
-    """Reads a kept delivery and marks what is due; ids of the pipelines to refresh now.
+def process(delivery_id: int, now: datetime) -> dict[int, float]:
+    """Reads a kept delivery and marks what is due: {pipeline id: seconds until it may be read}.
 
     May be repeated: the delivery counts as read only once all is marked, so a worker that dies on
     the way loses nothing.
     """
     delivery = inbox.waiting(delivery_id)
     if delivery is None:
-        return []
+        return {}
     server = find(delivery.receiver.removeprefix(f"{ROOM}:"))
     if server is None:
         reason = "Its server is switched off or gone."
         inbox.finish(delivery.pk, Delivery.Status.IGNORED, reason=reason, now=now)
-        return []
+        return {}
     Server.objects.filter(pk=server.pk).update(hook_seen_at=now)
     try:
         hints = _hints(server, delivery)
     except HookRefused as refusal:
         inbox.finish(delivery.pk, Delivery.Status.IGNORED, reason=str(refusal), now=now)
-        return []
+        return {}
     return _follow(server, delivery, hints, now)
 
 
@@ -177,23 +180,34 @@ def _hints(server: Server, delivery: Delivery) -> Sequence[Hint]:
         raise HookRefused("Stagedoor failed to read it.") from None
 
 
-def _follow(server: Server, delivery: Delivery, hints: Sequence[Hint], now: datetime) -> list[int]:
+def _follow(
+    server: Server, delivery: Delivery, hints: Sequence[Hint], now: datetime
+) -> dict[int, float]:
     """Marks what the hints name as due, and the list of pipelines where it has changed."""
     if not hints:
         inbox.finish(delivery.pk, Delivery.Status.IGNORED, now=now)
-        return []
+        return {}
     found = [match(server, hint.pipelines) for hint in hints]
     unknown = any(hint.pipelines and not ids for hint, ids in zip(hints, found, strict=True))
     if any(LIST_CHANGED.match(hint.event) for hint in hints):
         _ask_for_list(server, now - LIST_CHANGED_EVERY, now)
     elif unknown:
         _ask_for_list(server, now - UNKNOWN_EVERY, now)
-    due = builds.hint(set().union(*found), now)
+    meant = set().union(*found)
+    due = builds.hint(meant, now)
     crashpoints.reached("after_hint", delivery.delivery_id)
     reason = "It names no pipeline that Stagedoor knows." if unknown else ""
     event = hints[0].event
     inbox.finish(delivery.pk, Delivery.Status.DONE, event=event, reason=reason, now=now)
-    return due
+    return {**_later(meant, now), **dict.fromkeys(due, 0.0)}
+
+
+def _later(pipeline_ids: Iterable[int], now: datetime) -> dict[int, float]:
+    """Those whose budget puts a reading off for a moment: sooner than the tick would see it."""
+    soon = Pipeline.objects.filter(not_before__gt=now, not_before__lt=now + SOON)
+    rows = soon.filter(linked(), pk__in=list(pipeline_ids))
+    times = rows.values_list("pk", "not_before")
+    return {pk: (not_before - now).total_seconds() for pk, not_before in times}
 
 
 def match(server: Server, candidates: Iterable[str]) -> set[int]:

@@ -292,6 +292,16 @@ def test_many_deliveries_of_one_build_cost_few_readings(shop, sandbox):
     assert 1 <= reads(sandbox) <= 2
 
 
+def test_what_the_budget_puts_off_is_read_as_soon_as_it_allows(shop):
+    current_app.conf.task_always_eager = False
+    now = timezone.now()
+    for seconds, soon in ((5, True), (50, False)):
+        Pipeline.objects.update(not_before=now + timedelta(seconds=seconds))
+        post(*delivery(BUILD, name=str(seconds)))
+        waits = webhooks.process(Delivery.objects.get(delivery_id=str(seconds)).pk, now)
+        assert waits == ({shop.pk: 5.0} if soon else {})
+
+
 def test_what_came_while_it_was_read_leads_to_one_more_reading(shop, sandbox):
     post(*delivery(BUILD, name="first"))
     before = reads(sandbox)
@@ -361,7 +371,7 @@ def test_a_broker_that_is_away_does_not_turn_a_delivery_down(server, settings, c
 def test_a_delivery_to_a_server_that_was_switched_off_meanwhile_is_put_aside(server):
     post(*delivery(BUILD))
     Server.objects.update(enabled=False)
-    assert webhooks.process(only().pk, timezone.now()) == []
+    assert webhooks.process(only().pk, timezone.now()) == {}
     assert only().status == "ignored"
 
 
