@@ -194,6 +194,8 @@ class Sandbox:
         threading.Thread(target=pause, name="sandbox-refuse", daemon=True).start()
 
     def _open(self) -> None:
+        if self._thread is not None:
+            return
         if self.server is None:
             self.server = SandboxServer((self.host, self.port), self)
         self._thread = threading.Thread(
