@@ -61,7 +61,24 @@ class Drone(Provider):
     slug: ClassVar[str] = "drone"
     label: ClassVar[str] = "Drone"
     annotation_keys: ClassVar[tuple[str, ...]] = ("drone.io/repo",)
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability) - {Capability.DETAILS}
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {
+            Capability.START,
+            Capability.CANCEL,
+            Capability.RETRY,
+            Capability.STEPS,
+            Capability.LOG,
+            Capability.BRANCH,
+            Capability.COMMIT,
+            Capability.VARIABLES,
+            Capability.FIND_BY_REQUEST_ID,
+            Capability.UNBLOCK,
+            Capability.PROMOTE,
+            Capability.ACTIVATE,
+            Capability.FEED,
+            Capability.WEBHOOK,
+        }
+    )
     states: ClassVar[Mapping[str, State]] = STATES
     hook_scope: ClassVar[HookScope] = HookScope.SERVER
 

@@ -154,10 +154,8 @@ def _scheduled(row: Mapping[str, Any]) -> bool:
 
 def _who(row: Mapping[str, Any]) -> str:
     account = _account(row)
-    if not account:
-        return f"cron {text(row.get('cron'))}".strip() if _scheduled(row) else ""
     author = text(row.get("author_name")) if row.get("author_login") == account else ""
-    return author or account
+    return author or account if account else ""
 
 
 def _cause(row: Mapping[str, Any], asked: str) -> Cause:
