@@ -11,6 +11,8 @@ from datetime import timedelta
 import pytest
 import requests
 from celery import current_app
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.utils import timezone
 
 from pipelines import builds, tasks, webhooks
@@ -29,6 +31,12 @@ from tests.pipelines.world import confirmed_link, make_pipeline, make_service
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "payments/checkout"
 SECRET = "s3cret-of-the-hook"
+OLD_KEY = (
+    rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    .public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
 TELLERS = sorted(slug for slug, vendor in VENDORS.items() if vendor.hooks)
 SIGNERS = [slug for slug in TELLERS if traits_of(slug).signs]
 
@@ -178,6 +186,21 @@ def test_a_recorded_delivery_that_is_sent_again_is_answered_and_changes_nothing(
         )
         assert again.status_code == 202
     assert Delivery.objects.count() == kept
+
+
+@pytest.mark.parametrize("installation", ["travis"], indirect=True)
+def test_a_vendors_new_key_is_read_by_itself(installation):
+    """Known is the key of before; the first delivery is refused, and lets the new one be read."""
+    later = timezone.now() + timedelta(hours=1)
+    Server.objects.update(hook_keys=[OLD_KEY], check_due_at=later)
+    installation.start()
+    until(installation.told)
+    assert set(installation.statuses()) == {403}
+    assert Server.objects.get().check_due_at < later
+    tick()
+    installation.start()
+    until(installation.told)
+    assert set(installation.statuses()) == {403, 202}
 
 
 def test_a_worker_that_dies_over_a_delivery_loses_nothing(sandbox, server_at, tmp_path):
