@@ -24,15 +24,20 @@ CAUSES = {
     Cause.PROMOTE: "by a promotion",
 }
 OURS = "Stagedoor's account"
+SILENT = "the server did not say"
 Key = tuple[int, str]
 
 
 @dataclass(frozen=True)
 class Starter:
-    """Who and how, in words. Without a `name` nobody is known; `account_id` is linked to nobody."""
+    """Who and how, in words; `brief` is the note where the server is named already.
+
+    Without a `name` nobody is known; `account_id` is linked to nobody.
+    """
 
     name: str
     note: str
+    brief: str
     account_id: str = ""
 
 
@@ -79,14 +84,18 @@ def _starter(build: Build, user: User | None) -> Starter:
     server = build.pipeline.server
     cause = CAUSES.get(build.cause, "")  # type: ignore[call-overload]
     if build.who_id and build.who_id == own_account(server):
-        return Starter(OURS, "not through Stagedoor")
-    account = build.who or build.who_id
+        return Starter(OURS, "not through Stagedoor", "not through Stagedoor")
     if user is not None:
-        return Starter(display_name(user), _joined(f"as {account} on {server.name}", cause))
-    if account:
-        unlinked = f"on {server.name}, not linked to a person"
-        return Starter(account, _joined(unlinked, cause), build.who_id)
-    return Starter("", cause or "the server did not say")
+        account = f"as {build.who or build.who_id} on {server.name}"
+        return Starter(display_name(user), _joined(account, cause), cause)
+    if build.who or build.who_id:
+        return Starter(
+            build.who or build.who_id,
+            _joined(f"on {server.name}, not linked to a person", cause),
+            _joined("not linked", cause),
+            build.who_id,
+        )
+    return Starter("", cause or SILENT, cause or SILENT)
 
 
 def _joined(*parts: str) -> str:

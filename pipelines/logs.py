@@ -60,7 +60,7 @@ def steps_of(build: Build) -> list[Step]:
 
 
 def step_to_show(steps: list[Step], wanted: str = "") -> Step | None:
-    """The step that was asked for; else what a person looks for: failed, running, the last begun."""
+    """The step that was asked for; else what a person looks for: failed, running, last begun."""
     with_log = [step for step in steps if step.log_id]
     for step in with_log:
         if step.id == wanted:

@@ -118,7 +118,11 @@ def test_pages_say_who_and_escape_what_the_vendor_calls_them(client, pipeline, s
     client.force_login(ana)
     for url in (reverse("pipelines:build_list"), reverse("pipelines:build_detail", args=[mine.pk])):
         page = client.get(url).content.decode()
-        assert "as a-name on Drone" in page
+        assert "Ana" in page
+    page = client.get(reverse("pipelines:build_detail", args=[mine.pk])).content.decode()
+    assert "as a-name on Drone" in page
+    page = client.get(reverse("pipelines:build_list")).content.decode()
+    assert "not linked, by a push" in page
     page = client.get(reverse("pipelines:build_detail", args=[theirs.pk])).content.decode()
     assert "&lt;script&gt;" in page
     assert "not linked to a person, by a push" in page

@@ -76,10 +76,11 @@ def copied(run: Mapping[str, Any]) -> bool:
 
 
 def who(run: Mapping[str, Any]) -> str:
-    """The person's name, else what else it was."""
+    """The person's name, else Jenkins' own words for a cause that no table of ours has."""
     causes = started_by(run)
     people = [text(cause.get("userName")) or text(cause.get("userId")) for cause in causes]
-    said = [text(cause.get("shortDescription")) for cause in causes]
+    unknown = (cause for cause in causes if kind_of(cause) not in CAUSES)
+    said = [text(cause.get("shortDescription")) for cause in unknown]
     return next(filter(None, [*people, *said]), "")
 
 

@@ -159,5 +159,5 @@ def test_a_timer_and_failed_tests_are_told_from_a_run(sandbox):
     sandbox.jenkins.finish("job", 1, "unstable")
     adapter = make_adapter("jenkins", sandbox.jenkins.base_url, sandbox.jenkins.credential)
     [build] = adapter.list_builds("job")
-    assert (build.cause, build.who, build.who_id) == (Cause.SCHEDULE, "Started by timer", "")
+    assert (build.cause, build.who, build.who_id) == (Cause.SCHEDULE, "", "")
     assert build.reason == "2 of 40 tests failed."
