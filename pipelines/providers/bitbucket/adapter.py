@@ -55,6 +55,7 @@ from pipelines.providers.bitbucket.start import again, body
 from pipelines.providers.bitbucket.wire import DATA_CENTER, PAGE, BitbucketWire
 from pipelines.providers.bitbucket.yml import FILE, FREE, MAX_BYTES, parameters_of
 from pipelines.providers.errors import (
+    InvalidResponse,
     Misconfigured,
     NotFound,
     OutcomeUnknown,
@@ -153,6 +154,8 @@ class Bitbucket(Provider):
         )
         if file.status == 404:
             return ()
+        if file.content_type == "text/html":
+            raise InvalidResponse("Bitbucket answered a page in place of a file.")
         # A redirect leads to the store of large files.
         return parameters_of(file.body) if file.status == 200 else (FREE,)
 
@@ -196,14 +199,18 @@ class Bitbucket(Provider):
         return [parse_step(row, number) for number, row in enumerate(rows, start=1)]
 
     def log(self, pipeline: str, build: str, log_id: str = "", offset: int = 0) -> LogChunk:
-        """A step's log. Its state is read before the log, so that an ended one's log is whole."""
+        """A step's log; an ended one's is whole."""
         if not _STEP_ID.fullmatch(log_id):
             raise NotFound("Bitbucket keeps a log per step; name the step.")
-        found = [step for step in self.steps(pipeline, build) if step.log_id == log_id]
-        if not found:
-            raise NotFound("This build has no such step, or the step has no log.")
+
+        def ended() -> bool:
+            found = [step for step in self.steps(pipeline, build) if step.log_id == log_id]
+            if not found:
+                raise NotFound("This build has no such step, or the step has no log.")
+            return found[0].state in FINAL
+
         path = f"{build_path(pipeline, build)}/steps/{segment(log_id)}/log"
-        return read_log(self._wire, path, offset, over=found[0].state in FINAL)
+        return read_log(self._wire, path, offset, ended)
 
     # --- Writing -----------------------------------------------------------------------------
     def start(self, request: StartRequest) -> Receipt:

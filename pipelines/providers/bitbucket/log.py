@@ -5,7 +5,8 @@ is shorter than what we have, because the step ran again.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from pipelines.providers.base import FOLD_START, LogChunk
 from pipelines.providers.bitbucket.wire import BitbucketWire
@@ -25,15 +26,27 @@ class _Piece:
     cut: bool  # more was there than is read at once
     ranged: bool = False  # the rest can be asked for
     total: int | None = None  # the log's length where it is told
+    final: bool = False  # nothing more will come
 
     @property
     def end(self) -> int:
         return self.start + len(self.data)
 
 
-def read_log(wire: BitbucketWire, path: str, offset: int, *, over: bool) -> LogChunk:
-    """The log from byte `offset` on. `over`: the step had ended before this was asked, so nothing
-    more will come and its last line is whole."""
+def read_log(wire: BitbucketWire, path: str, offset: int, ended: Callable[[], bool]) -> LogChunk:
+    """The log from byte `offset` on, by one request while the step talks.
+
+    Where the log is kept tells that the step has ended. `ended()` asks for its state where that
+    says nothing and nothing new came; raises NotFound when there is no such step.
+    """
+    chunk = _read_once(wire, path, offset, over=False)
+    if chunk.done or chunk.text or not ended():
+        return chunk
+    return _read_once(wire, path, offset, over=True)
+
+
+def _read_once(wire: BitbucketWire, path: str, offset: int, *, over: bool) -> LogChunk:
+    """`over`: the step had ended before this was asked, so its last line is whole."""
     piece = _read(wire, path, max(offset - 1, 0))
     restarted = False
     if offset and (piece is None or piece.end < offset):
@@ -47,6 +60,7 @@ def read_log(wire: BitbucketWire, path: str, offset: int, *, over: bool) -> LogC
     data = piece.data if gap else piece.data[offset - piece.start :]
     if gap:
         data = data.partition(b"\n")[2]
+    over = over or piece.final
     end, more, lost = piece.end, piece.cut and piece.ranged, piece.cut and not piece.ranged
     if not over or more:
         # A line or an escape that is only half there is left for the next time.
@@ -62,15 +76,15 @@ def read_log(wire: BitbucketWire, path: str, offset: int, *, over: bool) -> LogC
 
 
 def _read(wire: BitbucketWire, path: str, start: int) -> _Piece | None:
-    # One byte more than is wanted: a body of just the limit would pass for one that was cut.
-    answer = wire.log(path, start, TAIL_BYTES + 2)
+    # A little more than is wanted: a body of just the limit would pass for one that was cut.
+    answer, final = wire.log(path, start, TAIL_BYTES + 2)
     if answer.status in (404, 416):
         return None
     if answer.content_type in ("text/html", "application/json"):
         raise InvalidResponse("Bitbucket answered something else than a log.")
     if answer.status != 206:
-        return _Piece(0, answer.body, answer.truncated)
-    return _ranged(answer)
+        return _Piece(0, answer.body, answer.truncated, final=final)
+    return replace(_ranged(answer), final=final)
 
 
 def _ranged(answer: Response) -> _Piece:

@@ -25,7 +25,7 @@ from portal.http import HttpClient, NotJson, Response
 
 PAGE = 100
 MAX_PAGES = 200
-REDIRECTS = (301, 302, 303, 307, 308)
+TO_STORE = 307  # any other redirect leads to a sign-in page
 _SCOPE = re.compile(r"[a-z][a-z:_-]{0,80}")
 # What the vendor's key or sentence holds -> ours. Its own text is never shown here: it may repeat
 # what was sent.
@@ -96,10 +96,9 @@ class BitbucketWire(Wire):
         return answer
 
     # --- Logs ------------------------------------------------------------------------------------
-    def log(self, path: str, start: int, limit: int) -> Response:
-        """A log from byte `start`, at most `limit` bytes; also answers 404 and 416.
-
-        An ended step's log is in an object store, behind a signed address.
+    def log(self, path: str, start: int, limit: int) -> tuple[Response, bool]:
+        """A log from byte `start`, at most `limit` bytes, and whether it is the whole of an ended
+        step: such a log is in an object store, behind a signed address. Also gives 404 and 416.
         """
         headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"}
         answer = self.get(
@@ -108,12 +107,12 @@ class BitbucketWire(Wire):
             headers=headers,
             max_bytes=limit,
             truncate=True,
-            expect=(*REDIRECTS, 404, 416),
+            expect=(TO_STORE, 404, 416),
         )
-        if answer.status not in REDIRECTS:
-            return answer
+        if answer.status != TO_STORE:
+            return answer, False
         store, rest = self._elsewhere(answer)
-        return store.get(
+        stored = store.get(
             rest,
             accept="*/*",
             headers=headers,
@@ -121,6 +120,7 @@ class BitbucketWire(Wire):
             truncate=True,
             expect=(404, 416),
         )
+        return stored, True
 
     def _elsewhere(self, answer: Response) -> tuple[Wire, str]:
         """The store that a redirect points to, asked without the credential, and the path there."""

@@ -123,6 +123,15 @@ def test_a_store_that_redirects_again_is_not_followed():
             log_of(away)
 
 
+def test_while_a_step_talks_one_request_reads_its_log():
+    with serve(steps_and(ranges(b"one\n"), RUNS)) as httpd:
+        assert at(httpd.url).log(PIPELINE, "1", "{1}").text == "one\n"
+        assert len(httpd.asked) == 1
+        assert not at(httpd.url).log(PIPELINE, "1", "{1}", 4).done
+    paths = [asked.path.partition("?")[0].rpartition("/")[2] for asked in httpd.asked]
+    assert paths == ["log", "log", "steps"]
+
+
 # --- Ranges --------------------------------------------------------------------------------------
 @nasty("bitbucket-7")
 def test_nothing_new_past_the_end_and_nothing_at_all_before_the_start():
