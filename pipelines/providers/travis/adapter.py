@@ -53,7 +53,7 @@ from pipelines.providers.travis.parse import (
 from pipelines.providers.travis.requesting import BUILD_PARTS, Requests, is_reference, reference
 from pipelines.providers.travis.start import again, body
 from pipelines.providers.travis.wire import SHAPE, Answer, TravisWire
-from pipelines.providers.wire import integer, iso_time, mapping, segment, text
+from pipelines.providers.wire import integer, iso_time, mapping, segment, text, web_link
 from portal.credentials import Secret
 from portal.http import HttpClient, Response
 
@@ -258,6 +258,8 @@ class Travis(Provider):
         Not by the vendor's restart: that runs the same build again under its old id, erases its
         log, and leaves nothing by which a lost answer could be looked up.
         """
+        if is_reference(build):
+            raise Rejected("Travis CI made no build of this, so none can run again: start one.")
         answer = self._build(request.pipeline, build, f"{BUILD_PARTS},build.request")
         asked: Mapping[str, object] = {}
         number = integer(answer.at(answer.data, "request").get("id"))
@@ -337,6 +339,8 @@ def _places(server: ServerConfig, vcs: str) -> Places:
     web, source = server.options.get("web_url", ""), server.options.get("source_url", "")
     if not isinstance(web, str) or not isinstance(source, str):
         raise Misconfigured('The options "web_url" and "source_url" are addresses.')
+    if (web and not web_link(web)) or (source and not web_link(source)):
+        raise Misconfigured('The options "web_url" and "source_url" begin with https://.')
     usual = "https://app.travis-ci.com" if hosted else base.removesuffix("/api")
     known = SOURCES.get(vcs, "") if hosted else ""
     return Places(web.rstrip("/") or usual, source.rstrip("/") or known, vcs)

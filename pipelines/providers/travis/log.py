@@ -88,28 +88,30 @@ def _beginning(body: bytes, size: int) -> LogChunk:
 
 
 def _parts(wire: TravisWire, job: str, place: _Place) -> LogChunk:
-    # A place without a part is that of a log that had ended: it runs again, and anew.
-    known, restarted = place.part > 0, place.part == 0 and place.size > 0
-    parts = _ask(wire, job, place.part - 1 if known else 0)
-    seen = parts[0][1].rfind("\n") if known and parts else -1
-    if known and seen < 0:
-        # The part that held the last line is gone or another one: the log was erased.
-        place, restarted = _Place(0, 0), True
-        parts = _ask(wire, job, 0) if known else parts
-    elif not known:
-        place = _Place(0, 0)
-    texts = [content for _, content in parts]
-    if seen >= 0:
-        texts[0] = texts[0][seen + 1 :]
-    last = next((n for n in range(len(texts) - 1, -1, -1) if "\n" in texts[n]), None)
-    if last is None:
-        return LogChunk("", place.offset, done=False, restarted=restarted)
-    texts = texts[: last + 1]
-    texts[last] = texts[last][: texts[last].rfind("\n") + 1]
-    raw = "".join(texts)
-    ahead = _Place(parts[last][0] + 1, place.size + len(raw.encode(errors="replace")))
+    """The whole lines behind the last one that was read."""
+    parts = _ask(wire, job, place.part - 1) if place.part else []
+    read = parts[0][1].rfind("\n") + 1 if parts else 0
+    restarted = not read and place.offset > 0
+    if not read:
+        # Nothing was read yet, or the part that held the last line is gone: the log was erased.
+        place, parts = _Place(0, 0), _ask(wire, job, 0)
+    raw, last = _whole_lines(parts, read)
+    if raw:
+        place = _Place(last + 1, place.size + len(raw.encode(errors="replace")))
     shown, cut = _shortened(readable(raw))
-    return LogChunk(shown, ahead.offset, done=False, restarted=restarted, truncated=cut)
+    return LogChunk(shown, place.offset, done=False, restarted=restarted, truncated=cut)
+
+
+def _whole_lines(parts: Sequence[tuple[int, str]], read: int) -> tuple[str, int]:
+    """The text up to its last line break, and the number of the part that holds that. `read`
+    characters of the first part are known."""
+    texts = [content for _, content in parts]
+    texts[:1] = [content[read:] for content in texts[:1]]
+    for at in range(len(texts) - 1, -1, -1):
+        end = texts[at].rfind("\n") + 1
+        if end:
+            return "".join([*texts[:at], texts[at][:end]]), parts[at][0]
+    return "", 0
 
 
 def _shortened(shown: str) -> tuple[str, bool]:

@@ -107,7 +107,8 @@ def parse_build(
         started_at=iso_time(row.get("started_at")),
         finished_at=iso_time(row.get("finished_at")),
         request_id=request_id_of(text(commit.get("message"))) if event == "api" else "",
-        who_id=_id(who),
+        # An organization may have the number of a user.
+        who_id=_id(who) if text(who.get("@type")) in ("user", "") else "",
         cause=Cause.TAG if tagged else CAUSES.get(event, Cause.NONE),
         reason=_reason(raw, row),
     )
@@ -167,6 +168,11 @@ def _job_name(answer: Answer, row: Mapping[str, Any], alone: bool) -> str:
 def title(message: str) -> str:
     """A message's first line, without the id that start() put behind it."""
     return without_id(message).strip().partition("\n")[0]
+
+
+def marked(request_id: str) -> str:
+    """What stands behind a message of ours."""
+    return f"[stagedoor {request_id}]"
 
 
 def request_id_of(message: str) -> str:

@@ -15,6 +15,7 @@ from pipelines.providers.labels import REQUEST_ID
 from pipelines.providers.travis.parse import (
     REQUEST_STATES,
     Places,
+    marked,
     parse_build,
     request_id_of,
     title,
@@ -69,10 +70,10 @@ class Requests:
         for answer, row in self._newest(sent - SLACK):
             if _carries(row, request_id):
                 return self._outcome(answer, row, ref)
-        if build := self._build(request_id):
+        build, now = self._build(request_id)
+        if build:
             return build
-        answer = self._wire.one(self._repo)
-        if answer.now - sent > GIVE_UP:
+        if now - sent > GIVE_UP:
             raise NotFound("Travis CI took a request, and neither it nor a build of it is there.")
         return RemoteBuild(
             pipeline=self._pipeline,
@@ -99,7 +100,7 @@ class Requests:
             if isinstance(outcome, str) or outcome.state is State.QUEUED:
                 return Receipt(queue_ref=ref)
             return Receipt(build=outcome)
-        build = self._build(request_id, branch)
+        build, _ = self._build(request_id, branch)
         return Receipt(build=build) if build else None
 
     def _newest(self, after: datetime | None) -> Iterator[tuple[Answer, Mapping[str, Any]]]:
@@ -112,7 +113,8 @@ class Requests:
             if oldest is None or (after and oldest < after):
                 return
 
-    def _build(self, request_id: str, branch: str = "") -> RemoteBuild | None:
+    def _build(self, request_id: str, branch: str = "") -> tuple[RemoteBuild | None, datetime]:
+        """The build that carries the id, if there is one by now; and now."""
         params = {
             "build.event_type": "api",
             "sort_by": "id:desc",
@@ -125,7 +127,7 @@ class Requests:
         rows = answer.rows("builds")
         builds = [parse_build(answer, row, self._pipeline, self._places) for row in rows]
         found = [build for build in builds if build.request_id == request_id]
-        return min(found, key=lambda build: build.number or 0, default=None)
+        return min(found, key=lambda build: build.number or 0, default=None), answer.now
 
     def _outcome(self, answer: Answer, row: Mapping[str, Any], ref: str) -> RemoteBuild | str:
         """`result` may lack where there is a build already, so the builds are looked at first."""
@@ -183,8 +185,10 @@ def _message(entry: Mapping[str, Any]) -> str:
 
 
 def _carries(row: Mapping[str, Any], request_id: str) -> bool:
-    """Where a waiting request shows what was sent is not documented, so the id counts anywhere in
-    a request that came by the API."""
+    """Where a waiting request shows its message is not documented, so the id counts anywhere in a
+    request that came by the API."""
     if text(row.get("event_type")) not in ("api", ""):
         return False
-    return json.dumps(request_id, ensure_ascii=False)[1:-1] in json.dumps(row, ensure_ascii=False)
+    if environment(row).get(REQUEST_ID) == request_id:
+        return True
+    return marked(request_id) in json.dumps(row, ensure_ascii=False)

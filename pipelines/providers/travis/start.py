@@ -13,7 +13,7 @@ from typing import Any
 from pipelines.providers.base import StartRequest
 from pipelines.providers.errors import Rejected
 from pipelines.providers.labels import PREFIX, REQUEST_ID, refuse_reserved, variables
-from pipelines.providers.travis.parse import request_id_of, without_id
+from pipelines.providers.travis.parse import marked, request_id_of, without_id
 from pipelines.providers.travis.wire import Answer
 from pipelines.providers.wire import mapping, mappings, text
 
@@ -55,7 +55,7 @@ def _message(request: StartRequest, branch: str) -> str:
         plain = f"{plain} by {person}"
     facts = [without_id(labels.get(name, "")) for name in ("team", "service", "environment")]
     told = f" ({', '.join(filter(None, facts))})" if any(facts) else ""
-    return " ".join(f"{plain}{told} [stagedoor {request.request_id}]".split())
+    return " ".join(f"{plain}{told} {marked(request.request_id)}".split())
 
 
 def again(request: StartRequest, answer: Answer, asked: Mapping[str, Any]) -> StartRequest:

@@ -82,7 +82,9 @@ def test_a_user_of_another_host_is_said(sandbox):
     assert any('option "vcs"' in note for note in adapter.check().notes)
 
 
-@pytest.mark.parametrize("options", [{"owners": "acme"}, {"owners": [1]}, {"vcs": "cvs"}])
+@pytest.mark.parametrize(
+    "options", [{"owners": "acme"}, {"owners": [1]}, {"vcs": "cvs"}, {"web_url": "javascript:x"}]
+)
 def test_wrong_options_are_said(options):
     with pytest.raises(Misconfigured):
         at("http://127.0.0.1:9", **options)

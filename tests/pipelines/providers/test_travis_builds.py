@@ -105,6 +105,50 @@ def test_causes_and_people_are_told(travis, adapter):
     assert adapter.list_builds(PIPELINE)[3].cause is Cause.TAG
 
 
+def test_an_organization_is_no_person_whatever_its_number(adapter):
+    rows = [
+        {"id": n, "created_by": {"@type": kind, "id": 7, "login": "acme"}}
+        for n, kind in enumerate(("user", "organization"))
+    ]
+    with serve(json_reply(json.dumps({"builds": rows}))) as httpd:
+        builds = at(httpd.url).list_builds(PIPELINE)
+    assert [(build.who, build.who_id) for build in builds] == [("acme", "7"), ("acme", "")]
+
+
+def test_a_cancel_is_asked_for_and_one_that_came_too_late_is_refused():
+    row = {"id": 1, "number": "1", "state": "started", "repository": REPO}
+    late = '{"@type": "error", "error_type": "build_not_cancelable"}'
+    for status, body in ((202, '{"@type": "pending"}'), (409, late)):
+
+        def behave(handler, status=status, body=body):
+            asked = handler.command == "GET"
+            json_reply(json.dumps(row) if asked else body, 200 if asked else status)(handler)
+
+        with serve(behave) as httpd:
+            if status == 202:
+                at(httpd.url).cancel(PIPELINE, "1")
+            else:
+                with pytest.raises(Rejected, match="ended already"):
+                    at(httpd.url).cancel(PIPELINE, "1")
+        assert [(a.method, a.path.partition("?")[0]) for a in httpd.asked] == [
+            ("GET", "/build/1"),
+            ("POST", "/build/1/cancel"),
+        ]
+
+
+def test_an_id_that_begins_like_another_is_not_that_one(travis, adapter):
+    built(adapter, request_id="r-10")
+    assert adapter.find_by_request_id(PIPELINE, "r-1") is None
+    assert adapter.find_by_request_id(PIPELINE, "r-10")
+
+
+def test_a_request_that_never_became_a_build_can_not_run_again(travis, adapter):
+    travis.pipeline(PIPELINE, branch_filter="release/*")
+    ref = adapter.start(ask()).queue_ref
+    with pytest.raises(Rejected, match="start one"):
+        adapter.retry(ask("r-2"), ref)
+
+
 def test_a_build_of_another_repository_is_not_found(travis, adapter):
     travis.pipeline("acme/other")
     build = built(adapter)
