@@ -5,7 +5,7 @@ Source: the server's own code (drone 2.25) and recorded answers of a real server
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from pipelines.providers.annotations import claims
@@ -52,6 +52,9 @@ from portal.http import HttpClient
 
 # So many builds that move are read one by one, since a list does not tell which of them wait.
 MAX_LOOKS = 10
+# How many builds a look-up of a request reads; further than NEAR only while they are new enough.
+NEAR, LOOK_BACK = 2 * PAGE, 50 * PAGE
+CLOCKS_APART = timedelta(hours=1)
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
@@ -147,11 +150,16 @@ class Drone(Provider):
     def find_by_request_id(
         self, pipeline: str, request_id: str, *, branch: str = "", since: datetime | None = None
     ) -> Receipt | None:
-        """Among the newest 200. No branch is asked for: Drone's filter leaves some builds out."""
-        for row in self._wire.pages(f"{repository(pipeline)}/builds", {}, 2 * PAGE):
+        """Among the newest 200, and as far back as `since`. No branch is asked for: Drone's filter
+        leaves some builds out."""
+        oldest = since - CLOCKS_APART if since else None
+        rows = self._wire.pages(f"{repository(pipeline)}/builds", {}, LOOK_BACK if oldest else NEAR)
+        for place, row in enumerate(rows):
             build = parse_build(row, pipeline, self._wire.base)
             if request_id and build.request_id == request_id:
                 return Receipt(build=build)
+            if place >= NEAR and oldest and build.queued_at and build.queued_at < oldest:
+                break
         return None
 
     def _row(self, pipeline: str, build: str) -> Mapping[str, Any]:

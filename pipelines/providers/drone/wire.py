@@ -4,7 +4,7 @@ Drone answers 404 for nearly everything: unknown, not allowed, and "the source h
 asked". Which of them it was can't be told from the answer, so the sentence names them all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.providers.errors import (
@@ -69,18 +69,17 @@ class DroneWire(Wire):
             raise InvalidResponse("Drone answered JSON of another shape than its API gives.")
         return rows
 
-    def pages(self, path: str, params: Mapping[str, str], limit: int) -> list[Mapping[str, Any]]:
-        """The first `limit` rows of a list. Drone tells no total: a short page is the last."""
-        if limit < 1:
-            return []
-        size = min(limit, PAGE)
-        found: list[Mapping[str, Any]] = []
+    def pages(
+        self, path: str, params: Mapping[str, str], limit: int
+    ) -> Iterator[Mapping[str, Any]]:
+        """The first `limit` rows of a list, each page when it is needed. Drone tells no total: a
+        short page is the last."""
+        size = max(min(limit, PAGE), 1)
         for page in range(1, -(-limit // size) + 1):
             rows = self.rows(path, {**params, "page": str(page), "per_page": str(size)})
-            found += rows
+            yield from rows[: limit - (page - 1) * size]
             if len(rows) < size:
                 break
-        return found[:limit]
 
     def build(self, method: str, path: str, **how: Any) -> Mapping[str, Any]:
         """Writes, and reads the build that is answered.

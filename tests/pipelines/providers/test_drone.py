@@ -1,5 +1,7 @@
 """The Drone adapter against the sandbox: what is Drone's own."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from pipelines.providers.base import Cause, HookTarget, StartRequest, State
@@ -200,14 +202,20 @@ def test_a_build_with_a_broken_configuration_is_found_by_its_message(adapter, se
     assert found.reason == "yaml: unmarshal errors"
 
 
-def test_the_look_up_goes_two_pages_deep(adapter, server):
+def test_the_look_up_goes_two_pages_deep_and_further_while_builds_are_new(adapter, server, sandbox):
+    asked_at = datetime.now(UTC)
     started(adapter)
     for _ in range(150):
         pushed(server)
     assert adapter.find_by_request_id(APP, "id-1").build.number == 1
-    for _ in range(60):
+    for _ in range(200):
         pushed(server)
     assert adapter.find_by_request_id(APP, "id-1") is None
+    assert adapter.find_by_request_id(APP, "id-1", since=asked_at).build.number == 1
+    before = len(sandbox.requests("drone", "builds"))
+    later = asked_at + timedelta(days=1)
+    assert adapter.find_by_request_id(APP, "id-1", since=later) is None
+    assert len(sandbox.requests("drone", "builds")) == before + 3
 
 
 # --- Gates -------------------------------------------------------------------------------------
