@@ -17,6 +17,7 @@ from pipelines.sandbox.demo import DEFINITION
 from pipelines.sandbox.engine import World
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.state import BadState, Keeper, restore
+from pipelines.sandbox.vendors import VENDORS
 from portal.processes import DEMO_WEBHOOK_SECRET
 
 
@@ -85,8 +86,7 @@ class Command(BaseCommand):
     def _introduce(self, sandbox: Sandbox, control_token: str) -> None:
         self.stdout.write(f"Sandbox CI at {sandbox.url}/")
         for instance in sandbox.world.instances.values():
-            tail = "/v2" if instance.vendor == "buildkite" else ""
-            address = f"{sandbox.url}/{instance.prefix}{tail}"
+            address = f"{sandbox.url}/{instance.prefix}{VENDORS[instance.vendor].api}"
             count = len(instance.pipelines)
             self.stdout.write(f"  {instance.vendor:10} {address}  {count} pipelines")
         self.stdout.write(

@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from pipelines.providers.base import Hint, Hook, HookKeys
 from pipelines.providers.errors import HookRefused
 from pipelines.providers.wire import integer, mapping, text
 
 WINDOW = 300  # seconds between the vendor's clock at sending and ours
-_ADDRESS = re.compile(r"/organizations/([a-z0-9_-]+)/pipelines/([a-z0-9_-]+)(?:/|$)", re.IGNORECASE)
+_ADDRESS = re.compile(r"/organizations/([^/?#\s]+)/pipelines/([^/?#\s]+)(?:/|$)")
 _MOMENT = re.compile(r"[0-9]{1,12}")
 
 
@@ -91,4 +92,5 @@ def _pipeline(payload: Mapping[str, Any]) -> str:
 def pipeline_at(address: object) -> str:
     """`organization/pipeline` of an API address, of which nothing else is believed."""
     found = _ADDRESS.search(text(address))
-    return f"{found[1]}/{found[2]}" if found else ""
+    names = [unquote(name) for name in found.groups()] if found else []
+    return "" if {".", ".."} & set(names) else "/".join(names)

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.providers.base import Hint, Hook, HookKeys
 from pipelines.providers.buildkite import Buildkite
+from pipelines.providers.buildkite.hooks import pipeline_at
 from pipelines.providers.errors import HookRefused
 from pipelines.sandbox.objects import Ask
 from portal.credentials import Secret
@@ -159,6 +160,26 @@ def test_without_a_secret_nobody_is_believed(keys, hook):
 # --- What it says --------------------------------------------------------------------------------
 def parse(payload: object) -> list[Hint]:
     return Buildkite.parse_webhook(Hook({}, json.dumps(payload).encode()))
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://api.buildkite.com/v2/organizations/acme/pipelines/shop", "acme/shop"),
+        (
+            "https://api.buildkite.com/v2/organizations/acme/pipelines/a.b%20c/builds/7",
+            "acme/a.b c",
+        ),
+        ("https://api.buildkite.com/v2/organizations/acme/pipelines/..", ""),
+        ("https://api.buildkite.com/v2/organizations/%2e%2e/pipelines/shop", ""),
+        ("https://api.buildkite.com/v2/organizations/acme/pipelines/", ""),
+        ("https://buildkite.com/acme/shop", ""),
+        (None, ""),
+        (["x"], ""),
+    ],
+)
+def test_an_address_tells_organization_and_pipeline(address, name):
+    assert pipeline_at(address) == name
 
 
 def test_a_build_is_named_by_the_addresses_in_the_body():

@@ -32,8 +32,13 @@ def running(folder: Path, *arguments: str) -> Iterator[tuple[str, subprocess.Pop
         text=True,
     )
     try:
-        line = process.stdout.readline()
-        yield re.match(r"Sandbox CI at (http://127\.0\.0\.1:\d+)/", line)[1], process
+        lines = [process.stdout.readline()]
+        while lines[-1] and "control" not in lines[-1]:
+            lines.append(process.stdout.readline())
+        url = re.match(r"Sandbox CI at (http://127\.0\.0\.1:\d+)/", lines[0])[1]
+        assert f"{url}/buildkite/v2  " in "".join(lines)
+        assert f"{url}/bitbucket/2.0  " in "".join(lines)
+        yield url, process
     finally:
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=20)
