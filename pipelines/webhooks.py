@@ -38,9 +38,9 @@ KEY_EVERY = timedelta(minutes=10)
 # So is the list of pipelines: when a delivery says that it has changed, when it names none of them.
 LIST_CHANGED_EVERY = timedelta(minutes=1)
 UNKNOWN_EVERY = timedelta(minutes=5)
-# Events about the list of repositories, in the words that vendors use.
+# Events about the list of repositories, in the words that vendors use; Drone says "repo" alone.
 LIST_CHANGED = re.compile(
-    r"(repo|pipeline|project)[\w-]*[:. /]"
+    r"repo$|(repo|pipeline|project)[\w-]*[:. ]"
     r"(creat|renam|updat|transfer|import|enabl|disabl|activat|delet|archiv)"
 )
 # A reading that is put off for longer is left to the tick.

@@ -1,9 +1,11 @@
 """A webhook is believed only when it is signed, kept once, and never more than a hint."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+import requests
 from celery import current_app
 from django.test import Client
 from django.urls import reverse
@@ -97,6 +99,17 @@ def test_a_repetition_is_answered_like_the_first_and_read_once(server, at_once):
 def test_while_one_secret_replaces_another_either_will_do(server, reference):
     Server.objects.update(webhook_secret_ref=f"env:STAGEDOOR_CREDENTIAL_{reference}")
     assert post(*delivery(BUILD)).status_code == 202
+
+
+def test_one_delivery_many_times_at_once_is_kept_once(server, live_server):
+    body, headers = delivery(BUILD)
+    url = f"{live_server.url}/hooks/bell/"
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(
+            lambda _: requests.post(url, body, headers=headers, timeout=30), range(24)
+        )
+        assert {answer.status_code for answer in answers} == {202}
+    assert Delivery.objects.count() == 1
 
 
 # --- What is not -----------------------------------------------------------------------------
@@ -378,6 +391,7 @@ def test_a_delivery_to_a_server_that_was_switched_off_meanwhile_is_put_aside(ser
 @pytest.mark.parametrize(
     ("event", "soon"),
     [
+        ("repo", True),
         ("repo:updated", True),
         ("repo.enabled", True),
         ("repo created", True),
