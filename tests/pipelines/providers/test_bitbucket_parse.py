@@ -113,7 +113,7 @@ def test_no_shape_of_a_state_breaks_the_reading_or_is_green_without_its_word():
         assert seen is not State.PASSED or "successful" in str(shape).lower()
         assert parse_step({"state": shape}, 1).state in State
         green += seen is State.PASSED
-    assert green > 50
+    assert green > 10  # or nothing was proven
 
 
 @pytest.mark.parametrize(
