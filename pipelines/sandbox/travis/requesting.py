@@ -103,7 +103,7 @@ def newest_first(instance: Instance, pipeline: Pipeline) -> list[Asked]:
     found = [
         _waiting(instance, item)
         for item in instance.queue.values()
-        if item.waiting and item.pipeline is pipeline
+        if item.waiting and item.pipeline.name == pipeline.name
     ]
     found += [asked for asked in _rejected(instance) if asked.pipeline.name == pipeline.name]
     found += [of_build(instance, build) for build in pipeline.builds.values()]
@@ -111,7 +111,17 @@ def newest_first(instance: Instance, pipeline: Pipeline) -> list[Asked]:
 
 
 def one(instance: Instance, pipeline: Pipeline, number: int) -> Asked | None:
-    return next((asked for asked in newest_first(instance, pipeline) if asked.id == number), None)
+    """By its id, without a look at all the others."""
+    item = instance.queue.get(number)
+    if item is not None and item.pipeline.name == pipeline.name:
+        return of_build(instance, item.build) if item.build else _waiting(instance, item)
+    asked: Asked | None = instance.memory.get("rejected", {}).get(number)
+    if asked is not None:
+        return asked if asked.pipeline.name == pipeline.name else None
+    builds = pipeline.builds.values()
+    found = (build for build in builds if number in (build.queue_id, build_id(instance, build)))
+    build = next(found, None)
+    return of_build(instance, build) if build else None
 
 
 def _rejected(instance: Instance) -> Iterator[Asked]:
