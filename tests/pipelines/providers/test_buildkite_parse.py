@@ -53,12 +53,6 @@ def test_a_waiter_is_no_step_and_a_gate_has_no_log():
     assert (gate.name, gate.log_id) == ("Go?", "")
 
 
-@pytest.mark.parametrize("author", [None, {}, "Ana", {"name": "Ana"}, 7])
-def test_the_author_may_have_any_shape(author):
-    build = parse_build({"number": 1, "author": author, "creator": None}, PIPELINE)
-    assert build.who in ("Ana", "")
-
-
 def test_a_link_that_is_no_web_address_is_dropped():
     build = parse_build({"number": 1, "web_url": "javascript:alert(1)"}, PIPELINE)
     assert build.web_url == ""

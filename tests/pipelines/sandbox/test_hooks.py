@@ -33,12 +33,6 @@ def events(httpd) -> list[str]:
     return [asked.headers["X-Buildkite-Event"] for asked in httpd.asked]
 
 
-def build_events(handle) -> list[str]:
-    """In the order in which they were made."""
-    names = [d.outgoing.headers["X-Buildkite-Event"] for d in handle.deliveries()]
-    return [name for name in names if name.startswith("build.")]
-
-
 def test_every_change_is_told_in_its_order(sandbox, buildkite, receiver):
     sandbox.buildkite.pipeline(SHOP, steps=STEPS)
     sandbox.buildkite.hook(receiver.url, "s3cret")
@@ -161,8 +155,9 @@ class TestFaults:
         assert events(receiver) == ["build.running", "build.scheduled", "build.finished"]
 
     def test_delayed(self, sandbox, buildkite, receiver):
-        sandbox.buildkite.fault("delayed", times=1, seconds=0.5)
+        sandbox.buildkite.fault("delayed", times=1, seconds=1)
         buildkite("POST", BUILDS, json=START)
+        sandbox.advance(60)
         until(lambda: "build.scheduled" in events(receiver))
         assert events(receiver)[-1] == "build.scheduled"
 
@@ -211,6 +206,23 @@ def test_a_vendor_that_tries_again_does_so_when_the_receiver_fails(
             sandbox.buildkite.instance.start(sandbox.buildkite.instance.pipelines[SHOP], Ask())
         until(lambda: [d.attempts for d in sandbox.buildkite.deliveries()] == [attempts] * 2)
         assert len(receiver.asked) == 2 * attempts
+
+
+def test_a_mistake_of_one_vendor_is_noted_and_stops_no_other(sandbox, monkeypatch, receiver):
+    def broken(changed, url, secret):
+        raise KeyError("mistake")
+
+    monkeypatch.setitem(VENDORS, "jenkins", replace(VENDORS["jenkins"], hooks=broken))
+    for handle, name in ((sandbox.jenkins, "shop"), (sandbox.buildkite, SHOP)):
+        handle.pipeline(name)
+        handle.hook(receiver.url)
+        with sandbox.world.lock:
+            handle.instance.start(handle.instance.pipelines[name], Ask())
+    until(lambda: "build.finished" in events(receiver))
+    until(lambda: sandbox.sandbox.courier.crashes)
+    assert {type(crash) for crash in sandbox.sandbox.courier.crashes} == {KeyError}
+    sandbox.sandbox.courier.stop()
+    sandbox.sandbox.courier.crashes.clear()  # or the fixture would object
 
 
 def test_a_receiver_that_is_away_is_noted(sandbox, buildkite):
