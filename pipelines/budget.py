@@ -1,13 +1,14 @@
 """What a vendor allows one credential, and who may have how much of it.
 
 Each request that an adapter sends is counted before it goes out, in the row of each limit that
-holds for the credential. Nobody looks: a fifth. Somebody looks: four fifths. The last fifth is for
-what people ask to be done. Two servers with one credential share its limits.
+holds for the credential. Nobody looks: at most a fifth. Somebody looks: four fifths. The last
+fifth is for what people ask to be done. Two servers with one credential share its limits.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from time import sleep
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from pipelines.bounds import NUMBER_MAX
 from pipelines.models import Quota, Server
+from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Limit
 from pipelines.providers.errors import BudgetSpent
 from pipelines.providers.provider import Provider
@@ -28,13 +30,18 @@ class Purpose(StrEnum):
     ACT = "act"  # a person asked for it to be done, and what became of that
     WATCH = "watch"  # somebody looks
     SWEEP = "sweep"  # nobody does
+    LIST = "list"  # nor here; but half a list is none, so it waits for more to be left
 
 
 # How much of a limit may have been used by all, for one more of this purpose.
-SHARES = {Purpose.ACT: 1.0, Purpose.WATCH: 0.8, Purpose.SWEEP: 0.8}
-SWEEP_SHARE = 0.2
+SHARES = {Purpose.ACT: 1.0, Purpose.WATCH: 0.8, Purpose.SWEEP: 0.8, Purpose.LIST: 0.8}
+# Half a fifth of each window: one may follow the other at once, and in no time as long as a window
+# is more than a fifth spent.
+SWEEP_SHARE = 0.1
 # How much has to be left by the vendor's own word, which counts other programs too.
-KEPT = {Purpose.ACT: 0.0, Purpose.WATCH: 0.2, Purpose.SWEEP: 0.5}
+KEPT = {Purpose.ACT: 0.0, Purpose.WATCH: 0.2, Purpose.SWEEP: 0.5, Purpose.LIST: 0.5}
+UNSEEN = (Purpose.SWEEP, Purpose.LIST)
+PATIENCE = 800.0  # seconds in all; less than the lease of who reads a list
 # A vendor that names no limit is not asked without one.
 COURTESY = Limit("requests", 600, 60.0)
 
@@ -64,6 +71,7 @@ class Meter(HttpClient):
         self._purpose = purpose
         self._sent = sent
         self._quotas: list[Quota] | None = None
+        self._patience = PATIENCE if purpose is Purpose.LIST else 0.0
 
     def request(self, method: str, url: str, **how: Any) -> Response:
         """See HttpClient."""
@@ -74,12 +82,21 @@ class Meter(HttpClient):
         for quota in self._quotas:
             if method in SAFE_METHODS and quota.name in of_writes:
                 continue
-            if not _take(quota, self._purpose, now):
-                raise _spent(self._server, quota, now)
+            while not _take(quota, self._purpose, now):
+                self._wait(_spent(self._server, quota, now))
+                now = timezone.now()
         self._sent.append(now)
         response = self._http.request(method, url, **how)
         learn(key_of(self._server), self._told(response.headers))
         return response
+
+    def _wait(self, spent: BudgetSpent) -> None:
+        """Waits until more is left, where the purpose allows; else raises."""
+        seconds = (spent.retry_after or 1.0) + 0.1
+        self._patience -= seconds
+        if self._patience < 0:
+            raise spent
+        sleep(seconds)
 
     def _told(self, headers: Mapping[str, str]) -> Sequence[Limit]:
         return [limit for limit in self._adapter.read_limits(headers) if limit.limit > 0]
@@ -119,27 +136,31 @@ def exhaust(server: Server, until: datetime) -> None:
 
 
 def sweep_pace(server: Server, rules: Sequence[Limit], now: datetime) -> int:
-    """How many requests that nobody waits for may go out until the next tick, spread over what
-    is left of the window."""
+    """How many requests that nobody waits for may go out until the next tick, so that they are
+    spread evenly over the window."""
     period = settings.TICK_SECONDS
     paces = []
     for quota in quotas_for(server, [rule for rule in rules if not rule.writes]):
-        ends = quota.window_started_at + timedelta(seconds=quota.seconds)
-        over = ends <= now
-        left = _cap(quota, SWEEP_SHARE) - (0 if over else quota.swept)
-        seconds = quota.seconds if over else (ends - now).total_seconds()
-        # Rounded up: the cap itself is held by _take().
-        paces.append(-(-left * period // max(seconds, period)))
         if _told_left(quota, now) <= KEPT[Purpose.SWEEP] * quota.limit:
             return 0
-    return max(0, int(min(paces)))
+        elapsed = (now - quota.window_started_at).total_seconds()
+        begins = not quota.used or elapsed >= quota.seconds
+        share = _cap(quota, SWEEP_SHARE) * ((0 if begins else elapsed) + period) / quota.seconds
+        # The first request opens the window.
+        paces.append(max(1, int(share)) if begins else int(share) - quota.swept)
+    return max(0, min(paces))
 
 
 def shortages(servers: Sequence[Server], now: datetime) -> dict[int, Quota]:
     """The limits that keep builds from being read for those who look, by server; one query."""
     by_key: dict[str, list[Quota]] = {}
     keys = {server.pk: key_of(server) for server in servers}
-    for quota in Quota.objects.filter(key__in=set(keys.values())).order_by("name"):
+    # A limit of writes keeps nobody from reading.
+    of_writes = {
+        rule.name for adapter in PROVIDERS.values() for rule in adapter.limits if rule.writes
+    }
+    found = Quota.objects.filter(key__in=set(keys.values())).exclude(name__in=of_writes)
+    for quota in found.order_by("name"):
         by_key.setdefault(quota.key, []).append(quota)
     short = {
         key: next((quota for quota in rows if _is_short(quota, now)), None)
@@ -164,7 +185,7 @@ def until(quota: Quota, now: datetime) -> datetime:
 def _take(quota: Quota, purpose: Purpose, now: datetime) -> bool:
     """Counts one request if the purpose has any left: one conditional UPDATE, two when a window
     begins."""
-    swept = int(purpose is Purpose.SWEEP)
+    swept = int(purpose in UNSEEN)
     opened_before = now - timedelta(seconds=quota.seconds)
     row = _by_vendor(quota, purpose, now)
     room = Q(used__lt=_cap(quota, SHARES[purpose]))

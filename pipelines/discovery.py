@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from pipelines.budget import Purpose
 from pipelines.linking import link_entities
 from pipelines.listing import refresh_pipelines
 from pipelines.models import Server
@@ -20,7 +21,7 @@ AFTER_FAILURE = timedelta(minutes=2)
 LEASE = timedelta(minutes=15)
 
 
-def discover(server_id: int) -> bool:
+def discover(server_id: int, purpose: Purpose = Purpose.LIST) -> bool:
     """Lists a server's pipelines and links all entities anew; whether the list was read.
 
     Single-flight: does nothing while another worker lists this server. A list that failed changes
@@ -34,7 +35,7 @@ def discover(server_id: int) -> bool:
     try:
         if not may_ask(server, now):
             return False
-        refresh_pipelines(server)
+        refresh_pipelines(server, purpose)
         wait = EVERY
     except ProviderError as error:
         if isinstance(error, RateLimited) and error.retry_after:

@@ -11,6 +11,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from pipelines import checks, discovery, linking, server_status, tasks, webhooks
+from pipelines.budget import Purpose
 from pipelines.models import Pipeline, Server
 from pipelines.server_form import ServerForm
 from portal import audit, credential_ages, inbox
@@ -106,7 +107,7 @@ class ServerAdmin(AuditedModelAdmin):
     @admin.action(description="Read pipelines now", permissions=["change"])
     def read_pipelines(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
         for server in self._few(request, servers):
-            if discovery.discover(server.pk):
+            if discovery.discover(server.pk, Purpose.ACT):
                 count = Pipeline.objects.filter(server=server, gone_at=None).count()
                 self.message_user(request, f"{server} has {count} pipelines.", messages.SUCCESS)
                 continue

@@ -13,7 +13,7 @@ from celery import current_app
 from django.conf import settings
 from django.utils import timezone
 
-from pipelines import tasks
+from pipelines import budget, tasks
 
 Jump = Callable[[float], None]
 
@@ -53,7 +53,10 @@ def accelerated(jump: Jump) -> Iterator[Accelerated]:
     eager = current_app.conf.task_always_eager
     current_app.conf.task_always_eager = True
     try:
-        with mock.patch.object(timezone, "now", clock.now):
+        with (
+            mock.patch.object(timezone, "now", clock.now),
+            mock.patch.object(budget, "sleep", clock.advance),
+        ):
             yield clock
     finally:
         current_app.conf.task_always_eager = eager

@@ -100,7 +100,7 @@ def test_many_pipelines_cost_few_queries(acme, sandbox, django_assert_max_num_qu
     for number in range(60):
         sandbox.buildkite.pipeline(f"acme/service-{number}")
     make_pipeline(acme, "acme/old")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(16):
         refresh_pipelines(acme)
     assert "acme/old" not in listed()
 
