@@ -102,7 +102,7 @@ class Bitbucket(Provider):
     hook_scope: ClassVar[HookScope] = HookScope.PIPELINE
 
     def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
-        if "/rest" in urlsplit(server.base_url).path:
+        if "rest" in urlsplit(server.base_url).path.split("/"):
             raise Misconfigured(DATA_CENTER)
         self._web = web_of(server.base_url)
         self._workspaces = _workspaces(server.options.get("workspaces"))

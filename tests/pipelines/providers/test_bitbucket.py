@@ -57,6 +57,7 @@ def test_workspaces_have_to_be_named(workspaces):
 
 
 def test_a_data_center_is_said_to_build_nothing():
+    make_adapter("bitbucket", "https://proxy.example/restricted/2.0", "t", workspaces=["a"])
     with pytest.raises(Misconfigured, match="Data Center"):
         make_adapter("bitbucket", "https://git.acme.example/rest/api/latest", "t", workspaces=["a"])
     with (
