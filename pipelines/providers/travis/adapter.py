@@ -6,7 +6,7 @@ Sources: developer.travis-ci.com, docs.travis-ci.com, travis-ci/travis-api; fact
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from pipelines.providers.annotations import claims
@@ -169,15 +169,13 @@ class Travis(Provider):
 
     def _build(self, pipeline: str, build: str, include: str = BUILD_PARTS) -> Answer:
         """Ids hold for the whole server, so it is made sure that this build is the pipeline's."""
-        if not _ID.fullmatch(build):
-            raise NotFound(f"{build!r} is not a Travis CI build.")
         self._repo(pipeline)
-        answer = self._wire.one(f"/build/{build}", {"include": include})
-        self._require(pipeline, answer)
+        answer = self._wire.one(_build_path(build), {"include": include})
+        self._require(pipeline, answer, answer.data)
         return answer
 
-    def _require(self, pipeline: str, answer: Answer) -> None:
-        slug = text(answer.at(answer.data, "repository").get("slug"))
+    def _require(self, pipeline: str, answer: Answer, row: Mapping[str, Any]) -> None:
+        slug = text(answer.at(row, "repository").get("slug"))
         if slug.casefold() != pipeline.casefold():
             raise NotFound(f"Travis CI has no such thing in {pipeline}.")
 
@@ -200,9 +198,12 @@ class Travis(Provider):
     # --- Steps and log -----------------------------------------------------------------------
     def steps(self, pipeline: str, build: str) -> list[Step]:
         """The build's jobs in their order; stages are in their names."""
-        self._build(pipeline, build)
-        answer = self._richer(f"/build/{build}/jobs", "job.config")
+        answer = self._richer(f"{_build_path(build)}/jobs", "job.config")
         rows = answer.rows("jobs")
+        if not rows:
+            self._build(pipeline, build)
+            return []
+        self._require(pipeline, answer, rows[0])
         stages = [integer(answer.at(row, "stage").get("id")) for row in rows]
         steps = [
             parse_job(answer, row, alone=stages.count(stage) == 1)
@@ -219,14 +220,15 @@ class Travis(Provider):
 
     def log(self, pipeline: str, build: str, log_id: str = "", offset: int = 0) -> LogChunk:
         """A job's log. Its state is read before the log, so that an ended job's log is whole."""
-        if not _ID.fullmatch(build) or not _ID.fullmatch(log_id):
+        _build_path(build)
+        if not _ID.fullmatch(log_id):
             raise NotFound("Travis CI keeps a log per job; name the job.")
         path = f"/job/{log_id}"
         answer = self._richer(path, "job.log_complete")
         job = answer.data
         if str(integer(answer.at(job, "build").get("id"))) != build:
             raise NotFound("This build has no such job.")
-        self._require(pipeline, answer)
+        self._require(pipeline, answer, job)
         over = STATES.get(text(job.get("state"))) in FINAL
         settled = is_settled(job.get("log_complete"), iso_time(job.get("finished_at")), answer.now)
         return read_log(self._wire, path, offset, settled=over and settled)
@@ -274,7 +276,7 @@ class Travis(Provider):
             raise Rejected(f"The build has ended already ({found.raw_state}).")
         if is_reference(found.external_id):
             raise Rejected("Travis CI can't stop a request before it has become a build.")
-        self._wire.write("POST", f"/build/{found.external_id}/cancel")
+        self._wire.write("POST", f"{_build_path(found.external_id)}/cancel")
 
     def activate(self, pipeline: str, hook: HookTarget | None) -> Sequence[str]:
         """Switches the repository on. Where webhooks go can only be said in its own file."""
@@ -330,6 +332,12 @@ class Travis(Provider):
             return ""
         webhook = mapping(mapping(config.get("notifications")).get("webhook"))
         return text(webhook.get("public_key"))
+
+
+def _build_path(build: str) -> str:
+    if not _ID.fullmatch(build):
+        raise NotFound(f"{build!r} is not a Travis CI build.")
+    return f"/build/{build}"
 
 
 def _places(server: ServerConfig, vcs: str) -> Places:
