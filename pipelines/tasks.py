@@ -59,7 +59,7 @@ def refresh(pipeline_id: int) -> None:
 @shared_task
 def read_delivery(delivery_id: int) -> None:
     for pk, seconds in webhooks.process(delivery_id, timezone.now()).items():
-        refresh.apply_async((pk,), countdown=seconds)
+        refresh.apply_async((pk,), countdown=seconds or None)
 
 
 @shared_task
