@@ -155,11 +155,6 @@ class PromoteForm(RequestForm):
         return str(self.now("target") or "").strip()
 
 
-def left_out(items: Iterable[Item]) -> list[str]:
-    """Password parameters, which Stagedoor neither takes nor keeps."""
-    return [str(item["name"]) for item in items if item.get("type") == "password"]
-
-
 def hash_of(word: str) -> str:
     """A short name for an element of a page, of a vendor's word."""
     return uuid.uuid5(uuid.NAMESPACE_OID, word).hex[:8]

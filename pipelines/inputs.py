@@ -69,7 +69,11 @@ def check_inputs(
 def check_gate(gate: Gate, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """What a gate gets, its defaults among it, and the errors; as check_inputs() does it."""
     declared = {str(item["name"]): item for item in parameter_items(gate)}
-    return _check_declared(fillable(declared.values()), declared, given)
+    values, errors = _check_declared(fillable(declared.values()), declared, given)
+    secret = secrets_of(declared.values())
+    if secret:
+        errors[""] = f"It asks for a secret ({', '.join(secret)}), and Stagedoor takes none."
+    return values, errors
 
 
 def check_variables(
@@ -130,6 +134,11 @@ def fields_of(pipeline: Pipeline) -> list[Item]:
 def parameter_items(gate: Gate) -> list[Item]:
     """What a gate asks for, as a pipeline's parameters are kept."""
     return [_item(parameter) for parameter in gate.parameters]
+
+
+def secrets_of(items: Iterable[Item]) -> list[str]:
+    """Password parameters, which Stagedoor neither takes nor keeps."""
+    return [str(item["name"]) for item in items if item.get("type") == "password"]
 
 
 def fillable(items: Iterable[Item]) -> list[Item]:

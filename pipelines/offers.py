@@ -13,8 +13,8 @@ from catalog.queries import scopes_of
 from pipelines.bounds import text
 from pipelines.effects import Effect, effect_of
 from pipelines.facts import facts_of
-from pipelines.forms import GateForm, left_out
-from pipelines.inputs import check_gate, parameter_items
+from pipelines.forms import GateForm
+from pipelines.inputs import check_gate, parameter_items, secrets_of
 from pipelines.models import Build, Pipeline
 from pipelines.providers.base import Gate, State
 from pipelines.targets import decide_effect, decide_for
@@ -44,7 +44,7 @@ class GateOffer:
     form: GateForm
     decision: Decision
     environment: str
-    left_out: Sequence[str]
+    secrets: Sequence[str]  # what it asks for and nobody can give from here
 
 
 def may_see(
@@ -116,7 +116,7 @@ class Offers:
             self.actor, "unblock", build.pipeline, effect, self.facts, build=build
         )
         environment = effect.environment.name if effect.environment else ""
-        secret = left_out(parameter_items(gate))
+        secret = secrets_of(parameter_items(gate))
         return GateOffer(gate, form, decision, environment, secret)
 
     def _may(self, action: str, build: Build) -> bool:

@@ -18,7 +18,7 @@ from pipelines.budget import Purpose
 from pipelines.builds import attach, record
 from pipelines.calls import WITHOUT_BUILD
 from pipelines.dispatch import about, read_soon
-from pipelines.facts import facts_of
+from pipelines.facts import Facts, facts_of
 from pipelines.models import Build, Trigger
 from pipelines.outbox import State
 from pipelines.providers.errors import ProviderError
@@ -36,19 +36,10 @@ NOT_WAITING = "It was sent or settled in the meantime."
 NOT_UNCERTAIN = "What became of it is known by now."
 
 
-def may_settle(actor: Actor, trigger: Trigger) -> Decision:
+def may_settle(actor: Actor, trigger: Trigger, facts: Facts | None = None) -> Decision:
     """Whether the person's word on an uncertain trigger counts."""
-    facts = facts_of(trigger.entity, [trigger.pipeline])
-    slug = trigger.environment.slug if trigger.environment else ""
-    helpers = facts.helpers("trigger.settle", slug)
-    target = Target(
-        label=str(trigger.entity or trigger.pipeline),
-        scopes=facts.scopes,
-        environment=slug,
-        blocked="" if trigger.state == State.UNCERTAIN else NOT_UNCERTAIN,
-        helpers=helpers,
-    )
-    return decide(actor, "trigger.settle", target, now=timezone.now())
+    blocked = "" if trigger.state == State.UNCERTAIN else NOT_UNCERTAIN
+    return _decide(actor, trigger, blocked, facts)
 
 
 def may_withdraw(actor: Actor, trigger: Trigger) -> Decision:
@@ -57,10 +48,21 @@ def may_withdraw(actor: Actor, trigger: Trigger) -> Decision:
         return Decision(Effect.DENY, "blocked", NOT_WAITING)
     if actor.active and actor.user_id is not None and actor.user_id == trigger.actor_id:
         return Decision(Effect.ALLOW, "own-request", "You asked for it.")
-    facts = facts_of(trigger.entity, [trigger.pipeline])
+    return _decide(actor, trigger)
+
+
+def _decide(
+    actor: Actor, trigger: Trigger, blocked: str = "", facts: Facts | None = None
+) -> Decision:
+    facts = facts or facts_of(trigger.entity, [trigger.pipeline])
     slug = trigger.environment.slug if trigger.environment else ""
-    label = str(trigger.entity or trigger.pipeline)
-    target = Target(label, facts.scopes, slug, helpers=facts.helpers("trigger.settle", slug))
+    target = Target(
+        label=str(trigger.entity or trigger.pipeline),
+        scopes=facts.scopes,
+        environment=slug,
+        blocked=blocked,
+        helpers=facts.helpers("trigger.settle", slug),
+    )
     return decide(actor, "trigger.settle", target, now=timezone.now())
 
 

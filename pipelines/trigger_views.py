@@ -13,7 +13,8 @@ from pipelines import settling, triggers
 from pipelines.calls import WITHOUT_BUILD
 from pipelines.effects import effect_of
 from pipelines.facts import facts_of
-from pipelines.forms import TriggerForm, left_out
+from pipelines.forms import TriggerForm
+from pipelines.inputs import secrets_of
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
 from pipelines.queries import recent_branches, settles_itself
 from pipelines.requesting import find_build, find_link, find_trigger, follow, request_id_of
@@ -179,7 +180,7 @@ def _context(request: HttpRequest, link: PipelineLink, form: TriggerForm) -> dic
         "link": link,
         "form": form,
         "branches": recent_branches(pipeline),
-        "left_out": left_out(pipeline.parameters),
+        "left_out": secrets_of(pipeline.parameters),
         "button": f"Run {pipeline.name}",
         "decision": decision,
         "sentence": f"Runs {pipeline.name} of {link.entity}{on}{at}{where}, "

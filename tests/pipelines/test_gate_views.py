@@ -240,9 +240,13 @@ def test_build_unblock_takes_only_what_the_gate_asks(client, ana, sandbox, serve
 
 def test_a_password_is_neither_asked_for_nor_taken(client, ana, sandbox, server_at):
     _, build = make_waiting(sandbox.jenkins, server_at, "shop", ASKED)
-    assert "Not sent from here: TOKEN" in page(client, build)
-    client.post(unblock_url(build), data(build, **{"parameter:TOKEN": "s3cret"}))
-    assert Trigger.objects.get().parameters == {"TARGET": "green"}
+    shown = page(client, build)
+    assert "It asks for a secret (TOKEN)" in shown
+    assert ">Unblock</button>" not in shown
+    answer = client.post(unblock_url(build), data(build, **{"parameter:TOKEN": "s3cret"}))
+    assert answer.status_code == 422
+    assert "s3cret" not in answer.content.decode()
+    assert not Trigger.objects.exists()
 
 
 def test_a_person_who_lost_the_role_meanwhile_opens_nothing(client, ana, waiting, sandbox):

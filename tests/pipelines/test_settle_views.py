@@ -3,6 +3,8 @@
 import uuid
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -114,6 +116,20 @@ def test_home_counts_them_for_who_may_settle_them(client, root, lost, ana):
     assert "1 request needs a person" in client.get("/").content.decode()
     client.force_login(ana)
     assert "needs a person" not in client.get("/").content.decode()
+
+
+def test_many_requests_cost_no_more_queries_than_one(client, root, lost, link):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(reverse("pipelines:trigger_list")).status_code == 200
+        return len(captured)
+
+    one = queries()
+    Trigger.objects.bulk_create(
+        Trigger(action="start", pipeline=link.pipeline, entity=link.entity, state="uncertain")
+        for _ in range(30)
+    )
+    assert queries() == one
 
 
 # --- It did run -------------------------------------------------------------------------------
