@@ -226,7 +226,8 @@ def _build(request: Request, token: Token, build: Build, rest: tuple[str, ...]) 
             jobs = request.get("exclude_jobs").lower() != "true"
             return json_answer(model.build(build, jobs=jobs, retried=retried))
         case ("jobs",):
-            return listing.job_list(request, model.jobs(build, retried=retried))
+            declined = request.get("include_retried_jobs").lower() == "false"
+            return listing.job_list(request, model.jobs(build, retried=not declined))
         case (word,) if request.method == "PUT" and word in _BUILD_WRITES:
             return _BUILD_WRITES[word](request, build, token)
         case ("jobs", identifier, *more):

@@ -100,6 +100,18 @@ def test_only_a_manual_job_that_can_be_unblocked_is_a_gate(changed):
     assert "state%5B%5D=blocked" in httpd.asked[0].path
 
 
+def test_a_server_that_does_not_know_the_filter_is_asked_without_it():
+    def behave(handler):
+        known = "state%5B%5D" not in handler.path
+        jobs = json.dumps({"items": [GATE], "links": {}})
+        json_reply(jobs if known else '{"message": "Invalid state"}', 200 if known else 422)(
+            handler
+        )
+
+    with serve(behave) as httpd:
+        assert [gate.name for gate in at(httpd.url).gates(PIPELINE, "1")] == ["Go?"]
+
+
 def test_a_gate_among_many_jobs_is_found(sandbox, adapter):
     steps = [{"name": f"Test {n}", "group": "tests"} for n in range(120)]
     number = waiting(sandbox, adapter, [*steps, {"name": "Go?", "gate": True}, *steps])

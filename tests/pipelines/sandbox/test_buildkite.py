@@ -226,6 +226,16 @@ def test_jobs_are_listed_behind_a_cursor_and_narrowed_by_state(buildkite, sandbo
     assert buildkite("GET", f"{BUILDS}/1/jobs?after=nothing").status_code == 400
 
 
+def test_jobs_are_listed_with_their_earlier_attempts_unless_declined(buildkite, sandbox, shop):
+    sandbox.buildkite.pipeline("acme/shop", steps=[{"name": "Test", "outcome": "failed"}])
+    start(buildkite)
+    sandbox.advance(60)
+    assert buildkite("PUT", f"{BUILDS}/1/retry_failed_jobs").status_code == 202
+    assert len(buildkite("GET", f"{BUILDS}/1/jobs").json()["items"]) == 2
+    declined = buildkite("GET", f"{BUILDS}/1/jobs?include_retried_jobs=false").json()["items"]
+    assert [job["retried"] for job in declined] == [False]
+
+
 def test_retry_failed_jobs_counts_them(buildkite, shop, sandbox):
     flaky = {"name": "Flaky", "seconds": 5, "outcomes": ["failed", "passed"]}
     sandbox.buildkite.pipeline("acme/shop", queue_seconds=0, steps=[flaky])
