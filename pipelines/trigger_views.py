@@ -25,7 +25,7 @@ from portal.guard import actor_of
 from portal.policy import Decision
 
 SENTENCES = {
-    "queued": "Waiting to be sent to {server}.",
+    "queued": "Waiting to be sent to {server}. {message}",
     "dispatching": "Being sent to {server}.",
     "dispatched": "{server} took it; the build has no number yet.",
     "linked": "{server} took it.",
@@ -145,11 +145,18 @@ def trigger_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
         # A build has a state; that a switch was turned has none.
         "badge": trigger.action not in WITHOUT_BUILD or trigger.state != Trigger.State.LINKED,
         "withdrawable": settling.may_withdraw(actor_of(request), trigger).allowed,
-        "item": Unsettled(trigger, settling.may_settle(actor_of(request), trigger)),
+        "item": _unsettled(request, trigger),
     }
     return render_either(
         request, "pipelines/trigger_detail.html", "pipelines/_trigger.html", context
     )
+
+
+def _unsettled(request: HttpRequest, trigger: Trigger) -> Unsettled | None:
+    """What a person may say of it, when nobody else can tell."""
+    if trigger.state != Trigger.State.UNCERTAIN:
+        return None
+    return Unsettled(trigger, settling.may_settle(actor_of(request), trigger))
 
 
 def title_of(trigger: Trigger) -> str:

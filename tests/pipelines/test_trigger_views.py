@@ -236,6 +236,20 @@ def test_trigger_detail_follows_until_the_build_is_known(
     assert moved["HX-Redirect"] == reverse("pipelines:build_detail", args=[build.pk])
 
 
+def test_trigger_detail_says_why_a_request_still_waits(client, ana, link):
+    trigger = Trigger.objects.create(
+        action="start",
+        pipeline=link.pipeline,
+        entity=link.entity,
+        actor=ana,
+        message="Buildkite was asked too often.",
+    )
+    page = client.get(reverse("pipelines:trigger_detail", args=[trigger.request_id]))
+    assert (
+        "Waiting to be sent to Buildkite. Buildkite was asked too often." in page.content.decode()
+    )
+
+
 @pytest.mark.parametrize("state", Trigger.State.values)
 def test_trigger_detail_has_words_for_every_state(client, ana, link, state):
     trigger = Trigger.objects.create(
