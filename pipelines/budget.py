@@ -29,17 +29,30 @@ class Purpose(StrEnum):
 
     ACT = "act"  # a person asked for it to be done, and what became of that
     WATCH = "watch"  # somebody looks
+    HINT = "hint"  # nobody does, but a webhook said that something happened
     SWEEP = "sweep"  # nobody does
     LIST = "list"  # nor here; but half a list is none, so it waits for more to be left
 
 
 # How much of a limit may have been used by all, for one more of this purpose.
-SHARES = {Purpose.ACT: 1.0, Purpose.WATCH: 0.8, Purpose.SWEEP: 0.8, Purpose.LIST: 0.8}
+SHARES = {
+    Purpose.ACT: 1.0,
+    Purpose.WATCH: 0.8,
+    Purpose.HINT: 0.5,
+    Purpose.SWEEP: 0.8,
+    Purpose.LIST: 0.8,
+}
 # Half a fifth of each window: one may follow the other at once, and in no time as long as a window
 # is more than a fifth spent.
 SWEEP_SHARE = 0.1
 # How much has to be left by the vendor's own word, which counts other programs too.
-KEPT = {Purpose.ACT: 0.0, Purpose.WATCH: 0.2, Purpose.SWEEP: 0.5, Purpose.LIST: 0.5}
+KEPT = {
+    Purpose.ACT: 0.0,
+    Purpose.WATCH: 0.2,
+    Purpose.HINT: 0.5,
+    Purpose.SWEEP: 0.5,
+    Purpose.LIST: 0.5,
+}
 UNSEEN = (Purpose.SWEEP, Purpose.LIST)
 PATIENCE = 800.0  # seconds in all; less than the lease of who reads a list
 # A vendor that names no limit is not asked without one.
@@ -149,6 +162,16 @@ def sweep_pace(server: Server, rules: Sequence[Limit], now: datetime) -> int:
         # The first request opens the window.
         paces.append(max(1, int(share)) if begins else int(share) - quota.swept)
     return max(0, min(paces))
+
+
+def list_pause(server: Server, rules: Sequence[Limit], cost: int) -> timedelta:
+    """How seldom a list that takes so many requests is read, to leave the other half of what
+    nobody waits for to the builds."""
+    seconds = (
+        cost * quota.seconds / (_cap(quota, SWEEP_SHARE) / 2)
+        for quota in quotas_for(server, [rule for rule in rules if not rule.writes])
+    )
+    return timedelta(seconds=max(seconds, default=0))
 
 
 def shortages(servers: Sequence[Server], now: datetime) -> dict[int, Quota]:

@@ -193,17 +193,28 @@ def keep(found: Sequence[tuple[Pipeline, RemoteBuild]], now: datetime) -> set[in
 
 def _read(pipeline: Pipeline, now: datetime, sent: list[datetime]) -> list[RemoteBuild]:
     """The newest builds, and what else this reading has room for."""
-    wanted = pipeline.refresh_wanted_at
-    looked_at = wanted is not None and wanted >= now - LOOKING
-    client = client_for(pipeline.server, Purpose.WATCH if looked_at else Purpose.SWEEP, sent)
+    purpose = _purpose(pipeline, now)
+    client = client_for(pipeline.server, purpose, sent)
     builds = list(client.list_builds(pipeline.external_id, limit=READ_LIMIT))
     try:
         builds += _stragglers(client, pipeline, [build.external_id for build in builds], now)
-        if looked_at:
+        if purpose is Purpose.WATCH:
             read_details(client, pipeline, now)
     except BudgetSpent:
         pass  # the builds are there, and the rest comes another time
     return builds
+
+
+def _purpose(pipeline: Pipeline, now: datetime) -> Purpose:
+    wanted, hinted, tried = (
+        pipeline.refresh_wanted_at,
+        pipeline.hook_seen_at,
+        pipeline.builds_tried_at,
+    )
+    if wanted is not None and wanted >= now - LOOKING:
+        return Purpose.WATCH
+    news = hinted is not None and (tried is None or hinted > tried)
+    return Purpose.HINT if news else Purpose.SWEEP
 
 
 def _stragglers(
@@ -253,7 +264,7 @@ def _release(
 def _put_back(pipeline: Pipeline, error: BudgetSpent | None = None) -> None:
     """Nothing went out, so it is as due as before; later where the limit asks for that."""
     values: dict[str, Any] = {}
-    if error is not None and pipeline.refresh_wanted_at:
+    if error is not None and _purpose(pipeline, timezone.now()) is not Purpose.SWEEP:
         wait = timedelta(seconds=min(error.retry_after or SHORT, SHORT))
         values["not_before"] = timezone.now() + wait
     Pipeline.objects.filter(pk=pipeline.pk).update(

@@ -27,7 +27,9 @@ STORED = ("name", "web_url", "repository", "default_branch", "runnable", "stable
 DETAILS = ("runnable", "active")
 
 
-def refresh_pipelines(server: Server, purpose: Purpose = Purpose.LIST) -> int:
+def refresh_pipelines(
+    server: Server, purpose: Purpose = Purpose.LIST, sent: list[datetime] | None = None
+) -> int:
     """Reads the list of pipelines and keeps it; returns how many there are.
 
     A pipeline that is no longer listed is marked with the time, never deleted: builds and
@@ -35,7 +37,7 @@ def refresh_pipelines(server: Server, purpose: Purpose = Purpose.LIST) -> int:
     does an empty list where there were pipelines: a token that lost its rights looks like that.
     """
     asked_at = timezone.now()
-    remote = client_for(server, purpose).list_pipelines()
+    remote = client_for(server, purpose, sent).list_pipelines()
     known = Pipeline.objects.filter(server=server, gone_at=None)
     if not remote and known.exists():
         raise InvalidResponse(

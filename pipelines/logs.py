@@ -17,7 +17,7 @@ from catalog.models import Entity
 from pipelines.log_lines import LogLine, fold_after, masked, plain, render
 from pipelines.models import Build, Server
 from pipelines.providers.base import Capability, LogChunk, State, Step
-from pipelines.servers import client_for
+from pipelines.servers import admit, client_for
 from portal.credentials import CredentialError, resolve
 
 # Seconds that a reading of a moving build serves all viewers.
@@ -50,6 +50,7 @@ def steps_of(build: Build) -> list[Step]:
     """The build's steps, newest knowledge; raises ProviderError."""
 
     def ask() -> tuple[list[Step], int]:
+        admit(build.pipeline.server)
         client = client_for(build.pipeline.server)
         if Capability.STEPS not in client.capabilities:
             return [], FINISHED_SECONDS
@@ -164,6 +165,7 @@ def secrets_of(server: Server) -> set[str]:
 
 def _chunk(build: Build, log_id: str, offset: int) -> LogChunk:
     def ask() -> tuple[LogChunk, int]:
+        admit(build.pipeline.server)
         client = client_for(build.pipeline.server)
         chunk = client.log(build.pipeline.external_id, build.external_id, log_id, offset)
         return chunk, FINISHED_SECONDS if chunk.done else LOG_SECONDS

@@ -8,7 +8,16 @@ from django.db import connection
 from django.utils import timezone
 
 from pipelines import budget
-from pipelines.budget import Purpose, exhaust, key_of, learn, quotas_for, shortages, sweep_pace
+from pipelines.budget import (
+    Purpose,
+    exhaust,
+    key_of,
+    learn,
+    list_pause,
+    quotas_for,
+    shortages,
+    sweep_pace,
+)
 from pipelines.models import Quota
 from pipelines.notices import notices_of
 from pipelines.providers.base import Limit
@@ -52,6 +61,18 @@ def test_a_part_is_for_nobody_four_fifths_for_viewers_and_all_for_acts(server, s
 def test_viewers_leave_its_fifth_to_what_nobody_looks_at(server):
     assert spend(server, Purpose.WATCH, 30) == 30
     assert spend(server, Purpose.SWEEP, 20) == 5
+
+
+@pytest.mark.django_db
+def test_what_webhooks_hint_at_leaves_half_to_those_who_look(server):
+    assert spend(server, Purpose.HINT, 60) == 25
+    assert spend(server, Purpose.WATCH, 60) == 15
+
+
+@pytest.mark.django_db
+def test_a_long_list_is_read_more_seldom(server):
+    assert list_pause(server, [RULE], 2) < timedelta(minutes=10)
+    assert list_pause(server, [Limit("hourly", 1000, 3600.0)], 21) > timedelta(minutes=20)
 
 
 @pytest.mark.django_db

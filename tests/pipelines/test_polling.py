@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from pipelines import builds, polling
+from pipelines.budget import Purpose
 from pipelines.models import Pipeline, Server, Trigger
 from pipelines.polling import hooks_alive, pause_for_budget, pause_for_news
 from pipelines.providers.base import HookScope, RemoteBuild, State
@@ -129,6 +130,16 @@ def test_a_pipeline_is_asked_at_most_six_times_a_minute_whoever_asks(live, sandb
         earlier = {name: getattr(live, name) - timedelta(seconds=2) for name in times}
         Pipeline.objects.update(**earlier, asked_at=[at - 2 for at in live.asked_at])
     assert 25 <= len(sandbox.requests()) <= 40  # in 400 seconds
+
+
+@pytest.mark.django_db
+def test_who_looks_pays_for_a_reading_else_a_hint_else_nobody(live):
+    now = timezone.now()
+    assert builds._purpose(live, now) is Purpose.SWEEP
+    live.builds_tried_at, live.hook_seen_at = now - timedelta(minutes=1), now
+    assert builds._purpose(live, now) is Purpose.HINT
+    live.refresh_wanted_at = now
+    assert builds._purpose(live, now) is Purpose.WATCH
 
 
 @pytest.mark.django_db
