@@ -20,7 +20,7 @@ class Server(models.Model):
     """One configured installation of a provider."""
 
     slug = models.SlugField(
-        unique=True, help_text="Also the instance name in Jenkins annotations (`slug:folder/job`)."
+        unique=True, help_text="Also the instance name in annotations (`slug:folder/job`)."
     )
     name = models.CharField(max_length=100)
     provider = models.CharField(max_length=20, help_text="A key of pipelines.providers.PROVIDERS.")

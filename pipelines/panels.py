@@ -15,6 +15,7 @@ from catalog.people import teams_of
 from pipelines import accounts, builds, tasks
 from pipelines.models import Build, LinkProblem, Pipeline, PipelineLink, Trigger, VendorAccount
 from pipelines.offers import Offers, may_see
+from pipelines.providers import PROVIDERS
 from pipelines.queries import (
     OPEN_TRIGGERS,
     broken_since,
@@ -32,6 +33,8 @@ from portal.guard import actor_of
 from portal.policy import Decision
 
 Panels = dict[Any, SafeString]
+# The first of each provider's, for those who have yet to write one.
+ANNOTATION_KEYS = [adapter.annotation_keys[0] for adapter in PROVIDERS.values()]
 BUILDS_SHOWN = 5
 POLL_MOVING = 3  # seconds between two looks while something moves
 POLL_FIRST = 1  # before the first look at a pipeline whose refresh was just asked for
@@ -170,7 +173,7 @@ def service_builds(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
     for entity in objects:
         rows = desk_of(request, entity).rows
         if rows or entity.kind == "Component":
-            context = {"entity": entity, "rows": rows}
+            context = {"entity": entity, "rows": rows, "annotation_keys": ANNOTATION_KEYS}
             found[entity.pk] = render_to_string("pipelines/_pipelines.html", context, request)
     return found
 

@@ -83,6 +83,7 @@ class ServerAdmin(AuditedModelAdmin):
         context: dict[str, Any] = {"server": server}
         if server.pk:
             context["address"] = webhooks.address(server)
+            context["sends"] = webhooks.sends(server)
             context["label"] = webhooks.vendor(server)
             context["able"] = bool(server.webhook_secret_ref or server.hook_keys)
             context["deliveries"] = inbox.newest(webhooks.receiver(server))

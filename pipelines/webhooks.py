@@ -17,7 +17,7 @@ from pipelines.bounds import usable_id
 from pipelines.models import Pipeline, Server
 from pipelines.polling import linked
 from pipelines.providers import PROVIDERS
-from pipelines.providers.base import Hint, Hook, HookKeys
+from pipelines.providers.base import Capability, Hint, Hook, HookKeys
 from pipelines.providers.errors import HookRefused, ProviderError
 from pipelines.providers.provider import Provider
 from portal import crashpoints, inbox
@@ -57,6 +57,12 @@ def vendor(server: Server) -> str:
     """Who sends them, in a sentence."""
     adapter = PROVIDERS.get(server.provider)
     return adapter.label if adapter else server.name
+
+
+def sends(server: Server) -> bool:
+    """Whether its provider has webhooks at all."""
+    adapter = PROVIDERS.get(server.provider)
+    return adapter is not None and Capability.WEBHOOK in adapter.capabilities
 
 
 def receiver(server: Server) -> str:

@@ -54,7 +54,7 @@ class Wire:
 
     def __init__(self, http: HttpClient, base_url: str, headers: Mapping[str, str]) -> None:
         self._http = http
-        self._base = base_url.rstrip("/")
+        self.base = base_url.rstrip("/")
         self._headers = headers
 
     def get(
@@ -116,7 +116,7 @@ class Wire:
         wrong = OutcomeUnknown if write else InvalidResponse
         try:
             return self._http.request(
-                method, self._base + path, headers={**self._headers, **headers}, follow=False, **how
+                method, self.base + path, headers={**self._headers, **headers}, follow=False, **how
             )
         except Blocked as error:
             raise Misconfigured(f"{self.label}: {error}") from None

@@ -105,7 +105,8 @@ class Vendor:
 
     `rights` are all that a token may have, `api` is what a base URL has behind the prefix, and
     `credential` puts a login and a token into the form that a credential of this vendor has.
-    `hooks` are the deliveries that a change causes, to an address with a secret.
+    `hooks` are the deliveries that a change causes, to an address with a secret; `hook_path` puts
+    the secret into the address of a vendor that can't sign.
     """
 
     slug: str
@@ -117,6 +118,7 @@ class Vendor:
     api: str = ""
     credential: Callable[[str, str], str] = lambda login, token: token
     hooks: Callable[[Changed, str, str], Sequence[Outgoing]] | None = None
+    hook_path: Callable[[str], str] = lambda secret: ""  # what an address has behind it
 
 
 def json_answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

@@ -67,14 +67,11 @@ class Command(BaseCommand):
         self.stdout.write("Sandbox ended.")
 
     def _send_hooks(self, world: World) -> None:
-        """To the demo's portal, where `manage.py run` hands both a secret.
-
-        Jenkins knows no secret but one in the address.
-        """
+        """To the demo's portal, where `manage.py run` hands both a secret."""
         secret = os.environ.get(DEMO_WEBHOOK_SECRET, "")
         for instance in world.instances.values() if secret else ():
-            tail = f"{secret}/" if instance.vendor == "jenkins" else ""
-            address = f"{settings.PORTAL_URL}/hooks/{instance.prefix}/{tail}"
+            behind = VENDORS[instance.vendor].hook_path(secret)
+            address = f"{settings.PORTAL_URL}/hooks/{instance.prefix}/{behind}"
             add_hook(instance, {"url": address, "secret": secret})
 
     def _restore(self, world: World, path: Path) -> None:

@@ -85,9 +85,9 @@ class BitbucketWire(Wire):
             following = text(page.get("next"))
             if not following:
                 return found
-            if not following.startswith(f"{self._base}/"):
+            if not following.startswith(f"{self.base}/"):
                 raise InvalidResponse("Bitbucket's next page is on another host or path.")
-            path, wanted = following[len(self._base) :], None
+            path, wanted = following[len(self.base) :], None
         raise InvalidResponse(f"Bitbucket lists more than {MAX_PAGES * PAGE:,} of these.")
 
     def _object(self, answer: object) -> Mapping[str, Any]:
@@ -131,7 +131,7 @@ class BitbucketWire(Wire):
                 None
             )
         # Plain HTTP only where the API itself is reached by it, as a stand-in on loopback is.
-        if target.scheme != "https" and target.scheme != urlsplit(self._base).scheme:
+        if target.scheme != "https" and target.scheme != urlsplit(self.base).scheme:
             raise InvalidResponse("Bitbucket sends the log's reader to an address without TLS.")
         rest = urlunsplit(("", "", target.path, target.query, ""))
         return LogStore(self._http, f"{target.scheme}://{target.netloc}", {}), rest

@@ -43,11 +43,6 @@ class DroneWire(Wire):
             raise Misconfigured("A Drone credential is the token of a user: one word.")
         super().__init__(http, base_url, {"Authorization": f"Bearer {token}"})
 
-    @property
-    def base(self) -> str:
-        """The address that people open, without a trailing slash."""
-        return self._base
-
     def one(self, path: str, params: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         """Reads one JSON object."""
         answer = self.get_json(path, params)
@@ -112,7 +107,7 @@ class DroneWire(Wire):
         try:
             response = self._http.request(
                 "GET",
-                self._base + path,
+                self.base + path,
                 headers={**self._headers, "Accept": "text/event-stream"},
                 follow=False,
                 linger=seconds,

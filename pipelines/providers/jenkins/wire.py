@@ -65,7 +65,7 @@ class JenkinsWire(Wire):
         """Writes once. A redirect to anywhere else than a page of Jenkins raises Misconfigured."""
         answer = self.write("POST", path, params=params, data=data, expect=expect)
         location = answer.headers.get("Location", "")
-        if answer.status in REDIRECTS and leads_away(location, self._base, path):
+        if answer.status in REDIRECTS and leads_away(location, self.base, path):
             raise self.failure(answer, write=True)
         return answer
 

@@ -12,5 +12,6 @@ JENKINS = Vendor(
     failure=pages.failure,
     rights=routes.RIGHTS,
     credential=lambda login, token: f"{login}:{token}",
+    hook_path=lambda secret: f"{secret}/",
     hooks=hooks,
 )

@@ -80,6 +80,7 @@ def test_builds_are_listed_newest_first_and_by_branch(installation):
     assert adapter.list_builds(installation.pipeline, branch="none") == []
 
 
+@pytest.mark.needs(Capability.STEPS, Capability.LOG)
 def test_a_growing_log_read_in_pieces_is_the_whole_log(installation):
     adapter, _, build = started(installation)
     where = (installation.pipeline, build.external_id)
@@ -102,6 +103,7 @@ def test_a_growing_log_read_in_pieces_is_the_whole_log(installation):
     assert adapter.log(*where, log_id, offset).text == ""
 
 
+@pytest.mark.needs(Capability.STEPS, Capability.LOG)
 def test_an_offset_beyond_the_log_begins_anew(installation):
     adapter, _, build = started(installation)
     ended(adapter, build)
@@ -112,6 +114,7 @@ def test_an_offset_beyond_the_log_begins_anew(installation):
     assert "done ✓" in chunk.text
 
 
+@pytest.mark.needs(Capability.STEPS)
 def test_steps_come_in_order_with_their_ends(installation):
     adapter, _, build = started(installation)
     ended(adapter, build)
@@ -121,6 +124,7 @@ def test_steps_come_in_order_with_their_ends(installation):
     assert all(step.started_at and step.finished_at for step in steps)
 
 
+@pytest.mark.needs(Capability.CANCEL)
 def test_a_running_build_is_cancelled_and_an_ended_one_refuses(installation):
     installation.sandbox.speed = 1
     adapter, _, build = started(installation)
@@ -130,6 +134,7 @@ def test_a_running_build_is_cancelled_and_an_ended_one_refuses(installation):
         adapter.cancel(installation.pipeline, build.external_id)
 
 
+@pytest.mark.needs(Capability.RETRY)
 def test_a_retry_is_a_new_build_under_its_own_request_id(installation):
     adapter, first, build = started(installation, branch="feature/x")
     ended(adapter, build)

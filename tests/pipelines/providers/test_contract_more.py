@@ -227,6 +227,12 @@ def test_no_annotation_breaks_the_reading_of_others(slug, value):
 
 # --- What a vendor lacks -------------------------------------------------------------------------
 OPTIONAL = {
+    Capability.START: lambda adapter: adapter.start(ask("a/b")),
+    Capability.CANCEL: lambda adapter: adapter.cancel("a/b", "1"),
+    Capability.RETRY: lambda adapter: adapter.retry(ask("a/b"), "1"),
+    Capability.STEPS: lambda adapter: adapter.steps("a/b", "1"),
+    Capability.LOG: lambda adapter: adapter.log("a/b", "1"),
+    Capability.WEBHOOK: lambda adapter: adapter.verify_webhook(Hook({}, b""), HookKeys(), now()),
     Capability.UNBLOCK: lambda adapter: adapter.unblock(ask("a/b"), "1", "x"),
     Capability.PROMOTE: lambda adapter: adapter.promote(ask("a/b"), "1", "x"),
     Capability.ACTIVATE: lambda adapter: adapter.activate("a/b", None),
