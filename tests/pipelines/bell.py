@@ -11,12 +11,20 @@ import json
 import time
 from typing import Any, ClassVar
 
+import pytest
+from django.test import Client
+
+from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Hint, Hook, HookKeys
 from pipelines.providers.buildkite import Buildkite
 from pipelines.providers.errors import HookRefused
+from portal.models import Delivery
 
 WINDOW = 300
 SECRET = "s3cret-bell"
+SECRET_REF = "env:STAGEDOOR_CREDENTIAL_BELL"
+SHOP = "acme/shop"
+BUILD = {"event": "build.finished", "pipelines": [SHOP], "build": "1"}
 
 
 class Bell(Buildkite):
@@ -74,3 +82,28 @@ def delivery(
         "Content-Type": "application/json",
     }
     return raw, headers
+
+
+def ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the provider known, and two secrets."""
+    monkeypatch.setitem(PROVIDERS, "bell", Bell)
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_BELL", SECRET)
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_NEW", "s3cret-new")
+
+
+def post(
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    *,
+    path: str = "/hooks/bell/",
+    method: str = "POST",
+) -> Any:
+    """As a vendor's machine would: without a session, with CSRF checks on."""
+    headers = dict(headers or {})
+    kind = headers.pop("Content-Type", "application/json")
+    client = Client(enforce_csrf_checks=True)
+    return client.generic(method, path, body, content_type=kind, headers=headers)
+
+
+def only() -> Delivery:
+    return Delivery.objects.get()
