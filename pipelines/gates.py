@@ -25,17 +25,21 @@ def gates_of(build: Build) -> tuple[list[Gate], str]:
     if build.state != State.WAITING or lacks("unblock", build.pipeline):
         return [], ""
     key = "gates-" + hashlib.sha256(f"{build.pk}\0{build.external_id}".encode()).hexdigest()
-    known: list[Gate] | None = cache.get(key)
-    if known is not None:
-        return known, ""
+    known: tuple[list[Gate], str] | None = cache.get(key)
+    if known is None:
+        known = _read(build)
+        # A failure too: a hundred viewers ask a silent server once.
+        cache.set(key, known, SHARED_SECONDS)
+    return known
+
+
+def _read(build: Build) -> tuple[list[Gate], str]:
     try:
         admit(build.pipeline.server)
         client = client_for(build.pipeline.server)
-        found = list(client.gates(build.pipeline.external_id, build.external_id))
+        return list(client.gates(build.pipeline.external_id, build.external_id)), ""
     except ProviderError as error:
         return [], str(error)
-    cache.set(key, found, SHARED_SECONDS)
-    return found, ""
 
 
 def gate_of(build: Build, gate_id: str) -> tuple[Gate | None, str]:

@@ -31,7 +31,13 @@ from tests.pipelines.world import (
 )
 
 BLIND = "blind"
-FAULTS = {"lose_answer": 0.08, "drop": 0.05, "fail": 0.05, "rate_limit": 0.04}
+FAULTS: dict[str, dict[str, Any]] = {
+    "lose_answer": {"probability": 0.08},
+    "drop": {"probability": 0.05},
+    "fail": {"probability": 0.05},
+    # After each of these all writes to the server wait, for up to a minute.
+    "rate_limit": {"probability": 0.04, "times": 2},
+}
 
 
 @dataclass
@@ -86,8 +92,8 @@ def ask_for_builds(storm: Storm, count: int, chance: random.Random) -> list[Trig
 def set_faults(storm: Storm, seed: int) -> None:
     for link in storm.links:
         handle = storm.sandbox.instances[link.pipeline.server.slug]
-        for number, (kind, probability) in enumerate(FAULTS.items()):
-            handle.fault(kind, "write", probability=probability, seed=seed + number, seconds=1)
+        for number, (kind, how) in enumerate(FAULTS.items()):
+            handle.fault(kind, "write", seed=seed + number, seconds=1, **how)
 
 
 def open_triggers() -> int:

@@ -8,8 +8,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from pipelines import gates
 from pipelines.builds import record
 from pipelines.dispatch import dispatch
+from pipelines.gates import gates_of
 from pipelines.models import Build, PipelineLink, Trigger
 from pipelines.providers.base import StartRequest, State
 from pipelines.servers import client_for
@@ -136,6 +138,21 @@ def test_build_unblock_page_survives_a_server_that_does_not_answer(client, ana, 
     sandbox.stop()
     shown = page(client, build)
     assert "What it waits for can't be read." in shown
+
+
+def test_many_viewers_of_a_gate_cost_one_question(waiting, sandbox, monkeypatch):
+    monkeypatch.setattr(gates, "SHARED_SECONDS", 600)  # longer than any machine is busy
+    _, build = waiting
+    gates_of(build)
+    asked = len(sandbox.requests())
+    for _ in range(5):
+        assert gates_of(build)[0][0].name == "Deploy?"
+    cache.clear()
+    sandbox.stop()
+    first = gates_of(build)
+    sandbox.start()
+    assert gates_of(build) == first
+    assert len(sandbox.requests()) == asked
 
 
 def test_build_status_draws_the_gates_again_only_where_they_changed(client, ana, waiting):
