@@ -39,7 +39,6 @@ from pipelines.panels import ask_for  # noqa: E402
 from pipelines.polling import PER_MINUTE  # noqa: E402
 from pipelines.providers import PROVIDERS  # noqa: E402
 from pipelines.sandbox.engine import Ask, World  # noqa: E402
-from pipelines.sandbox.journal import Entry  # noqa: E402
 from pipelines.sandbox.server import Sandbox  # noqa: E402
 from tests.pipelines.accelerated import Accelerated, accelerated  # noqa: E402
 from tests.pipelines.sandbox_fixture import SandboxHandle  # noqa: E402
@@ -100,7 +99,7 @@ def watched(
     client.force_login(make_person("ana", "viewer"), backend=BACKEND)
     url = reverse("catalog:entity_detail", args=["default", "component", "service-0"])
     # The list, the feed and the test of the credential are the server's, whoever looks.
-    count = Counting(sandbox, "service-0")
+    count = Counting(sandbox, clock, "service-0")
     start(sandbox, provider)
 
     def look() -> None:
@@ -113,7 +112,6 @@ def watched(
         clock.advance(3)
         tasks.tick()
         look()
-        count.note(clock)
     report(f"a service, {viewers:,} viewers", server, count, PER_MINUTE)
 
 
@@ -122,10 +120,9 @@ def idle(
 ) -> None:
     """A catalog whose every service has a pipeline, and nobody looks at any."""
     server = server_of(sandbox, provider, services)
-    count = Counting(sandbox)
+    count = Counting(sandbox, clock)
     for _ in range(round(minutes * MINUTE / settings.TICK_SECONDS)):
         clock.run(settings.TICK_SECONDS)
-        count.note(clock)
     rules = [rule for rule in PROVIDERS[provider].limits or (COURTESY,) if not rule.writes]
     budget = min(rule.limit * MINUTE / rule.seconds for rule in rules) / 5
     report(f"{services:,} services, idle", server, count, budget)
@@ -134,32 +131,27 @@ def idle(
 
 
 class Counting:
-    """When requests were made whose path holds a word, by the accelerated clock."""
+    """Requests whose path holds a word, from now on, by the sandbox's clock."""
 
-    def __init__(self, sandbox: SandboxHandle, word: str = "") -> None:
+    def __init__(self, sandbox: SandboxHandle, clock: Accelerated, word: str = "") -> None:
         self._sandbox = sandbox
+        self._clock = clock
         self._word = word
-        self._seen = len(self._made())
-        self.times: list[float] = []
-        self.seconds = 0.0
-        self._began: float | None = None
+        self._seen = len(sandbox.requests())
+        self._began = clock.now()
 
-    def note(self, clock: Accelerated) -> None:
-        """Counts what was asked since the last note."""
-        now = clock.now().timestamp()
-        self._began = self._began if self._began is not None else now
-        self.seconds = now - self._began
-        total = len(self._made())
-        self.times += [now] * (total - self._seen)
-        self._seen = total
+    @property
+    def minutes(self) -> float:
+        return (self._clock.now() - self._began).total_seconds() / MINUTE
 
-    def _made(self) -> list[Entry]:
-        return [entry for entry in self._sandbox.requests() if self._word in entry.path]
+    def times(self) -> list[float]:
+        made = self._sandbox.requests()[self._seen :]
+        return [entry.at for entry in made if self._word in entry.path]
 
     def busiest(self) -> int:
         """The most requests in any sixty seconds."""
-        ends = sorted(set(self.times))
-        return max((sum(end - MINUTE < at <= end for at in self.times) for end in ends), default=0)
+        times = self.times()
+        return max((sum(end - MINUTE < at <= end for at in times) for end in times), default=0)
 
 
 def server_of(sandbox: SandboxHandle, provider: str, services: int) -> Server:
@@ -202,7 +194,7 @@ def start(sandbox: SandboxHandle, provider: str) -> None:
 
 
 def report(what: str, server: Server, count: Counting, budget: float) -> None:
-    mean = len(count.times) / max(count.seconds / MINUTE, 1)
+    mean = len(count.times()) / count.minutes
     cells = (what, server.provider, f"{mean:.1f}", str(count.busiest()), f"{budget:.1f}")
     print(f"| {' | '.join(cells)} |", flush=True)
 
