@@ -17,8 +17,9 @@ MAX_LINE = 5_000
 MASK = "[masked]"
 
 # OSC, APC, DCS, PM and SOS strings: titles, hyperlinks, images; none of them belongs in a page.
-# All escapes before one go with it: one left behind would make a new string of what follows.
-_STRINGS = re.compile(r"\x1b+[\]_PX^].*?(?:\x07|\x1b\\|$)", re.DOTALL)
+# All escapes before one go with it: one left behind would make a new string of what follows. A run
+# of escapes is looked at from its first one only, or a log of nothing else would take hours.
+_STRINGS = re.compile(r"(?<!\x1b)\x1b++[\]_PX^].*?(?:\x07|\x1b\\|$)", re.DOTALL)
 # Colours, cursor movements and single escapes: what is left out of plain text.
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -~]?")
 _SPAN = re.compile(r"<span class=\"[^\"]*\">|</span>")

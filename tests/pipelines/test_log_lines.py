@@ -44,6 +44,11 @@ def test_what_is_left_out_leaves_no_link_behind():
     assert "<a" not in htmls(f"{start}sign in{end}")[0]
 
 
+def test_a_log_of_nothing_but_escapes_is_read_in_no_time():
+    assert render("\x1b" * 1_000_000)
+    assert htmls("\x1b" * 9 + "]0;title\x07shown") == ["shown"]
+
+
 def test_an_endless_line_is_cut():
     assert len(htmls("x" * (MAX_LINE + 1))[0]) == MAX_LINE
 

@@ -13,8 +13,9 @@ from pipelines.providers.errors import InvalidResponse
 from portal.http import Response
 
 TAIL_BYTES = 1_000_000
-# Timestamps (APC) and images (OSC) that only Buildkite's own page reads; colours are kept.
-_STRINGS = re.compile(r"\x1b[_\]](?:[^\x07\x1b]|\x1b(?!\\))*(?:\x07|\x1b\\)")
+# Timestamps (APC) and images (OSC) that only Buildkite's own page reads; colours are kept. None
+# goes beyond another escape, or each of many without an end would be read to the end of the log.
+_STRINGS = re.compile(r"\x1b[_\]][^\x07\x1b]*+(?:\x07|\x1b\\)")
 # A line that opens a group; `^^^ +++` opens the last group on the vendor's page, and says no more.
 _GROUP = re.compile(r"^(?:---|\+\+\+|~~~)[ \t]+(?=[^ \t\r\n])", re.MULTILINE)
 _OPENED = re.compile(r"^\^\^\^ \+\+\+[ \t]*\r*(?:\n|\Z)", re.MULTILINE)

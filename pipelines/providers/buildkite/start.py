@@ -17,7 +17,7 @@ from pipelines.providers.wire import integer, mapping, text
 # Documented for commits that come by webhook; whether it stops an API build is not.
 _SKIP = re.compile(r"\[(?:skip[ -]ci|ci[ -]skip)\]", re.IGNORECASE)
 # What an earlier message of ours ended with; a build that runs again gets the new person.
-_BY = re.compile(r"\s*\(requested by [^()]* via Stagedoor\)\s*$")
+_BY = re.compile(r"\(requested by [^()]* via Stagedoor\)\s*\Z")
 
 
 def body(request: StartRequest, branch: str) -> dict[str, object]:

@@ -9,8 +9,9 @@ from pipelines.providers.errors import InvalidResponse
 from pipelines.providers.jenkins.wire import JenkinsWire
 
 CHUNK_BYTES = 1_000_000
-# Notes hidden in raw logs; Jenkins strips its own, plugins that copy logs don't.
-_NOTES = re.compile(r"\x1b\[8mha:.*?\x1b\[0m")
+# Notes hidden in raw logs; Jenkins strips its own, plugins that copy logs don't. They are Base64:
+# one without an end is looked at up to the next escape, and not up to the end of the line.
+_NOTES = re.compile(r"\x1b\[8mha:[^\x1b\n]*+\x1b\[0m")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ CAUSES = MappingProxyType(
 ERRORED = "It could not run to its end: set-up, a time limit or the machine failed."
 UNUSABLE = "No job was made of it: the configuration could not be used."
 ALLOWED = "allowed failure"
-_NONCE = re.compile(r"\s*\[stagedoor ([A-Za-z0-9._-]{1,64})\]\s*", re.ASCII)
+# Whoever may push writes messages: of a long run of spaces no more than a few are looked at.
+_NONCE = re.compile(r"\s{0,4}\[stagedoor ([A-Za-z0-9._-]{1,64})\]\s*", re.ASCII)
 
 
 @dataclass(frozen=True)

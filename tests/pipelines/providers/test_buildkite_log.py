@@ -81,6 +81,11 @@ def test_groups_become_folds_and_a_build_can_not_forge_one(raw, shown):
     assert log_of(text(raw), "passed").text == shown
 
 
+def test_codes_without_an_end_are_read_in_no_time():
+    raw = "\x1b]" * 400_000
+    assert log_of(text(raw), "passed").text == raw
+
+
 def test_half_a_line_waits_until_it_is_whole():
     half = log_of(text("one\ntwo \x1b_bk;"))
     assert (half.text, half.next_offset, half.done) == ("one\n", 4, False)

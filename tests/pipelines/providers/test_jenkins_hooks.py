@@ -41,8 +41,8 @@ def test_a_secret_in_the_address_or_a_header_is_believed(given):
         ({"path": "wrong"}, KEYS, "another secret"),
         ({"path": "s3cre"}, KEYS, "another secret"),
         ({"headers": {"authorization": "Basic s3cret"}}, KEYS, "carries no secret"),
-        ({"path": "s3cret"}, HookKeys(), "no webhook secret"),
-        ({"path": "x"}, HookKeys((Secret(""),)), "another secret"),
+        ({"path": "s3cret"}, HookKeys(), "No webhook secret"),
+        ({"path": "x"}, HookKeys((Secret(""),)), "No webhook secret"),
     ],
 )
 def test_anything_else_is_refused(given, keys, words):
@@ -98,3 +98,7 @@ def test_what_makes_no_sense_is_refused(body):
 def test_an_address_without_end_is_read_in_no_time():
     with pytest.raises(HookRefused):
         Jenkins.parse_webhook(hook(url="/job/" * 200_000))
+    with pytest.raises(HookRefused):
+        Jenkins.parse_webhook(hook(url="job/a/" * 300 + "b/" * 1_000 + "\n?\n!"))
+    [hint] = Jenkins.parse_webhook(hook(url="job/a/" * 600 + "?\nx"))
+    assert hint.pipelines[0] == "/".join("a" * 600)

@@ -125,6 +125,12 @@ def test_a_build_can_not_write_the_marks_of_folds():
         assert "\x1d" not in at(httpd.url).log("job", "1").text
 
 
+def test_notes_are_left_out_and_those_without_an_end_are_read_in_no_time():
+    endless = "\x1b[8mha:" * 140_000
+    with serve(log_of(1_000_000, f"\x1b[8mha:Qm+/=\x1b[0mdone\n{endless}")) as httpd:
+        assert at(httpd.url).log("job", "1").text == f"done\n{endless}"
+
+
 @pytest.mark.nasty("jenkins-13")
 @pytest.mark.parametrize(
     "fields",

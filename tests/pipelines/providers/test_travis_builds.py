@@ -7,6 +7,7 @@ import pytest
 from pipelines.providers.base import Cause, StartRequest, State
 from pipelines.providers.errors import NotFound, Rejected
 from pipelines.providers.travis import Travis
+from pipelines.providers.travis.parse import request_id_of, without_id
 from pipelines.sandbox.objects import Person
 from tests.httpd import json_reply, serve
 from tests.pipelines.providers.conftest import build_of, ended, make_adapter, until
@@ -147,6 +148,12 @@ def test_a_request_that_never_became_a_build_can_not_run_again(travis, adapter):
     ref = adapter.start(ask()).queue_ref
     with pytest.raises(Rejected, match="start one"):
         adapter.retry(ask("r-2"), ref)
+
+
+def test_a_message_of_spaces_is_read_in_no_time():
+    assert request_id_of(" " * 1_000_000 + "x") == ""
+    assert request_id_of("Started  [stagedoor a] [stagedoor b] ") == "b"
+    assert without_id("Started [stagedoor a] [stagedoor b] now") == "Started  now"
 
 
 def test_a_build_of_another_repository_is_not_found(travis, adapter):
