@@ -120,8 +120,8 @@ def _parameter(
 ) -> bool | None:
     """Whether the parameter matches; None when that is not known. "NAME" alone means "NAME=*".
 
-    Upper and lower case are one, and space around it is none: many a script takes PROD for prod,
-    and a text of several lines keeps its last line's end.
+    Upper and lower case, and space around it, make a match possible but not certain: many a
+    script takes PROD for prod, and many another takes what is not its very word for the default.
     """
     if not rule.parameter:
         return True
@@ -136,7 +136,14 @@ def _parameter(
     ]
     if not matching:
         return False
-    return True if rule.pipeline != "*" or declared.issuperset(matching) else None
+    certain = any(_is_exact(rule, key, parameters[key]) for key in matching)
+    return True if certain and (rule.pipeline != "*" or declared.issuperset(matching)) else None
+
+
+def _is_exact(rule: EnvironmentRule, key: str, value: str) -> bool:
+    """Whether it is written as the rule has it; the names that are ours have one spelling."""
+    pattern = rule.parameter.partition("=")[2].strip() or "*"
+    return (key == _name(rule) or key in RULE_WORDS) and fnmatchcase(value, pattern)
 
 
 def _name(rule: EnvironmentRule) -> str:

@@ -61,6 +61,21 @@ def test_a_parameter_decides_in_any_case_and_with_any_space_around_it(pipeline):
 
 
 @pytest.mark.usefixtures("environments")
+@pytest.mark.parametrize("globs", [{"pipeline": "acme/shop"}, {}])
+@pytest.mark.parametrize(
+    "given", [{"target": "staging"}, {"TARGET": "Staging"}, {"TARGET": "staging\n"}]
+)
+def test_another_spelling_never_makes_a_run_laxer(pipeline, globs, given):
+    """A script that compares letter by letter takes it for its default, which is production."""
+    pipeline.parameters = [{"name": name} for name in given]
+    rule(1, "staging", parameter="TARGET=staging", **globs)
+    rule(2, "production")
+    assert slug_of(pipeline, parameters=given) == "production"
+    pipeline.parameters = [{"name": "TARGET"}]
+    assert slug_of(pipeline, parameters={"TARGET": "staging"}) == "staging"
+
+
+@pytest.mark.usefixtures("environments")
 def test_an_unknown_branch_is_the_strictest_that_it_could_be(pipeline):
     rule(1, "staging", branch="main")
     rule(2, "development")
