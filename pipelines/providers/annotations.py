@@ -5,8 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pipelines.providers.base import AnnotatedPipeline
 
 
+def _trimmed(name: str) -> str:
+    return name.strip("/")
+
+
 def claims(
-    annotations: Mapping[str, str], keys: Sequence[str], normal: Callable[[str], str]
+    annotations: Mapping[str, str], keys: Sequence[str], normal: Callable[[str], str] = _trimmed
 ) -> list[AnnotatedPipeline]:
     """Every pipeline that the annotations name, each once; `normal` makes a name an external id.
 

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from pipelines.providers.annotations import claims
 from pipelines.providers.base import (
+    FINAL,
     AnnotatedPipeline,
     Capability,
     CheckResult,
@@ -30,7 +32,7 @@ from pipelines.providers.base import (
     State,
     Step,
 )
-from pipelines.providers.errors import Unsupported
+from pipelines.providers.errors import Rejected, Unsupported
 from portal.credentials import Secret
 from portal.http import HttpClient
 
@@ -55,9 +57,9 @@ class Provider(ABC):
         """Sends nothing. Raises Misconfigured for options or a credential of the wrong form."""
 
     @classmethod
-    @abstractmethod
     def parse_annotations(cls, annotations: Mapping[str, str]) -> Sequence[AnnotatedPipeline]:
-        """Which pipelines an entity's annotations name."""
+        """Which pipelines an entity's annotations name: `[server:]name[,…]` under any key."""
+        return claims(annotations, cls.annotation_keys)
 
     # --- Reading: may be repeated at will --------------------------------------------------------
     @abstractmethod
@@ -102,9 +104,10 @@ class Provider(ABC):
         """The build that a queue reference became, or the same reference while it waits.
 
         One that was cancelled in the queue gives a cancelled build, whose external id is the
-        reference. Raises NotFound when the vendor has forgotten it without a build.
+        reference. Raises NotFound when the vendor has forgotten it without a build. Where a start
+        gives the build at once, a reference is that build's external id.
         """
-        raise self._lacks("queue references")
+        return Receipt(build=self.get_build(pipeline, queue_ref))
 
     def find_by_request_id(
         self, pipeline: str, request_id: str, *, branch: str = "", since: datetime | None = None
@@ -174,6 +177,21 @@ class Provider(ABC):
     def read_limits(cls, headers: Mapping[str, str]) -> Sequence[Limit]:
         """What an answer's headers (names in any case) tell of the limits; empty when nothing."""
         return ()
+
+    # --- What adapters share ---------------------------------------------------------------------
+    def _branch(self, request: StartRequest) -> str:
+        """The branch that was asked for, else the default one. Raises Rejected without any."""
+        branch = request.branch or self.get_pipeline(request.pipeline).default_branch
+        if not branch:
+            raise Rejected(f"{request.pipeline} has no default branch: choose the branch.")
+        return branch
+
+    def _unended(self, pipeline: str, build: str) -> RemoteBuild:
+        """A build that can still be stopped. Raises Rejected when it has ended."""
+        found = self.get_build(pipeline, build)
+        if found.state in FINAL:
+            raise Rejected(f"The build has ended already ({found.raw_state}).")
+        return found
 
     @classmethod
     def _lacks(cls, what: str) -> Unsupported:

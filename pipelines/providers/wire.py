@@ -4,9 +4,9 @@ The error's class decides whether dispatch may try again, so a status means the 
 a write that was sent and got no clear answer is OutcomeUnknown, whoever the vendor is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote, urlsplit
 
 from pipelines.providers.errors import (
@@ -21,6 +21,7 @@ from pipelines.providers.errors import (
     Rejected,
     Unavailable,
 )
+from portal.credentials import Secret
 from portal.http import (
     Blocked,
     ConnectFailed,
@@ -32,9 +33,12 @@ from portal.http import (
     TimedOut,
 )
 
+Told = TypeVar("Told")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A vendor that says "wait" for longer is asked again all the same.
 MAX_RETRY_AFTER = 120.0
+MAX_DIGITS = 18
+LONGEST_SAYING = 200
 
 STATUSES: Mapping[int, tuple[type[ProviderError], str]] = {
     401: (NotAuthorized, "{} does not accept the credential ({})."),
@@ -87,6 +91,13 @@ class Wire:
         """Reads JSON; InvalidResponse when it isn't."""
         return self.json(self.get(path, params))
 
+    def one(self, path: str, params: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        """Reads one JSON object."""
+        answer = self.get_json(path, params)
+        if not isinstance(answer, dict):
+            raise self.misshapen()
+        return answer
+
     def write(
         self,
         method: str,
@@ -136,6 +147,25 @@ class Wire:
             wrong = hint if response.content_type == "text/html" else ""
             raise InvalidResponse(f"{self.label}: {error}{wrong}") from None
 
+    def objects(self, answer: object) -> list[Mapping[str, Any]]:
+        """The rows of a list; InvalidResponse when it is none, for that is not "all gone"."""
+        if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
+            raise self.misshapen()
+        return answer
+
+    def misshapen(self) -> InvalidResponse:
+        return InvalidResponse(f"{self.label} answered JSON of another shape than its API gives.")
+
+    def written(self, response: Response, parse: Callable[[object], Told]) -> Told:
+        """What a write that was accepted answered. Where that can't be read, nobody knows what
+        became of it: OutcomeUnknown."""
+        try:
+            return parse(self.json(response))
+        except InvalidResponse:
+            raise OutcomeUnknown(
+                f"{self.label} took the request and answered something else than its API gives."
+            ) from None
+
     def failure(self, response: Response, *, write: bool) -> ProviderError:
         """The error that a status means. Vendors override the part they know more about."""
         status, label = response.status, self.label
@@ -176,12 +206,41 @@ def seconds_in(text: str | None) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER) if seconds == seconds else None  # noqa: PLR0124
 
 
+def single_word(credential: Secret, sentence: str) -> str:
+    """A token. Raises Misconfigured with `sentence` for what no header could carry."""
+    token = credential.reveal()
+    if not (token.isascii() and token.isprintable()) or not token or " " in token:
+        raise Misconfigured(sentence)
+    return token
+
+
+# --- Refusals ----------------------------------------------------------------------------------
+def error_fields(response: Response) -> Mapping[str, Any]:
+    """The JSON object that an error came with, empty where there is none."""
+    try:
+        return mapping(response.json())
+    except NotJson:
+        return {}
+
+
+def in_our_words(said: str, sentences: Iterable[tuple[str, str]]) -> Rejected | None:
+    """The first of our sentences whose words the vendor's refusal holds. The vendor's own text is
+    never shown: it may repeat what was sent."""
+    lower = said.lower()
+    return next((Rejected(ours) for words, ours in sentences if words in lower), None)
+
+
 # --- Paths -----------------------------------------------------------------------------------
 def segment(text: str) -> str:
     """One path segment, percent-encoded. Raises NotFound for what would climb or vanish."""
     if text in ("", ".", ".."):
         raise NotFound(f"{text!r} is not a name.")
     return quote(text, safe="", errors="replace")  # JSON may hold half a pair, \ud800
+
+
+def is_number(name: str) -> bool:
+    """Whether a name is a number in plain digits, as most vendors' builds are called."""
+    return name.isascii() and name.isdigit() and len(name) <= MAX_DIGITS
 
 
 def web_link(value: object) -> str:
@@ -205,6 +264,17 @@ def mappings(value: object) -> list[Mapping[str, Any]]:
 def text(value: object) -> str:
     """The value when it is a text, else empty."""
     return value if isinstance(value, str) else ""
+
+
+def first_line(value: object) -> str:
+    """The first line of a text."""
+    return text(value).strip().partition("\n")[0].rstrip()
+
+
+def short(value: object) -> str:
+    """What a vendor says for people, in one line and cut."""
+    line = " ".join(text(value).split())
+    return line if len(line) <= LONGEST_SAYING else f"{line[: LONGEST_SAYING - 1]}…"
 
 
 def integer(value: object) -> int | None:
@@ -232,3 +302,14 @@ def epoch_ms(value: object) -> datetime | None:
         return EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:
         return None
+
+
+def epoch_seconds(value: object) -> datetime | None:
+    """Seconds since 1970; None as in epoch_ms()."""
+    seconds = integer(value)
+    return epoch_ms(seconds * 1000) if seconds else None
+
+
+def not_before(moment: datetime | None, other: datetime | None) -> datetime | None:
+    """`moment`, but never before `other`: a runner's clock is not its server's."""
+    return max(moment, other) if moment and other else moment

@@ -58,14 +58,13 @@ from pipelines.providers.errors import (
     InvalidResponse,
     Misconfigured,
     NotFound,
-    OutcomeUnknown,
-    ProviderError,
     Rejected,
 )
+from pipelines.providers.options import names
 from pipelines.providers.provider import Provider
 from pipelines.providers.wire import mapping, segment, text
 from portal.credentials import Secret
-from portal.http import HttpClient, Response
+from portal.http import HttpClient
 
 HOUR = 3600.0
 REPOSITORIES = "repositories"  # everything below /repositories is counted as one
@@ -105,7 +104,12 @@ class Bitbucket(Provider):
         if "rest" in urlsplit(server.base_url).path.split("/"):
             raise Misconfigured(DATA_CENTER)
         self._web = web_of(server.base_url)
-        self._workspaces = _workspaces(server.options.get("workspaces"))
+        self._workspaces = names(server, "workspaces", "workspace slugs")
+        if not self._workspaces:
+            raise Misconfigured(
+                'The option "workspaces" names at least one workspace by its slug: Bitbucket has '
+                "no list of repositories over all workspaces."
+            )
         address = _token_url(server, self._web)
         authority = authority_for(credential, server.options, http, address)
         self._wire = BitbucketWire(http, server.base_url, authority)
@@ -232,29 +236,16 @@ class Bitbucket(Provider):
         return self._create(repository_path(request.pipeline), request, again(request, old))
 
     def _create(self, path: str, request: StartRequest, fields: Mapping[str, object]) -> Receipt:
+        """The build of the answer is this request's, whatever it says of itself."""
         answer = self._wire.write("POST", f"{path}/pipelines", json=fields)
-        return Receipt(build=self._written(answer, request))
-
-    def _written(self, answer: Response, request: StartRequest) -> RemoteBuild:
-        """The build of the answer; it is this request's, whatever it says of itself."""
-        try:
-            build = parse_build(mapping(self._wire.json(answer)), request.pipeline, self._web)
-        except ProviderError:
-            raise OutcomeUnknown(
-                "Bitbucket took the request and answered something else than a build."
-            ) from None
-        return replace(build, request_id=request.request_id)
-
-    def resolve(self, pipeline: str, queue_ref: str) -> Receipt:
-        """Bitbucket numbers a build at once, so a reference is the number."""
-        return Receipt(build=self.get_build(pipeline, queue_ref))
+        build = self._wire.written(
+            answer, lambda row: parse_build(mapping(row), request.pipeline, self._web)
+        )
+        return Receipt(build=replace(build, request_id=request.request_id))
 
     def cancel(self, pipeline: str, build: str) -> None:
         """Asks to stop. A paused build answers that it will, and then does not."""
-        found = self.get_build(pipeline, build)
-        if found.state in FINAL:
-            raise Rejected(f"The build has ended already ({found.raw_state}).")
-        if found.state is State.WAITING:
+        if self._unended(pipeline, build).state is State.WAITING:
             raise Rejected(
                 "Bitbucket can't stop a build that waits for a manual step: its request to stop "
                 "has no effect then. Stop it on its page in Bitbucket."
@@ -278,28 +269,19 @@ class Bitbucket(Provider):
     @classmethod
     def parse_webhook(cls, hook: Hook) -> Sequence[Hint]:
         """Statuses that link to a build, and what starts builds."""
-        return hooks.hints(hook)
+        return hooks.parse(hook)
 
     @classmethod
     def read_limits(cls, headers: Mapping[str, str]) -> Sequence[Limit]:
         """Told to access tokens only: the limit, and whether less than a fifth of it is left."""
-        names = {name.lower(): value for name, value in headers.items()}
-        told = names.get("x-ratelimit-limit", "").strip()
+        lower = {name.lower(): value for name, value in headers.items()}
+        told = lower.get("x-ratelimit-limit", "").strip()
         if not (told.isascii() and told.isdigit()) or not 0 < int(told[:9]) < 10_000_000:
             return ()
         limit = int(told[:9])
-        near = names.get("x-ratelimit-nearlimit", "").strip().lower() == "true"
+        near = lower.get("x-ratelimit-nearlimit", "").strip().lower() == "true"
         left = limit // 5 if near else None
         return (Limit(REPOSITORIES, limit, HOUR, remaining=left),)
-
-
-def _workspaces(value: object) -> list[str]:
-    if not isinstance(value, list) or not value or not all(map(text, value)):
-        raise Misconfigured(
-            'The option "workspaces" is a list of workspace slugs, at least one: Bitbucket has no '
-            "list of repositories over all workspaces."
-        )
-    return value
 
 
 def _token_url(server: ServerConfig, web: str) -> str:

@@ -4,9 +4,6 @@ There is no event for a build's end. A build shows as a commit status that links
 whatever starts builds (a push, a pull request) is a reason to look.
 """
 
-import hashlib
-import hmac
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pipelines.providers.base import Hint, Hook, HookKeys
 from pipelines.providers.errors import HookRefused
+from pipelines.providers.signing import digest_of, hmac_sha256, is_any, object_of, secrets_of
 from pipelines.providers.wire import integer, mapping, mappings, text
 
 STATUS_EVENTS = ("repo:commit_status_created", "repo:commit_status_updated")
@@ -40,31 +38,20 @@ def verify(hook: Hook, keys: HookKeys) -> str:
     The id is the body's digest and not the header X-Request-UUID: the signature does not cover
     headers, so with that an old delivery could come again under a new id.
     """
-    if not keys.secrets:
-        raise HookRefused("No webhook secret is configured for this server.")
-    given = hook.headers.get("x-hub-signature", "")
+    secrets = secrets_of(keys)
+    given = hook.headers.get("x-hub-signature", "").strip()
     if not given:
         raise HookRefused("The delivery is not signed: the webhook in Bitbucket has no secret.")
-    matches = [
-        hmac.compare_digest(_signature(secret.reveal(), hook.body), given.strip().encode())
-        for secret in keys.secrets
-    ]
-    if not any(matches):
+    digests = [b"sha256=" + hmac_sha256(secret, hook.body).hex().encode() for secret in secrets]
+    if not is_any(given.encode("utf-8", "replace"), digests):
         raise HookRefused("The signature does not belong to this body and to any secret of ours.")
-    return hashlib.sha256(hook.body).hexdigest()
+    return digest_of(hook.body)
 
 
-def _signature(secret: str, body: bytes) -> bytes:
-    return b"sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode()
-
-
-def hints(hook: Hook) -> list[Hint]:
+def parse(hook: Hook) -> list[Hint]:
     """The repository, and the build where a status links to one."""
     event = hook.headers.get("x-event-key", "")
-    try:
-        body = mapping(json.loads(hook.body))
-    except (ValueError, RecursionError):
-        raise HookRefused("The delivery's body is not JSON.") from None
+    body = object_of(hook.body)
     names = tuple(_names(body))
     if not names:
         return []

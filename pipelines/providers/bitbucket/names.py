@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from pipelines.providers.annotations import claims
 from pipelines.providers.base import AnnotatedPipeline
 from pipelines.providers.errors import NotFound
-from pipelines.providers.wire import segment
+from pipelines.providers.wire import is_number, segment
 
 API_HOST = "api.bitbucket.org"
 WEB = "https://bitbucket.org"
@@ -34,7 +34,7 @@ def repository_path(pipeline: str) -> str:
 
 def build_path(pipeline: str, build: str) -> str:
     """A build number works wherever the API takes a pipeline's uuid."""
-    if not (build.isascii() and build.isdigit()):
+    if not is_number(build):
         raise NotFound(f"{build!r} is not a Bitbucket build.")
     return f"{repository_path(pipeline)}/pipelines/{build}"
 

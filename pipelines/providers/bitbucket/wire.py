@@ -17,18 +17,23 @@ from pipelines.providers.errors import (
     NotAuthorized,
     NotFound,
     ProviderError,
-    Rejected,
     Unavailable,
 )
-from pipelines.providers.wire import Wire, mapping, seconds_in, text
-from portal.http import HttpClient, NotJson, Response
+from pipelines.providers.wire import (
+    Wire,
+    error_fields,
+    in_our_words,
+    mapping,
+    seconds_in,
+    text,
+)
+from portal.http import HttpClient, Response
 
 PAGE = 100
 MAX_PAGES = 200
 TO_STORE = 307  # any other redirect leads to a sign-in page
 _SCOPE = re.compile(r"[a-z][a-z:_-]{0,80}")
-# What the vendor's key or sentence holds -> ours. Its own text is never shown here: it may repeat
-# what was sent.
+# What the vendor's key or sentence holds -> ours.
 SENTENCES = (
     ("selector-not-found", "bitbucket-pipelines.yml has no custom pipeline of this name there."),
     ("selector is not found", "bitbucket-pipelines.yml has no custom pipeline of this name there."),
@@ -66,13 +71,9 @@ class BitbucketWire(Wire):
         sent["Authorization"] = self.authority.authorization()[0]
         return super()._ask(method, path, headers=sent, **how)
 
-    def one(self, path: str, params: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        """Reads one JSON object."""
-        return self._object(self.get_json(path, params))
-
     def rows(self, path: str, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """Reads one page of a list."""
-        return _values(self.one(path, params))
+        return self.objects(self.one(path, params).get("values"))
 
     def all_rows(self, path: str, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """Reads every page of a list; complete, or an error. `size` is not believed, and `next`
@@ -81,7 +82,7 @@ class BitbucketWire(Wire):
         wanted: Mapping[str, str] | None = params
         for _ in range(MAX_PAGES):
             page = self.one(path, wanted)
-            found += _values(page)
+            found += self.objects(page.get("values"))
             following = text(page.get("next"))
             if not following:
                 return found
@@ -89,11 +90,6 @@ class BitbucketWire(Wire):
                 raise InvalidResponse("Bitbucket's next page is on another host or path.")
             path, wanted = following[len(self.base) :], None
         raise InvalidResponse(f"Bitbucket lists more than {MAX_PAGES * PAGE:,} of these.")
-
-    def _object(self, answer: object) -> Mapping[str, Any]:
-        if not isinstance(answer, dict):
-            raise InvalidResponse("Bitbucket answered JSON of another shape than its API gives.")
-        return answer
 
     # --- Logs ------------------------------------------------------------------------------------
     def log(self, path: str, start: int, limit: int) -> tuple[Response, bool]:
@@ -146,16 +142,16 @@ class BitbucketWire(Wire):
             return NotAuthorized(
                 f"Bitbucket does not accept the credential (401). {self.authority.refusal}"
             )
-        error = mapping(_body(response).get("error"))
+        error = mapping(error_fields(response).get("error"))
         if status == 403:
             missing = _missing_scopes(response, error)
             if missing:
                 return Forbidden(f"Bitbucket: the token lacks the scope {', '.join(missing)}.")
         if status in (400, 404, 409):
-            said = f"{_key(error)} {text(error.get('message'))} {text(error.get('detail'))}".lower()
-            for words, sentence in SENTENCES:
-                if words in said:
-                    return Rejected(sentence)
+            key = text(mapping(error.get("data")).get("key"))
+            said = f"{key} {text(error.get('message'))} {text(error.get('detail'))}"
+            if refused := in_our_words(said, SENTENCES):
+                return refused
         return super().failure(response, write=write)
 
     def retry_after(self, response: Response) -> float | None:
@@ -176,24 +172,6 @@ class LogStore(Wire):
         if 400 <= response.status < 500:
             return Unavailable(f"{self.label} refuses its own address ({response.status}).")
         return super().failure(response, write=write)
-
-
-def _values(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    values = page.get("values")
-    if not isinstance(values, list) or not all(isinstance(row, dict) for row in values):
-        raise InvalidResponse("Bitbucket answered JSON of another shape than its API gives.")
-    return values
-
-
-def _body(response: Response) -> Mapping[str, Any]:
-    try:
-        return mapping(response.json())
-    except NotJson:
-        return {}
-
-
-def _key(error: Mapping[str, Any]) -> str:
-    return text(mapping(error.get("data")).get("key"))
 
 
 def scopes(value: object) -> set[str]:

@@ -9,10 +9,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from pipelines.providers.annotations import claims
 from pipelines.providers.base import (
     FINAL,
-    AnnotatedPipeline,
     Capability,
     CheckResult,
     Gate,
@@ -48,13 +46,13 @@ from pipelines.providers.errors import (
     Misconfigured,
     NotFound,
     OutcomeUnknown,
-    ProviderError,
     Rejected,
 )
+from pipelines.providers.options import names
 from pipelines.providers.provider import Provider
-from pipelines.providers.wire import EPOCH, mapping, mappings, segment, text
+from pipelines.providers.wire import EPOCH, is_number, mapping, mappings, segment, text
 from portal.credentials import Secret
-from portal.http import HttpClient, Response
+from portal.http import HttpClient
 
 MAX_JOBS = 500
 # Without their jobs a build is a few kB; with them it may be megabytes.
@@ -93,15 +91,7 @@ class Buildkite(Provider):
 
     def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
         self._wire = BuildkiteWire(http, server.base_url, credential)
-        chosen = server.options.get("organizations", [])
-        if not isinstance(chosen, list) or not all(isinstance(slug, str) for slug in chosen):
-            raise Misconfigured('The option "organizations" is a list of organization slugs.')
-        self._organizations: list[str] = chosen
-
-    @classmethod
-    def parse_annotations(cls, annotations: Mapping[str, str]) -> list[AnnotatedPipeline]:
-        """`[server:]org/pipeline[,…]`; prefix and list are Stagedoor's own addition."""
-        return claims(annotations, cls.annotation_keys, lambda name: name.strip("/"))
+        self._organizations = names(server, "organizations", "organization slugs")
 
     # --- Pipelines ---------------------------------------------------------------------------
     def list_pipelines(self) -> list[RemotePipeline]:
@@ -221,10 +211,7 @@ class Buildkite(Provider):
     def start(self, request: StartRequest) -> Receipt:
         """Creates a build; the answer is the build itself."""
         path = _pipeline_path(request.pipeline)[1]
-        branch = request.branch or self.get_pipeline(request.pipeline).default_branch
-        if not branch:
-            raise Rejected(f"{request.pipeline} has no default branch: choose the branch.")
-        return self._create(path, request, body(request, branch))
+        return self._create(path, request, body(request, self._branch(request)))
 
     def retry(self, request: StartRequest, build: str) -> Receipt:
         """Creates a new build of the same branch, commit and variables.
@@ -237,25 +224,12 @@ class Buildkite(Provider):
 
     def _create(self, path: str, request: StartRequest, fields: Mapping[str, object]) -> Receipt:
         answer = self._wire.write("POST", f"{path}/builds", json=fields)
-        return Receipt(build=self._written(answer, request.pipeline))
-
-    def _written(self, answer: Response, pipeline: str) -> RemoteBuild:
-        try:
-            return parse_build(mapping(self._wire.json(answer)), pipeline)
-        except ProviderError:
-            raise OutcomeUnknown(
-                "Buildkite took the request and answered something else than a build."
-            ) from None
-
-    def resolve(self, pipeline: str, queue_ref: str) -> Receipt:
-        """Buildkite numbers a build at once, so a reference is the number."""
-        return Receipt(build=self.get_build(pipeline, queue_ref))
+        build = self._wire.written(answer, lambda row: parse_build(mapping(row), request.pipeline))
+        return Receipt(build=build)
 
     def cancel(self, pipeline: str, build: str) -> None:
         """Asks to stop; the build is `canceling` until its jobs have ended."""
-        found = self.get_build(pipeline, build)
-        if found.state in FINAL:
-            raise Rejected(f"The build has ended already ({found.raw_state}).")
+        self._unended(pipeline, build)
         self._wire.write("PUT", f"{_build_path(pipeline, build)}/cancel")
 
     def unblock(self, request: StartRequest, build: str, gate: str) -> None:
@@ -266,11 +240,7 @@ class Buildkite(Provider):
             raise Rejected("The build does not wait at this step, or does so no longer.")
         path = f"{_build_path(request.pipeline, build)}/jobs/{segment(gate)}/unblock"
         answer = self._wire.write("PUT", path, json={})
-        try:
-            job = mapping(self._wire.json(answer))
-        except ProviderError:
-            job = {}
-        if job.get("id") != gate:
+        if self._wire.written(answer, lambda job: mapping(job).get("id")) != gate:
             raise OutcomeUnknown(
                 "Buildkite took the request and answered something else than the step."
             )
@@ -304,7 +274,7 @@ def _pipeline_path(pipeline: str) -> tuple[str, str]:
 
 
 def _build_path(pipeline: str, build: str) -> str:
-    if not (build.isascii() and build.isdigit()):
+    if not is_number(build):
         raise NotFound(f"{build!r} is not a Buildkite build.")
     return f"{_pipeline_path(pipeline)[1]}/builds/{build}"
 

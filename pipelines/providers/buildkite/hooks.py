@@ -4,17 +4,15 @@ Source: buildkite.com/docs/apis/webhooks/pipelines. There is no delivery id, so 
 again by its signature, or by its body where it has none.
 """
 
-import hashlib
-import hmac
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
 from pipelines.providers.base import Hint, Hook, HookKeys
 from pipelines.providers.errors import HookRefused
+from pipelines.providers.signing import digest_of, hmac_sha256, is_any, object_of, secrets_of
 from pipelines.providers.wire import integer, mapping, text
 
 WINDOW = 300  # seconds between the vendor's clock at sending and ours
@@ -24,18 +22,16 @@ _MOMENT = re.compile(r"[0-9]{1,12}")
 
 def verify(hook: Hook, keys: HookKeys, now: datetime) -> str:
     """The delivery's id. Raises HookRefused."""
-    secrets = [secret.reveal().encode() for secret in keys.secrets if secret.reveal()]
-    if not secrets:
-        raise HookRefused("No webhook secret is configured for this server.")
+    secrets = secrets_of(keys)
     signature = hook.headers.get("x-buildkite-signature", "")
     if signature:
         return _signed(signature, hook.body, secrets, now)
     token = hook.headers.get("x-buildkite-token", "").encode("utf-8", "replace")
     if not token:
         raise HookRefused("The delivery carries neither a signature nor a token.")
-    if not _any_equal(token, secrets):
+    if not is_any(token, secrets):
         raise HookRefused("The token is not the webhook secret of this server.")
-    return f"body-{hashlib.sha256(hook.body).hexdigest()}"
+    return f"body-{digest_of(hook.body)}"
 
 
 def _signed(header: str, body: bytes, secrets: list[bytes], now: datetime) -> str:
@@ -44,11 +40,9 @@ def _signed(header: str, body: bytes, secrets: list[bytes], now: datetime) -> st
     at, given = fields.get("timestamp", ""), fields.get("signature", "").lower()
     if not _MOMENT.fullmatch(at) or not given:
         raise HookRefused("The signature is not of the form that Buildkite sends.")
-    digests = [
-        hmac.new(secret, at.encode() + b"." + body, hashlib.sha256).hexdigest().encode()
-        for secret in secrets
-    ]
-    if not _any_equal(given.encode("utf-8", "replace"), digests):
+    signed = at.encode() + b"." + body
+    digests = [hmac_sha256(secret, signed).hex().encode() for secret in secrets]
+    if not is_any(given.encode("utf-8", "replace"), digests):
         raise HookRefused("The signature does not fit the webhook secret of this server.")
     # After the signature, so that only the vendor hears about clocks.
     apart = abs(now.timestamp() - int(at))
@@ -60,22 +54,12 @@ def _signed(header: str, body: bytes, secrets: list[bytes], now: datetime) -> st
     return f"signature-{given}"
 
 
-def _any_equal(given: bytes, known: Iterable[bytes]) -> bool:
-    """Whether it is one of them; each comparison takes the same time."""
-    return any(hmac.compare_digest(given, each) for each in known)
-
-
 def parse(hook: Hook) -> list[Hint]:
     """The build that a delivery is about; of agents, pings and the rest there is nothing to know.
 
     Raises HookRefused.
     """
-    try:
-        payload = json.loads(hook.body)
-    except (ValueError, RecursionError):
-        raise HookRefused("The body is not JSON.") from None
-    if not isinstance(payload, dict):
-        raise HookRefused("The body is not a JSON object.")
+    payload = object_of(hook.body)
     build, pipeline = mapping(payload.get("build")), _pipeline(payload)
     number = integer(build.get("number"))
     if number is None or number < 1 or not pipeline:

@@ -7,24 +7,26 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.providers.errors import (
-    Forbidden,
-    InvalidResponse,
-    Misconfigured,
-    ProviderError,
-    Rejected,
+from pipelines.providers.errors import Forbidden, InvalidResponse, ProviderError
+from pipelines.providers.wire import (
+    MAX_RETRY_AFTER,
+    Wire,
+    error_fields,
+    in_our_words,
+    integer,
+    seconds_in,
+    single_word,
+    text,
 )
-from pipelines.providers.wire import MAX_RETRY_AFTER, Wire, integer, mapping, seconds_in
 from portal.credentials import Secret
-from portal.http import HttpClient, NotJson, Response
+from portal.http import HttpClient, Response
 
 PAGE = 100
 MAX_PAGES = 100
 # Seconds left, not a moment. The names changed over the years; all are optional.
 RESETS = ("RateLimit-Reset", "RateLimit-User-Reset", "Rate-Limit-Reset", "Retry-After")
 _SCOPE = re.compile(r"[a-z_]{1,60}")
-# What the vendor's sentence begins or speaks of -> ours. The vendor's own text is never shown:
-# it may repeat what was sent.
+# What the vendor's sentence speaks of -> ours.
 SENTENCES = (
     ("branches have been disabled", "The pipeline's settings do not allow builds of this branch."),
     ("not supported", "Buildkite does not list builds this old."),
@@ -40,21 +42,12 @@ class BuildkiteWire(Wire):
     label = "Buildkite"
 
     def __init__(self, http: HttpClient, base_url: str, credential: Secret) -> None:
-        token = credential.reveal()
-        if not token.isascii() or any(char.isspace() for char in token):
-            raise Misconfigured("A Buildkite credential is an API access token: one word.")
+        token = single_word(credential, "A Buildkite credential is an API access token: one word.")
         super().__init__(http, base_url, {"Authorization": f"Bearer {token}"})
-
-    def one(self, path: str, params: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        """Reads one JSON object."""
-        answer = self.get_json(path, params)
-        if not isinstance(answer, dict):
-            raise InvalidResponse("Buildkite answered JSON of another shape than its API gives.")
-        return answer
 
     def rows(self, path: str, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """Reads one page of a list."""
-        return self._rows(self.json(self.get(path, params)))
+        return self.objects(self.get_json(path, params))
 
     def all_rows(self, path: str) -> list[Mapping[str, Any]]:
         """Reads every page of a list; complete, or an error. Only the Link header's `rel` is
@@ -62,18 +55,13 @@ class BuildkiteWire(Wire):
         found: list[Mapping[str, Any]] = []
         for page in range(1, MAX_PAGES + 1):
             answer = self.get(path, {"page": str(page), "per_page": str(PAGE)})
-            rows = self._rows(self.json(answer))
+            rows = self.objects(self.json(answer))
             found += rows
             link = answer.headers.get("Link")
             more = 'rel="next"' in link if link is not None else len(rows) >= PAGE
             if not more:
                 return found
         raise InvalidResponse(f"Buildkite lists more than {MAX_PAGES * PAGE:,} of these.")
-
-    def _rows(self, answer: object) -> list[Mapping[str, Any]]:
-        if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
-            raise InvalidResponse("Buildkite answered JSON of another shape than its API gives.")
-        return answer
 
     def failure(self, response: Response, *, write: bool) -> ProviderError:
         """A lacking scope is named from the headers; a refusal is told in our own words."""
@@ -84,16 +72,15 @@ class BuildkiteWire(Wire):
             if missing:
                 return Forbidden(f"Buildkite: the token lacks the scope {', '.join(missing)}.")
         if response.status in (400, 422):
-            said = _message(response).lower()
-            for words, sentence in SENTENCES:
-                if words in said:
-                    return Rejected(sentence)
+            said = text(error_fields(response).get("message"))
+            if refused := in_our_words(said, SENTENCES):
+                return refused
         return super().failure(response, write=write)
 
     def retry_after(self, response: Response) -> float | None:
         """The longest of the limits' resets, in seconds."""
         named = [seconds_in(response.headers.get(name)) for name in RESETS]
-        told = integer(_body(response).get("reset"))
+        told = integer(error_fields(response).get("reset"))
         waits = [seconds for seconds in named if seconds is not None]
         if told is not None:
             waits.append(min(max(float(told), 0.0), MAX_RETRY_AFTER))
@@ -102,15 +89,3 @@ class BuildkiteWire(Wire):
 
 def _scopes(response: Response, header: str) -> set[str]:
     return set(_SCOPE.findall(response.headers.get(header, "")))
-
-
-def _body(response: Response) -> Mapping[str, Any]:
-    try:
-        return mapping(response.json())
-    except NotJson:
-        return {}
-
-
-def _message(response: Response) -> str:
-    message = _body(response).get("message")
-    return message if isinstance(message, str) else ""

@@ -3,15 +3,11 @@
 Source: the server's own code (drone 2.25) and recorded answers of a real server.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from pipelines.providers.annotations import claims
 from pipelines.providers.base import (
-    FINAL,
-    AnnotatedPipeline,
     Capability,
     CheckResult,
     Gate,
@@ -44,18 +40,22 @@ from pipelines.providers.drone.parse import (
 from pipelines.providers.drone.rights import NEEDS_ADMIN, NEEDS_WRITE, require
 from pipelines.providers.drone.wire import PAGE, DroneWire, repository
 from pipelines.providers.drone.writing import deploy, run_again, start
-from pipelines.providers.errors import InvalidResponse, NotFound, OutcomeUnknown, Rejected
+from pipelines.providers.errors import NotFound, Rejected
 from pipelines.providers.provider import Provider
-from pipelines.providers.wire import mapping
+from pipelines.providers.wire import is_number, mapping
 from portal.credentials import Secret
-from portal.http import HttpClient
+from portal.http import HttpClient, Response
 
 # So many builds that move are read one by one, since a list does not tell which of them wait.
 MAX_LOOKS = 10
 # How many builds a look-up of a request reads; further than NEAR only while they are new enough.
 NEAR, LOOK_BACK = 2 * PAGE, 50 * PAGE
+# Drone answers `null` to a start that it accepted and that no pipeline applies to.
+NOTHING = (
+    "Nothing to run: no pipeline in the repository's configuration matches this branch and event, "
+    "or the account that activated the repository is inactive in Drone."
+)
 CLOCKS_APART = timedelta(hours=1)
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
 class Drone(Provider):
@@ -87,11 +87,6 @@ class Drone(Provider):
 
     def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
         self._wire = DroneWire(http, server.base_url, credential)
-
-    @classmethod
-    def parse_annotations(cls, annotations: Mapping[str, str]) -> Sequence[AnnotatedPipeline]:
-        """`[server:]namespace/name[,…]`; the key is Stagedoor's own, Backstage has none."""
-        return claims(annotations, cls.annotation_keys, lambda name: name.strip("/"))
 
     # --- Reading ---------------------------------------------------------------------------------
     def check(self) -> CheckResult:
@@ -143,10 +138,6 @@ class Drone(Provider):
     def gates(self, pipeline: str, build: str) -> Sequence[Gate]:
         return parse_gates(self._row(pipeline, build))
 
-    def resolve(self, pipeline: str, queue_ref: str) -> Receipt:
-        """A start gives the build itself, so a reference is its number."""
-        return Receipt(build=self.get_build(pipeline, queue_ref))
-
     def find_by_request_id(
         self, pipeline: str, request_id: str, *, branch: str = "", since: datetime | None = None
     ) -> Receipt | None:
@@ -182,25 +173,23 @@ class Drone(Provider):
         require(self._wire, request.pipeline, NEEDS_WRITE)
         return self._receipt(request, deploy(self._wire, request, row, target, "promote"))
 
-    def _receipt(self, request: StartRequest, row: Mapping[str, Any]) -> Receipt:
-        try:
-            return Receipt(build=parse_build(row, request.pipeline, self._wire.base))
-        except InvalidResponse:
-            raise OutcomeUnknown("Drone accepted the request and answered no build.") from None
+    def _receipt(self, request: StartRequest, answer: Response) -> Receipt:
+        def parse(row: object) -> RemoteBuild:
+            if row is None:
+                raise Rejected(NOTHING)
+            return parse_build(mapping(row), request.pipeline, self._wire.base)
+
+        return Receipt(build=self._wire.written(answer, parse))
 
     def cancel(self, pipeline: str, build: str) -> None:
         """Drone says "done" to cancelling what has ended, so that is looked at first; and it
         refuses with 409 what changes at the same moment, which is asked once more."""
-        self._refuse_ended(pipeline, build)
+        self._unended(pipeline, build)
         path = _path(pipeline, build)
         answer = self._wire.acknowledge("DELETE", path, expect=(409,))
         if answer.status == 409:
-            self._refuse_ended(pipeline, build)
+            self._unended(pipeline, build)
             self._wire.acknowledge("DELETE", path)
-
-    def _refuse_ended(self, pipeline: str, build: str) -> None:
-        if self.get_build(pipeline, build).state in FINAL:
-            raise Rejected("The build has ended already, so there is nothing to cancel.")
 
     def unblock(self, request: StartRequest, build: str, gate: str) -> None:
         """Drone keeps no word of who approved; the audit of Stagedoor does."""
@@ -245,6 +234,6 @@ class Drone(Provider):
 
 
 def _path(pipeline: str, build: str) -> str:
-    if not _NUMBER.fullmatch(build):
+    if not is_number(build):
         raise NotFound(f"{build!r} is not the number of a build.")
     return f"{repository(pipeline)}/builds/{build}"

@@ -7,16 +7,15 @@ Source: drone's server, service/hook and its signing library. The documents call
 import base64
 import binascii
 import hashlib
-import hmac
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from pipelines.providers.base import Hint, Hook, HookKeys
 from pipelines.providers.drone.parse import slug_of
 from pipelines.providers.errors import HookRefused
+from pipelines.providers.signing import digest_of, hmac_sha256, is_any, object_of, secrets_of
 from pipelines.providers.wire import integer, mapping, text
 
 WINDOW = timedelta(minutes=5)
@@ -26,23 +25,15 @@ _FIELD = re.compile(r'([A-Za-z]{1,20})="([^"]{0,500})"')
 
 def verify(hook: Hook, keys: HookKeys, now: datetime) -> str:
     """An id of the delivery. Raises HookRefused."""
-    if not any(secret.reveal() for secret in keys.secrets):
-        raise HookRefused("No secret is configured for Drone's webhooks.")
+    secrets = secrets_of(keys)
     _check_digest(hook)
     signature, names = _signature(hook)
     signed = "\n".join(f"{name}: {hook.headers[name]}" for name in names).encode("utf-8", "replace")
-    good = [
-        hmac.compare_digest(
-            hmac.new(secret.reveal().encode(), signed, hashlib.sha256).digest(), signature
-        )
-        for secret in keys.secrets
-        if secret.reveal()
-    ]
-    if not any(good):
+    if not is_any(signature, [hmac_sha256(secret, signed) for secret in secrets]):
         raise HookRefused("The signature is not made with this server's secret.")
     _check_date(hook.headers["date"], now)
     # Drone numbers no deliveries. The signature covers both parts of this.
-    return hashlib.sha256(hook.headers["date"].encode() + b"\n" + hook.body).hexdigest()
+    return digest_of(hook.headers["date"].encode() + b"\n" + hook.body)
 
 
 def _check_digest(hook: Hook) -> None:
@@ -51,7 +42,7 @@ def _check_digest(hook: Hook) -> None:
     if method.upper() != "SHA-256":
         raise HookRefused("There is no SHA-256 digest of the body.")
     real = base64.b64encode(hashlib.sha256(hook.body).digest())
-    if not hmac.compare_digest(told.strip().encode("utf-8", "replace"), real):
+    if not is_any(told.strip().encode("utf-8", "replace"), [real]):
         raise HookRefused("The body is not the one that was signed.")
 
 
@@ -84,16 +75,7 @@ def _check_date(date: str, now: datetime) -> None:
 
 def parse(hook: Hook) -> Sequence[Hint]:
     """What a delivery is about. Events of users are of no interest here."""
-    try:
-        body = json.loads(hook.body)
-    except (ValueError, RecursionError):
-        raise HookRefused("The body is not JSON.") from None
-    if not isinstance(body, dict):
-        raise HookRefused("The body is not what Drone sends.")
-    return _hints(body)
-
-
-def _hints(body: Mapping[str, object]) -> list[Hint]:
+    body = object_of(hook.body)
     event, slug = text(body.get("event")), slug_of(mapping(body.get("repo")))
     if event not in ("build", "repo") or not slug:
         return []

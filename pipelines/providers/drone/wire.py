@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.providers.errors import (
-    InvalidResponse,
-    Misconfigured,
     NotFound,
     OutcomeUnknown,
     ProviderError,
@@ -17,13 +15,20 @@ from pipelines.providers.errors import (
     Unavailable,
     Unsupported,
 )
-from pipelines.providers.wire import Wire, mapping, segment, text
+from pipelines.providers.wire import (
+    Wire,
+    error_fields,
+    in_our_words,
+    segment,
+    single_word,
+    text,
+)
 from portal.credentials import Secret
-from portal.http import HttpClient, HttpError, NotJson, Response, TimedOut
+from portal.http import HttpClient, HttpError, Response, TimedOut
 
 PAGE = 100  # more, and Drone silently gives 25
 MAX_LIST_BYTES = 64_000_000  # every repository comes in one answer, about 1 kB each
-# What a refusal speaks of -> ours. The vendor's own text is never shown.
+# What a refusal speaks of -> ours.
 SENTENCES = (
     ("cannot approve a pipeline", "This stage does not wait for an approval any longer."),
     ("cannot start a blocked build", "The build waits for an approval; it can't run again."),
@@ -38,17 +43,8 @@ class DroneWire(Wire):
     label = "Drone"
 
     def __init__(self, http: HttpClient, base_url: str, credential: Secret) -> None:
-        token = credential.reveal()
-        if not token.isascii() or not token or any(char.isspace() for char in token):
-            raise Misconfigured("A Drone credential is the token of a user: one word.")
+        token = single_word(credential, "A Drone credential is the token of a user: one word.")
         super().__init__(http, base_url, {"Authorization": f"Bearer {token}"})
-
-    def one(self, path: str, params: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        """Reads one JSON object."""
-        answer = self.get_json(path, params)
-        if not isinstance(answer, dict):
-            raise InvalidResponse("Drone answered JSON of another shape than its API gives.")
-        return answer
 
     def repositories(self) -> list[Mapping[str, Any]]:
         """All that the account sees, without pages."""
@@ -59,10 +55,7 @@ class DroneWire(Wire):
     ) -> list[Mapping[str, Any]]:
         """Reads a list or a page of one; `null` is an empty one, as Go writes it."""
         answer = self.json(self.get(path, params, max_bytes=max_bytes))
-        rows = [] if answer is None else answer
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise InvalidResponse("Drone answered JSON of another shape than its API gives.")
-        return rows
+        return [] if answer is None else self.objects(answer)
 
     def pages(
         self, path: str, params: Mapping[str, str], limit: int
@@ -75,25 +68,6 @@ class DroneWire(Wire):
             yield from rows[: limit - (page - 1) * size]
             if len(rows) < size:
                 break
-
-    def build(self, method: str, path: str, **how: Any) -> Mapping[str, Any]:
-        """Writes, and reads the build that is answered.
-
-        Raises Rejected for `null`: Drone accepted, and no pipeline of the repository applies.
-        """
-        response = self.write(method, path, **how)
-        try:
-            answer = response.json()
-        except NotJson:
-            raise OutcomeUnknown("Drone accepted the request and answered no JSON.") from None
-        if answer is None:
-            raise Rejected(
-                "Nothing to run: no pipeline in the repository's configuration matches this branch "
-                "and event, or the account that activated the repository is inactive in Drone."
-            )
-        if not isinstance(answer, dict):
-            raise OutcomeUnknown("Drone accepted the request and answered no build.")
-        return answer
 
     def acknowledge(self, method: str, path: str, **how: Any) -> Response:
         """Writes what is answered without anything to read. A page is no acknowledgement."""
@@ -136,10 +110,9 @@ class DroneWire(Wire):
         if response.status == 409:
             return Rejected("Drone was changing this at the same moment; try again.")
         if response.status == 400:
-            said = _message(response).lower()
-            for words, sentence in SENTENCES:
-                if words in said:
-                    return Rejected(sentence)
+            said = text(error_fields(response).get("message"))
+            if refused := in_our_words(said, SENTENCES):
+                return refused
         return super().failure(response, write=write)
 
 
@@ -154,10 +127,3 @@ def repository(pipeline: str) -> str:
             else f"{pipeline!r} is not the name of a repository."
         )
     return f"/api/repos/{segment(parts[0])}/{segment(parts[1])}"
-
-
-def _message(response: Response) -> str:
-    try:
-        return text(mapping(response.json()).get("message"))
-    except NotJson:
-        return ""

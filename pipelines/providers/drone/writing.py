@@ -10,12 +10,13 @@ from pipelines.providers.drone.wire import DroneWire, repository
 from pipelines.providers.errors import NotFound, Rejected
 from pipelines.providers.labels import variables
 from pipelines.providers.wire import integer, text
+from portal.http import Response
 
 DEPLOYMENTS = ("promote", "rollback")
 MAX_PARENTS = 10
 
 
-def start(wire: DroneWire, request: StartRequest, repo: Mapping[str, Any]) -> Mapping[str, Any]:
+def start(wire: DroneWire, request: StartRequest, repo: Mapping[str, Any]) -> Response:
     """A build of a branch, at a commit where one is named."""
     branch = request.branch or text(repo.get("default_branch"))
     place = {"branch": branch, "commit": request.commit}
@@ -28,9 +29,9 @@ def _create(
     place: Mapping[str, str],
     parameters: Mapping[str, str],
     said: str,
-) -> Mapping[str, Any]:
+) -> Response:
     asked = query(request, parameters)
-    return wire.build(
+    return wire.write(
         "POST",
         f"{repository(request.pipeline)}/builds",
         params={name: value for name, value in place.items() if value} | asked,
@@ -40,7 +41,7 @@ def _create(
 
 def run_again(
     wire: DroneWire, request: StartRequest, repo: Mapping[str, Any], row: Mapping[str, Any]
-) -> Mapping[str, Any]:
+) -> Response:
     """The same once more, under the new request."""
     event, ref = text(row.get("event")), text(row.get("ref"))
     if event in DEPLOYMENTS:
@@ -51,7 +52,7 @@ def run_again(
         return _create(wire, request, place, old_parameters(row), said)
     original = _original(wire, request.pipeline, row)
     number = _number(original)
-    return wire.build(
+    return wire.write(
         "POST",
         f"{repository(request.pipeline)}/builds/{number}",
         params={**variables(request), **again(request, number)},
@@ -75,13 +76,13 @@ def _original(wire: DroneWire, pipeline: str, row: Mapping[str, Any]) -> Mapping
 
 def deploy(
     wire: DroneWire, request: StartRequest, row: Mapping[str, Any], target: str, kind: str
-) -> Mapping[str, Any]:
+) -> Response:
     """Promotes or rolls back to `target`. Here new parameters win over the old build's."""
     if not target.strip():
         raise Rejected("Drone needs the name of a deployment target.")
     number = _number(row)
     asked = query(request, request.parameters) if kind == "promote" else variables(request)
-    return wire.build(
+    return wire.write(
         "POST",
         f"{repository(request.pipeline)}/builds/{number}/{kind}",
         params={**asked, **again(request, number), "target": target},

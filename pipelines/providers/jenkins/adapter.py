@@ -144,9 +144,7 @@ class Jenkins(JenkinsReading):
                 self._wire.post("/queue/cancelItem", params={"id": str(ref.id)})
                 return
             build = found.external_id
-        run = self.get_build(pipeline, build)
-        if run.state in FINAL:
-            raise Rejected(f"The build has ended already ({run.raw_state}).")
+        self._unended(pipeline, build)
         self._wire.post(f"{self._run_path(pipeline, self._run_ref(build))}/stop")
 
     def retry(self, request: StartRequest, build: str) -> Receipt:

@@ -24,6 +24,7 @@ from pipelines.providers.jenkins.names import (
 from pipelines.providers.jenkins.stages import StageReader
 from pipelines.providers.jenkins.wire import JenkinsWire
 from pipelines.providers.labels import REQUEST_ID
+from pipelines.providers.options import names
 from pipelines.providers.provider import Provider
 from pipelines.providers.wire import EPOCH, epoch_ms, integer, mapping, mappings, text
 from portal.credentials import Secret
@@ -46,10 +47,7 @@ class JenkinsReading(Provider):
         chosen = text(server.options.get("branch_parameter"))
         self._branch_parameters: Sequence[str] = (chosen,) if chosen else BRANCH_PARAMETERS
         self._commit_parameter = text(server.options.get("commit_parameter"))
-        folders = server.options.get("folders", [])
-        if not isinstance(folders, list) or not all(isinstance(name, str) for name in folders):
-            raise Misconfigured('The option "folders" is a list of folder names.')
-        self._folders = folders
+        self._folders = names(server, "folders", "folder names")
 
     # --- Pipelines ---------------------------------------------------------------------------
     def list_pipelines(self) -> list[RemotePipeline]:

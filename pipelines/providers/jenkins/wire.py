@@ -9,7 +9,6 @@ from typing import Any
 
 from pipelines.providers.errors import (
     Forbidden,
-    InvalidResponse,
     Misconfigured,
     NotAuthorized,
     ProviderError,
@@ -49,10 +48,7 @@ class JenkinsWire(Wire):
 
     def tree(self, path: str, tree: str) -> Mapping[str, Any]:
         """The fields that `tree` names of the object at `path`."""
-        answer = self.get_json(f"{path}/api/json", {"tree": tree})
-        if not isinstance(answer, dict):
-            raise InvalidResponse("Jenkins answered JSON of another shape than its API gives.")
-        return answer
+        return self.one(f"{path}/api/json", {"tree": tree})
 
     def post(
         self,

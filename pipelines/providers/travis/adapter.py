@@ -3,16 +3,13 @@
 Sources: developer.travis-ci.com, docs.travis-ci.com, travis-ci/travis-api; facts in README.md.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from pipelines.providers.annotations import claims
 from pipelines.providers.base import (
     FINAL,
-    AnnotatedPipeline,
     Capability,
     CheckResult,
     Hint,
@@ -34,10 +31,9 @@ from pipelines.providers.errors import (
     InvalidResponse,
     Misconfigured,
     NotFound,
-    OutcomeUnknown,
-    ProviderError,
     Rejected,
 )
+from pipelines.providers.options import names
 from pipelines.providers.provider import Provider
 from pipelines.providers.travis import hooks
 from pipelines.providers.travis.log import is_settled, read_log
@@ -52,10 +48,10 @@ from pipelines.providers.travis.parse import (
 )
 from pipelines.providers.travis.requesting import BUILD_PARTS, Requests, is_reference, reference
 from pipelines.providers.travis.start import again, body
-from pipelines.providers.travis.wire import SHAPE, Answer, TravisWire
-from pipelines.providers.wire import integer, iso_time, mapping, segment, text, web_link
+from pipelines.providers.travis.wire import Answer, TravisWire
+from pipelines.providers.wire import integer, is_number, iso_time, mapping, segment, text, web_link
 from portal.credentials import Secret
-from portal.http import HttpClient, Response
+from portal.http import HttpClient
 
 PAGE = 100
 VCS = ("github", "bitbucket", "gitlab", "assembla")
@@ -68,7 +64,6 @@ NOTES = (
     "A Travis CI token has no scopes: it holds all rights of its user, so use one of its own.",
     "Which repositories it may start and cancel is decided by the user's role in each of them.",
 )
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class Travis(Provider):
@@ -103,18 +98,11 @@ class Travis(Provider):
 
     def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
         self._wire = TravisWire(http, server.base_url, credential)
-        owners, vcs = server.options.get("owners", []), server.options.get("vcs", VCS[0])
-        if not isinstance(owners, list) or not all(isinstance(login, str) for login in owners):
-            raise Misconfigured('The option "owners" is a list of logins.')
+        self._owners = names(server, "owners", "logins")
+        vcs = server.options.get("vcs", VCS[0])
         if vcs not in VCS:
             raise Misconfigured(f'The option "vcs" is one of {", ".join(VCS)}.')
-        self._owners: list[str] = owners
         self._places = _places(server, str(vcs))
-
-    @classmethod
-    def parse_annotations(cls, annotations: Mapping[str, str]) -> list[AnnotatedPipeline]:
-        """`[server:]owner/repository[,…]`; prefix and list are Stagedoor's own addition."""
-        return claims(annotations, cls.annotation_keys, lambda name: name.strip("/"))
 
     # --- Pipelines ---------------------------------------------------------------------------
     def list_pipelines(self) -> list[RemotePipeline]:
@@ -131,7 +119,7 @@ class Travis(Provider):
 
     def get_pipeline(self, pipeline: str) -> RemotePipeline:
         """One repository. Those declare no parameters."""
-        answer = self._wire.one(self._repo(pipeline))
+        answer = self._wire.ask(self._repo(pipeline))
         return parse_repository(answer, answer.data, self._places)
 
     def _repo(self, pipeline: str) -> str:
@@ -151,7 +139,7 @@ class Travis(Provider):
         params = {"sort_by": "id:desc", "limit": str(min(limit, PAGE)), "include": BUILD_PARTS}
         if branch:
             params |= {"branch.name": branch, "build.event_type": OF_A_BRANCH}
-        answer = self._wire.one(f"{self._repo(pipeline)}/builds", params)
+        answer = self._wire.ask(f"{self._repo(pipeline)}/builds", params)
         rows = answer.rows("builds")
         builds = [parse_build(answer, row, pipeline, self._places) for row in rows]
         # The filter reads a comma as a list; a branch is meant literally here.
@@ -170,7 +158,7 @@ class Travis(Provider):
     def _build(self, pipeline: str, build: str, include: str = BUILD_PARTS) -> Answer:
         """Ids hold for the whole server, so it is made sure that this build is the pipeline's."""
         self._repo(pipeline)
-        answer = self._wire.one(_build_path(build), {"include": include})
+        answer = self._wire.ask(_build_path(build), {"include": include})
         self._require(pipeline, answer, answer.data)
         return answer
 
@@ -214,14 +202,14 @@ class Travis(Provider):
     def _richer(self, path: str, include: str) -> Answer:
         """With what an older Enterprise may not know."""
         try:
-            return self._wire.one(path, {"include": include})
+            return self._wire.ask(path, {"include": include})
         except Rejected:
-            return self._wire.one(path)
+            return self._wire.ask(path)
 
     def log(self, pipeline: str, build: str, log_id: str = "", offset: int = 0) -> LogChunk:
         """A job's log. Its state is read before the log, so that an ended job's log is whole."""
         _build_path(build)
-        if not _ID.fullmatch(log_id):
+        if not is_number(log_id):
             raise NotFound("Travis CI keeps a log per job; name the job.")
         path = f"/job/{log_id}"
         answer = self._richer(path, "job.log_complete")
@@ -236,23 +224,17 @@ class Travis(Provider):
     # --- Writing -----------------------------------------------------------------------------
     def start(self, request: StartRequest) -> Receipt:
         """Asks for a build; the answer is the request that becomes one."""
-        repo = self._repo(request.pipeline)
-        branch = request.branch or self.get_pipeline(request.pipeline).default_branch
-        if not branch:
-            raise Rejected(f"{request.pipeline} has no default branch: choose the branch.")
-        answer = self._wire.write("POST", f"{repo}/requests", json=body(request, branch))
-        return Receipt(queue_ref=self._accepted(answer, request.request_id))
+        path = f"{self._repo(request.pipeline)}/requests"
+        answer = self._wire.write("POST", path, json=body(request, self._branch(request)))
+        now = self._wire.clock(answer)
+        ref = self._wire.written(answer, lambda told: self._accepted(told, request, now))
+        return Receipt(queue_ref=ref)
 
-    def _accepted(self, response: Response, request_id: str) -> str:
-        try:
-            answer = Answer(mapping(self._wire.json(response)), self._wire.clock(response))
-        except ProviderError:
-            answer = Answer({}, self._wire.clock(response))
-        if text(answer.data.get("@type")) != "pending":
-            raise OutcomeUnknown(
-                "Travis CI took the request and answered something else than its API gives."
-            )
-        return reference(answer.at(answer.data, "request"), request_id, answer.now)
+    def _accepted(self, told: object, request: StartRequest, now: datetime) -> str:
+        answer = Answer(mapping(told), now)
+        if answer.data.get("@type") != "pending":
+            raise self._wire.misshapen()
+        return reference(answer.at(answer.data, "request"), request.request_id, now)
 
     def retry(self, request: StartRequest, build: str) -> Receipt:
         """Asks for a new build of the same branch, commit and variables.
@@ -266,14 +248,12 @@ class Travis(Provider):
         asked: Mapping[str, object] = {}
         number = integer(answer.at(answer.data, "request").get("id"))
         if number is not None and answer.data.get("event_type") == "api":
-            asked = self._wire.one(f"{self._repo(request.pipeline)}/request/{number}").data
+            asked = self._wire.ask(f"{self._repo(request.pipeline)}/request/{number}").data
         return self.start(again(request, answer, asked))
 
     def cancel(self, pipeline: str, build: str) -> None:
         """Asks to stop, which Travis does a moment later."""
-        found = self.get_build(pipeline, build)
-        if found.state in FINAL:
-            raise Rejected(f"The build has ended already ({found.raw_state}).")
+        found = self._unended(pipeline, build)
         if is_reference(found.external_id):
             raise Rejected("Travis CI can't stop a request before it has become a build.")
         self._wire.write("POST", f"{_build_path(found.external_id)}/cancel")
@@ -303,15 +283,15 @@ class Travis(Provider):
 
     @classmethod
     def parse_webhook(cls, hook: Hook) -> Sequence[Hint]:
-        return hooks.hints(hook)
+        return hooks.parse(hook)
 
     # --- Connection test ---------------------------------------------------------------------
     def check(self) -> CheckResult:
         """GET /user, and GET /config for the key of webhooks."""
-        user = self._wire.one("/user").data
+        user = self._wire.ask("/user").data
         login = text(user.get("login"))
         if not login:
-            raise InvalidResponse(SHAPE)
+            raise self._wire.misshapen()
         notes = list(NOTES)
         if vcs_of(user) not in ("", self._places.vcs):
             notes.append(f'The user is one of {vcs_of(user)}: set the option "vcs" to that.')
@@ -327,7 +307,7 @@ class Travis(Provider):
 
     def _public_key(self) -> str:
         try:
-            config = mapping(self._wire.one("/config").data.get("config"))
+            config = mapping(self._wire.ask("/config").data.get("config"))
         except (NotFound, Rejected, InvalidResponse):
             return ""
         webhook = mapping(mapping(config.get("notifications")).get("webhook"))
@@ -335,7 +315,7 @@ class Travis(Provider):
 
 
 def _build_path(build: str) -> str:
-    if not _ID.fullmatch(build):
+    if not is_number(build):
         raise NotFound(f"{build!r} is not a Travis CI build.")
     return f"/build/{build}"
 

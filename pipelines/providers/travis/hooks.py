@@ -5,10 +5,7 @@ delivery id, so a delivery is known again by what it says of its build.
 """
 
 import base64
-import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
@@ -19,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from pipelines.providers.base import Hint, Hook, HookKeys
 from pipelines.providers.errors import HookRefused
+from pipelines.providers.signing import digest_of, object_of
 from pipelines.providers.wire import integer, mapping, text
 
 MAX_FIELDS = 10
@@ -43,10 +41,10 @@ def verify(hook: Hook, keys: HookKeys) -> str:
         raise HookRefused("The delivery carries no readable signature.")
     if not any(_signed(payload.encode(), signature, pem) for pem in keys.public_keys):
         raise HookRefused(WRONG, stale_key=True)
-    said = _said(payload)
+    said = object_of(payload)
     facts = ("id", "state", "status_message", "started_at", "finished_at")
     told = json.dumps([str(said.get(name)) for name in facts])
-    return hashlib.sha256(told.encode()).hexdigest()
+    return digest_of(told.encode())
 
 
 def _signed(payload: bytes, signature: bytes, pem: str) -> bool:
@@ -66,9 +64,9 @@ def _signed(payload: bytes, signature: bytes, pem: str) -> bool:
     return True
 
 
-def hints(hook: Hook) -> list[Hint]:
+def parse(hook: Hook) -> list[Hint]:
     """The build that a payload speaks of. The repository's name in the headers is not signed."""
-    said = _said(_payload(hook))
+    said = object_of(_payload(hook))
     repository, build = mapping(said.get("repository")), integer(said.get("id"))
     owner, name = text(repository.get("owner_name")), text(repository.get("name"))
     if not owner or not name or build is None:
@@ -91,11 +89,3 @@ def _payload(hook: Hook) -> str:
     if len(found) != 1:
         raise HookRefused("The delivery has no payload field.")
     return found[0]
-
-
-def _said(payload: str) -> Mapping[str, Any]:
-    try:
-        said = json.loads(payload)
-    except (ValueError, RecursionError):
-        raise HookRefused("The payload is not JSON.") from None
-    return mapping(said)

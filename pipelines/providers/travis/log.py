@@ -14,7 +14,7 @@ from pipelines.providers.base import LogChunk
 from pipelines.providers.errors import InvalidResponse, NotFound
 from pipelines.providers.travis.folds import readable
 from pipelines.providers.travis.wire import TravisWire
-from pipelines.providers.wire import integer, text
+from pipelines.providers.wire import integer, mappings, text
 
 # Travis' own limit is 4 MB; an Enterprise may have raised it. What is shown is the end.
 MAX_BYTES = 8_000_000
@@ -124,10 +124,10 @@ def _ask(wire: TravisWire, job: str, first: int) -> list[tuple[int, str]]:
     """The parts from number `first` on, in order, as far as none is missing."""
     params = {"content": "true", **({"after": str(first - 1)} if first else {})}
     try:
-        answer = wire.one(f"{job}/log_parts", params, max_bytes=MAX_BYTES)
+        answer = wire.ask(f"{job}/log_parts", params, max_bytes=MAX_BYTES)
     except NotFound:
         return []
-    return _in_order(answer.many(answer.data, "log_parts"), first)
+    return _in_order(mappings(answer.data.get("log_parts")), first)
 
 
 def _in_order(rows: Sequence[Mapping[str, Any]], first: int) -> list[tuple[int, str]]:

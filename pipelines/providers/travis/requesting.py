@@ -60,7 +60,7 @@ class Requests:
     def look(self, ref: str) -> RemoteBuild | str:
         """A build; one that stands for a request that became none; or the id of its build."""
         if found := _REQUEST.fullmatch(ref):
-            answer = self._wire.one(f"{self._repo}/request/{found[1]}")
+            answer = self._wire.ask(f"{self._repo}/request/{found[1]}")
             return self._outcome(answer, answer.data, ref)
         if not (found := _NONCE.fullmatch(ref)):
             raise NotFound(f"{ref!r} is no request at Travis CI.")
@@ -123,7 +123,7 @@ class Requests:
         }
         if branch:
             params["branch.name"] = branch
-        answer = self._wire.one(f"{self._repo}/builds", params)
+        answer = self._wire.ask(f"{self._repo}/builds", params)
         rows = answer.rows("builds")
         builds = [parse_build(answer, row, self._pipeline, self._places) for row in rows]
         found = [build for build in builds if build.request_id == request_id]
@@ -131,7 +131,7 @@ class Requests:
 
     def _outcome(self, answer: Answer, row: Mapping[str, Any], ref: str) -> RemoteBuild | str:
         """`result` may lack where there is a build already, so the builds are looked at first."""
-        builds = [integer(build.get("id")) for build in answer.many(row, "builds")]
+        builds = [integer(build.get("id")) for build in mappings(row.get("builds"))]
         if builds and builds[0] is not None:
             return str(builds[0])
         result = text(row.get("result"))
@@ -167,7 +167,7 @@ class Requests:
         """Travis' own explanation, as far as it gives one."""
         said = [text(row.get("message"))]
         try:
-            answer = self._wire.one(f"{self._repo}/request/{integer(row.get('id'))}/messages")
+            answer = self._wire.ask(f"{self._repo}/request/{integer(row.get('id'))}/messages")
             said += [_message(entry) for entry in mappings(answer.data.get("messages"))]
         except ProviderError:
             pass  # the rejection itself is known

@@ -14,14 +14,21 @@ from typing import Any
 from pipelines.providers.errors import (
     Forbidden,
     InvalidResponse,
-    Misconfigured,
     NotAuthorized,
     NotFound,
     ProviderError,
     RateLimited,
     Rejected,
 )
-from pipelines.providers.wire import EPOCH, MAX_RETRY_AFTER, Wire, integer, mapping, mappings, text
+from pipelines.providers.wire import (
+    EPOCH,
+    MAX_RETRY_AFTER,
+    Wire,
+    integer,
+    mapping,
+    single_word,
+    text,
+)
 from portal.credentials import Secret
 from portal.http import HttpClient, Response
 
@@ -84,10 +91,6 @@ class Answer:
             raise InvalidResponse(SHAPE)
         return rows
 
-    def many(self, row: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-        """The objects of a list within a row, without what is none."""
-        return mappings(row.get(key))
-
 
 def _objects(data: object) -> Iterator[Mapping[str, Any]]:
     waiting = [data]
@@ -106,9 +109,7 @@ class TravisWire(Wire):
     label = "Travis CI"
 
     def __init__(self, http: HttpClient, base_url: str, credential: Secret) -> None:
-        token = credential.reveal()
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise Misconfigured("A Travis CI credential is an API token: one word.")
+        token = single_word(credential, "A Travis CI credential is an API token: one word.")
         headers = {
             # Without a version the old API answers, with other shapes.
             "Travis-API-Version": "3",
@@ -117,7 +118,7 @@ class TravisWire(Wire):
         }
         super().__init__(http, base_url, headers)
 
-    def one(
+    def ask(
         self, path: str, params: Mapping[str, str] | None = None, *, max_bytes: int | None = None
     ) -> Answer:
         """Reads one answer."""
@@ -146,7 +147,7 @@ class TravisWire(Wire):
         offset = 0
         for _ in range(most):
             asked = {**params, "limit": str(PAGE), "offset": str(offset)}
-            answer = self.one(path, asked)
+            answer = self.ask(path, asked)
             rows = answer.rows(key)
             yield answer, rows
             # A larger limit than the vendor's own is cut without a word; this tells.

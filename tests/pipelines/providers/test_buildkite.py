@@ -129,8 +129,8 @@ def test_the_wait_is_the_longest_that_is_told(headers, body, seconds):
         (422, '{"message": "s3cr3t is invalid"}', Rejected, "refused"),
         (400, '{"message": "Listing builds this deep is not supported."}', Rejected, "this old"),
         (500, "<html>s3cr3t</html>", OutcomeUnknown, "500"),
-        (201, "s3cr3t", OutcomeUnknown, "something else than a build"),
-        (201, '{"message": "s3cr3t"}', OutcomeUnknown, "something else than a build"),
+        (201, "s3cr3t", OutcomeUnknown, "something else"),
+        (201, '{"message": "s3cr3t"}', OutcomeUnknown, "something else"),
         (302, "", Misconfigured, "redirect"),
     ],
 )

@@ -310,9 +310,19 @@ def test_a_delivery_signed_with_something_else_is_refused(installation):
 @pytest.mark.needs(Capability.WEBHOOK)
 def test_without_a_key_every_delivery_is_refused(installation):
     adapter, _, hooks, _ = delivered(installation)
+    empty = HookKeys((Secret(""),), ("",))
+    for hook in hooks:
+        for without in (HookKeys(), empty):
+            with pytest.raises(HookRefused):
+                adapter.verify_webhook(hook, without, now())
+
+
+@pytest.mark.needs(Capability.WEBHOOK)
+def test_nobody_signs_with_an_empty_secret(installation):
+    adapter, _, hooks, _ = delivered(installation, secret="")
     for hook in hooks:
         with pytest.raises(HookRefused):
-            adapter.verify_webhook(hook, HookKeys(), now())
+            adapter.verify_webhook(hook, HookKeys((Secret(""),)), now())
 
 
 @pytest.mark.needs(Capability.WEBHOOK)

@@ -131,7 +131,7 @@ def test_clocks_may_differ_by_a_few_minutes(minutes):
 )
 def test_without_a_secret_nothing_is_believed(keys):
     hook = signed(b"{}", secret="")
-    with pytest.raises(HookRefused, match="No secret"):
+    with pytest.raises(HookRefused, match="No webhook secret"):
         Drone.verify_webhook(hook, keys, datetime.now(UTC))
 
 

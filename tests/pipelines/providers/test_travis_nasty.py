@@ -218,7 +218,7 @@ def test_a_build_lasted_from_its_begin_to_its_end_whatever_its_jobs_took(travis,
     group = [{"name": name, "seconds": 40, "group": "all"} for name in ("a", "b", "c")]
     travis.pipeline(PIPELINE, steps=group)
     build = built(adapter)
-    row = adapter._wire.one(f"/build/{build.external_id}").data
+    row = adapter._wire.ask(f"/build/{build.external_id}").data
     assert row["duration"] >= 2
     assert (build.finished_at - build.started_at).total_seconds() < row["duration"]
 
@@ -227,7 +227,7 @@ def test_a_build_lasted_from_its_begin_to_its_end_whatever_its_jobs_took(travis,
 def test_an_object_that_stood_there_before_is_found_by_its_link(travis, adapter):
     for number in (1, 2):
         built(adapter, request_id=f"r-{number}")
-    rows = adapter._wire.one("/repo/acme%2Fcheckout/builds", {"include": "build.created_by"}).data[
+    rows = adapter._wire.ask("/repo/acme%2Fcheckout/builds", {"include": "build.created_by"}).data[
         "builds"
     ]
     assert rows[1]["created_by"].keys() == rows[1]["branch"].keys() == {"@href"}
@@ -247,7 +247,7 @@ def test_a_link_to_nothing_is_nothing():
 def test_an_enterprise_below_api_is_read_without_following_its_links(sandbox, travis):
     base = f"{travis.base_url}/api"
     adapter = make_adapter("travis", base, travis.credential)
-    assert adapter._wire.one("/user").data["@href"].startswith("/travis/api/user/")
+    assert adapter._wire.ask("/user").data["@href"].startswith("/travis/api/user/")
     build = built(adapter)
     assert build.web_url.startswith(f"{travis.base_url}/github/{PIPELINE}/builds/")
     assert adapter.list_pipelines()[0].external_id == PIPELINE
