@@ -14,6 +14,8 @@ from pipelines.models import Build, Environment, Pipeline, Trigger
 Action = Trigger.Action
 MAX_RETRIES_FOLLOWED = 20
 SHA_LENGTHS = (40, 64)
+# Kept in a trigger's receipt when a person, and not the vendor, said which build is its.
+BY_WORD = "by_word"
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,23 @@ def _promote(
 
 def _origin(build: Build) -> Trigger | None:
     """The start or promotion that the build comes from, through any retries; None when it was
-    not ours."""
-    origin = build.trigger
+    not ours, or only by somebody's word."""
+    seen: Build | None = build
     for _ in range(MAX_RETRIES_FOLLOWED):
-        if origin is None or origin.action != Action.RETRY:
+        origin = seen.trigger if seen else None
+        if seen is None or origin is None or not _is_evident(seen, origin):
+            return None
+        if origin.action != Action.RETRY:
             return origin
-        origin = origin.build.trigger if origin.build else None
+        seen = origin.build
     return None
+
+
+def _is_evident(build: Build, trigger: Trigger) -> bool:
+    """Whether the vendor tied the two. Of a build that a person tied, nobody knows the parameters:
+    it might be anybody's, in a stricter environment."""
+    told = trigger.receipt.get("build")
+    return BY_WORD not in trigger.receipt and told in (None, "", build.external_id)
 
 
 def _commit(build: Build, origin: Trigger | None) -> str:

@@ -4,6 +4,7 @@ A person who looked at the vendor's own page knows more than any look-up. Their 
 audit trail with their name, and a build that they name is read from the server before it counts.
 """
 
+import uuid
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -18,11 +19,12 @@ from pipelines.budget import Purpose
 from pipelines.builds import attach, record
 from pipelines.calls import WITHOUT_BUILD
 from pipelines.dispatch import about, read_soon
+from pipelines.effects import BY_WORD
 from pipelines.facts import Facts, facts_of
 from pipelines.models import Build, Trigger
 from pipelines.outbox import State
 from pipelines.providers.errors import ProviderError
-from pipelines.servers import client_for
+from pipelines.servers import admit, client_for
 from portal import audit
 from portal.access import actor_for
 from portal.policy import Actor, Decision, Effect, Target, decide
@@ -137,12 +139,14 @@ def _look_up(trigger: Trigger, number: str) -> tuple[Build | None, str]:
         return None, "Give the number of the build."
     now = timezone.now()
     try:
-        remote = client_for(pipeline.server, Purpose.ACT).get_build(
-            pipeline.external_id, external_id
-        )
+        admit(pipeline.server)
+        client = client_for(pipeline.server, Purpose.ACT)
+        remote = client.get_build(pipeline.external_id, external_id)
         build = record(pipeline, remote, now)
     except (ProviderError, ValueError) as error:
         return None, f"Build #{number} can't be read. {error}"
+    if _is_anothers(remote.request_id, trigger):
+        return None, f"Build #{number} carries the id of another request."
     if build.queued_at < trigger.created_at - CLOCKS_DIFFER and not _reopened(trigger, build):
         return None, f"Build #{number} began before this was asked for."
     return build, ""
@@ -157,9 +161,19 @@ def _tie(trigger: Trigger, build: Build | None) -> str:
     if build is None or _reopened(trigger, build):
         moved = outbox.move(trigger.pk, [State.UNCERTAIN], State.LINKED, message="")
         return "" if moved else NOT_UNCERTAIN
-    if attach(build, trigger):
-        return ""
-    return "That build belongs to another request."
+    if not attach(build, trigger):
+        return "That build belongs to another request."
+    # So that nobody takes this for the vendor's word: see effects.py.
+    Trigger.objects.filter(pk=trigger.pk).update(receipt={**trigger.receipt, BY_WORD: "yes"})
+    return ""
+
+
+def _is_anothers(request_id: str, trigger: Trigger) -> bool:
+    """Whether a build names a request, and not this one."""
+    try:
+        return uuid.UUID(request_id) != trigger.request_id
+    except ValueError:
+        return False
 
 
 def _reopened(trigger: Trigger, build: Build) -> bool:

@@ -11,9 +11,10 @@ from django.utils import timezone
 from pipelines import outbox
 from pipelines.builds import record
 from pipelines.dispatch import dispatch
-from pipelines.models import Build, Trigger
+from pipelines.effects import effect_of
+from pipelines.models import Build, Environment, EnvironmentRule, Server, Trigger
 from pipelines.outbox import MAX_LOOKUPS
-from pipelines.servers import client_for
+from pipelines.servers import OPEN_AFTER, client_for
 from pipelines.settling import did_run
 from pipelines.triggers import request as ask_for
 from portal.models import AuditEvent
@@ -175,6 +176,42 @@ def test_a_number_that_two_builds_have_is_asked_for_by_id(client, root, lost, li
     for external_id in ("a/7", "b/7"):
         make_build(link.pipeline, 7, external_id=external_id)
     assert "more than one #7" in settle(client, lost, "ran", "7")
+
+
+def test_a_build_that_carries_another_requests_id_is_not_tied(sandbox, server_at, ana):
+    sandbox.buildkite.pipeline("acme/shop")
+    pipeline = make_pipeline(server_at(sandbox.buildkite), "acme/shop")
+    link = confirmed_link(make_service("cart"), pipeline)
+    first, other = queued(ana, link), queued(ana, link)
+    dispatch(first.pk)
+    Build.objects.update(trigger=None)
+    Trigger.objects.filter(pk=first.pk).update(state="denied")
+    Trigger.objects.filter(pk=other.pk).update(state="uncertain", attempt=1)
+    said = did_run(make_person("root", "admin"), Trigger.objects.get(pk=other.pk), "1")
+    assert said == "Build #1 carries the id of another request."
+    assert Build.objects.get().trigger is None
+
+
+def test_a_word_does_not_say_where_the_build_took_effect(client, root, lost, link):
+    """Else somebody could tie a production build to a request for staging, and run it again."""
+    staging, production = Environment.objects.order_by("rank")
+    EnvironmentRule.objects.create(order=1, parameter="TARGET=prod*", environment=production)
+    EnvironmentRule.objects.create(order=2, environment=staging)
+    Trigger.objects.update(environment=staging)
+    settle(client, lost, "ran", "1")
+    build = Build.objects.get()
+    assert build.trigger == lost
+    assert effect_of("retry", link.pipeline, "", {}, build=build).environment.slug == "production"
+    again = Trigger.objects.create(action="retry", pipeline=link.pipeline, build=build)
+    second = make_build(link.pipeline, 2, trigger=again)
+    assert effect_of("retry", link.pipeline, "", {}, build=second).environment.slug == "production"
+
+
+def test_a_server_that_is_known_not_to_answer_is_not_waited_for(client, root, lost, sandbox):
+    Server.objects.update(failures=OPEN_AFTER, unreachable_since=timezone.now())
+    asked = len(sandbox.requests())
+    assert "can't be read" in settle(client, lost, "ran", "1")
+    assert len(sandbox.requests()) == asked
 
 
 # --- It did not run ---------------------------------------------------------------------------
