@@ -82,7 +82,8 @@ def _of_build(pipeline: Pipeline, build: Build, rules: Rules) -> Effect:
     branch = build.branch or (build.trigger.branch if build.trigger else "")
     known = origin.parameters if origin else None
     if origin is not None and origin.action == Action.PROMOTE:
-        environment = rules.promotion(pipeline, branch, origin.subject)
+        carried = {**_carried(origin), **origin.parameters}
+        environment = rules.promotion(pipeline, branch, origin.subject, carried)
     else:
         environment = rules.environment(pipeline, branch, known)
     return Effect(branch, dict(known or {}), environment, commit=_commit(build, origin))
@@ -98,11 +99,13 @@ def _promote(
     pipeline: Pipeline, effect: Effect, parameters: Mapping[str, str], target: str, rules: Rules
 ) -> Effect:
     variables, errors = check_variables(pipeline, parameters)
+    # Vendors hand the build's own on to what is promoted.
+    carried = {**effect.parameters, **parameters}
     problem = target_problem(target, rules)
     return replace(
         effect,
         parameters=variables,
-        environment=rules.promotion(pipeline, effect.branch, target),
+        environment=rules.promotion(pipeline, effect.branch, target, carried),
         errors=errors | ({"target": problem} if problem else {}),
     )
 
@@ -119,6 +122,12 @@ def _origin(build: Build) -> Trigger | None:
             return origin
         seen = origin.build
     return None
+
+
+def _carried(promotion: Trigger) -> dict[str, str]:
+    """What the promoted build itself was started with, as far as that is known."""
+    origin = _origin(promotion.build) if promotion.build else None
+    return dict(origin.parameters) if origin else {}
 
 
 def _is_evident(build: Build, trigger: Trigger) -> bool:

@@ -48,18 +48,25 @@ class Rules:
         found = possible_environments(self.rules, pipeline, branch, known, complete=complete)
         return strictest(found) if found else self.fallback
 
-    def promotion(self, pipeline: Pipeline, branch: str, target: str) -> Environment | None:
+    def promotion(
+        self, pipeline: Pipeline, branch: str, target: str, variables: Mapping[str, str]
+    ) -> Environment | None:
         """The environment of a promotion to the vendor's deployment target of that name.
 
         Only rules that name PROMOTE_TO decide it: what a branch's builds touch says nothing of
-        where they are promoted to.
+        where they are promoted to. Rules that name one of the variables make it stricter and never
+        laxer: a script may read that in place of the target.
         """
         rules = [rule for rule in self.rules if _name(rule).casefold() == PROMOTE_TO.casefold()]
         # As if it were declared: it is the target, whatever the pipeline takes.
         found = possible_environments(
             rules, pipeline, branch, {PROMOTE_TO: target}, believed=(PROMOTE_TO,)
         )
-        return strictest(found) if found else self.fallback
+        if not found:
+            return self.fallback
+        given = [rule for rule in self.rules if rule.parameter]
+        named, _ = _matching(given, pipeline, branch, variables, complete=True)
+        return strictest([*found, *named])
 
 
 def read_rules() -> Rules:
@@ -87,6 +94,23 @@ def possible_environments(
     Empty when no rule is certain to match, since then the strictest environment is possible.
     `believed` are names of parameters that count as declared.
     """
+    found, certain = _matching(
+        rules, pipeline, branch, parameters, complete=complete, believed=believed
+    )
+    return found if certain else []
+
+
+def _matching(
+    rules: Iterable[EnvironmentRule],
+    pipeline: Pipeline,
+    branch: str,
+    parameters: Mapping[str, str],
+    *,
+    complete: bool,
+    believed: Iterable[str] = (),
+) -> tuple[list[Environment], bool]:
+    """The environments of all rules that may match, up to the first that is certain to; whether
+    there is one."""
     declared = {*(str(item["name"]) for item in pipeline.parameters), *believed}
     found = []
     for rule in rules:
@@ -99,8 +123,8 @@ def possible_environments(
             continue
         found.append(rule.environment)
         if None not in matches:
-            return found
-    return []
+            return found, True
+    return found, False
 
 
 def strictest(environments: Iterable[Environment]) -> Environment:

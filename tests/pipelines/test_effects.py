@@ -73,6 +73,30 @@ def test_a_promotions_variables_do_not_move_it(pipeline):
 
 
 @pytest.mark.usefixtures("environments")
+def test_a_promotions_variables_make_it_stricter(pipeline):
+    """A script may read TARGET in place of where the promotion goes."""
+    rule(1, "production", parameter="target=prod*")
+    rule(2, "production", branch="main")
+    rule(3, "staging", parameter="PROMOTE_TO=staging")
+    promotion = {"build": started(pipeline), "subject": "staging"}
+    given = {"TARGET": "production"}
+    assert where("promote", pipeline, parameters=given, **promotion) == "production"
+    assert where("promote", pipeline, parameters={"SPEED": "fast"}, **promotion) == "staging"
+    promoted = started(pipeline, 2, "promote", subject="staging", parameters=given)
+    assert where("retry", pipeline, build=promoted) == "production"
+
+
+@pytest.mark.usefixtures("environments")
+def test_a_promotion_carries_the_variables_of_its_build(pipeline):
+    rule(1, "production", parameter="TARGET=prod*")
+    rule(2, "staging", parameter="PROMOTE_TO=staging")
+    build = started(pipeline, parameters={"TARGET": "production"})
+    assert where("promote", pipeline, build=build, subject="staging") == "production"
+    promoted = started(pipeline, 2, "promote", subject="staging", build=build)
+    assert where("retry", pipeline, build=promoted) == "production"
+
+
+@pytest.mark.usefixtures("environments")
 def test_what_was_promoted_is_retried_and_cancelled_where_it_went(pipeline):
     rule(1, "staging", parameter="PROMOTE_TO=staging")
     rule(2, "development")
