@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from pipelines.budget import Purpose
 from pipelines.builds import keep
-from pipelines.models import Pipeline, Server
+from pipelines.models import Build, Pipeline, Server
 from pipelines.polling import HOOKS_ALIVE, linked
 from pipelines.providers import PROVIDERS
-from pipelines.providers.base import Capability, HookScope, RemoteBuild
+from pipelines.providers.base import FINAL, Capability, HookScope, RemoteBuild
 from pipelines.providers.errors import BudgetSpent, ProviderError
 from pipelines.servers import adapter_of, client_for, may_ask, note_answer, note_success
 
@@ -74,13 +74,35 @@ def _keep(server: Server, builds: Sequence[RemoteBuild], now: datetime) -> None:
     rows = Pipeline.objects.filter(linked(), server=server, external_id__in=names)
     pipelines = {pipeline.external_id: pipeline for pipeline in rows}
     found = [(pipelines[build.pipeline], build) for build in builds if build.pipeline in pipelines]
-    # Somebody who looks at one of these wants all of its builds.
-    Pipeline.objects.filter(pk__in=keep(found, now)).update(due_at=now)
+    ended = [(pipeline, build) for pipeline, build in found if build.state in FINAL]
+    moving = [(pipeline, build) for pipeline, build in found if build.state not in FINAL]
+    # What moves, and what somebody looks at, is read in full.
+    news = keep(ended, now) | _unlike(moving)
+    Pipeline.objects.filter(pk__in=news).update(due_at=now)
+
+
+def _unlike(moving: Sequence[tuple[Pipeline, RemoteBuild]]) -> set[int]:
+    """The pipelines of those that are not known, or in another state."""
+    rows = Build.objects.filter(
+        pipeline__in={pipeline.pk for pipeline, _ in moving},
+        external_id__in={build.external_id for _, build in moving},
+    )
+    known = {
+        (pipeline, build): state
+        for pipeline, build, state in rows.values_list("pipeline", "external_id", "state")
+    }
+    return {
+        pipeline.pk
+        for pipeline, build in moving
+        if known.get((pipeline.pk, build.external_id)) != build.state
+    }
 
 
 def _reaches_back(server: Server, builds: Sequence[RemoteBuild]) -> bool:
     """Whether no build can have been missed since the feed was last read."""
-    if len(builds) < LIMIT or server.feed_read_at is None:
+    adapter = adapter_of(server)
+    most = min(LIMIT, adapter.feed_most) if adapter else LIMIT
+    if len(builds) < most or server.feed_read_at is None:
         return True
     oldest = builds[-1].queued_at
     return oldest is not None and oldest <= server.feed_read_at

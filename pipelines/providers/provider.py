@@ -51,6 +51,7 @@ class Provider(ABC):
     states: ClassVar[Mapping[str, State]]  # vendor word -> our word
     limits: ClassVar[tuple[Limit, ...]] = ()  # what holds where the vendor's answers do not say
     hook_scope: ClassVar[HookScope] = HookScope.NONE
+    feed_most: ClassVar[int] = 100  # builds that feed() gives at most
 
     @abstractmethod
     def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
@@ -85,7 +86,10 @@ class Provider(ABC):
         """One build by its external id."""
 
     def feed(self, limit: int = 100) -> Sequence[RemoteBuild]:
-        """The newest builds over all pipelines that the credential sees, newest first."""
+        """The newest builds over all pipelines that the credential sees, newest first.
+
+        Of one that moves it may say less than get_build(): not that it waits at a gate.
+        """
         raise self._lacks("a list of builds over all pipelines")
 
     def steps(self, pipeline: str, build: str) -> Sequence[Step]:

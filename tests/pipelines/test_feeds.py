@@ -9,6 +9,7 @@ from pipelines import builds, feeds
 from pipelines.models import Build, Pipeline, Server
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Capability
+from pipelines.sandbox.objects import Ask
 from tests.pipelines.world import confirmed_link, make_pipeline, make_server, make_service
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,33 @@ def test_a_feed_that_does_not_reach_back_is_not_relied_on(fed, monkeypatch):
     Server.objects.update(feed_read_at=first - timedelta(days=365))
     assert feeds.read_feed(fed.pk)
     assert Server.objects.get().feed_read_at < first
+
+
+def test_a_feed_as_long_as_the_vendor_gives_may_have_missed_some(fed, monkeypatch):
+    monkeypatch.setattr(PROVIDERS[fed.provider], "feed_most", 2)
+    feeds.read_feed(fed.pk)
+    Server.objects.update(feed_claimed_until=None)
+    first = Server.objects.get().feed_read_at
+    Server.objects.update(feed_read_at=first - timedelta(days=365))
+    assert feeds.read_feed(fed.pk)
+    assert Server.objects.get().feed_read_at < first
+
+
+def test_a_moving_build_in_a_feed_makes_its_pipeline_due_and_is_not_believed(fed, sandbox):
+    handle = sandbox.instances[fed.provider]
+    sandbox.speed = 1
+    handle.pipeline("acme/shop", steps=[{"name": "Release?", "gate": True}, {"name": "Go"}])
+    feeds.read_feed(fed.pk)
+    later = timezone.now() + timedelta(hours=1)
+    shop = Pipeline.objects.get(name="acme/shop")
+    with sandbox.world.lock:
+        handle.instance.start(handle.instance.pipelines["acme/shop"], Ask(branch="main"))
+    Pipeline.objects.update(due_at=later)
+    Server.objects.update(feed_claimed_until=None)
+    assert feeds.read_feed(fed.pk)
+    shop.refresh_from_db()
+    assert shop.due_at < later
+    assert not shop.builds.exclude(state__in=["passed", "failed"]).exists()
 
 
 def test_a_feed_is_rare_while_webhooks_are_alive(fed):

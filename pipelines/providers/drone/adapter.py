@@ -84,6 +84,7 @@ class Drone(Provider):
     )
     states: ClassVar[Mapping[str, State]] = STATES
     hook_scope: ClassVar[HookScope] = HookScope.SERVER
+    feed_most: ClassVar[int] = 25
 
     def __init__(self, server: ServerConfig, http: HttpClient, credential: Secret) -> None:
         self._wire = DroneWire(http, server.base_url, credential)
@@ -111,10 +112,10 @@ class Drone(Provider):
         return parse_build(self._row(pipeline, build), pipeline, self._wire.base)
 
     def feed(self, limit: int = 100) -> Sequence[RemoteBuild]:
-        """The newest 25: Drone gives no more."""
+        """Without stages, so a blocked build is told as queued."""
         repos = self._wire.rows("/api/user/builds")
         named = [(slug_of(repo), mapping(repo.get("build"))) for repo in repos]
-        builds = self._read([(slug, row) for slug, row in named if slug and row])
+        builds = [parse_build(row, slug, self._wire.base) for slug, row in named if slug and row]
         builds.sort(key=lambda build: (build.queued_at is not None, build.queued_at), reverse=True)
         return builds[:limit]
 
