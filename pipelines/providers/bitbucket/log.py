@@ -4,19 +4,16 @@ The byte before the offset is asked for too. So 416 ("nothing there") says one t
 is shorter than what we have, because the step ran again.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pipelines.providers.base import FOLD_START, LogChunk
+from pipelines.providers.base import LogChunk
 from pipelines.providers.bitbucket.wire import BitbucketWire
 from pipelines.providers.errors import InvalidResponse
+from pipelines.providers.logs import TAIL_BYTES, left_out, part_told, unmarked
 from portal.http import Response
 
-TAIL_BYTES = 1_000_000
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-LEFT_OUT = "\n[The rest of this log is too large to show here; open it in Bitbucket.]\n"
-_FOLD = FOLD_START[0]
+LEFT_OUT = left_out("Bitbucket")
 
 
 @dataclass(frozen=True)
@@ -88,12 +85,11 @@ def _read(wire: BitbucketWire, path: str, start: int) -> _Piece | None:
 
 
 def _ranged(answer: Response) -> _Piece:
-    found = _RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
-    if found is None:
+    told = part_told(answer)
+    if told is None:
         raise InvalidResponse("Bitbucket did not say which part of the log it gave.")
-    total = None if found[3] == "*" else int(found[3])
-    return _Piece(int(found[1]), answer.body, answer.truncated, ranged=True, total=total)
+    return _Piece(told[0], answer.body, answer.truncated, ranged=True, total=told[2])
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", errors="replace").replace(_FOLD, "")
+    return unmarked(data.decode("utf-8", errors="replace"))

@@ -5,14 +5,13 @@ end `state.result.name`. `links` are not followed nor shown: they may name an in
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from pipelines.providers.base import FINAL, Cause, RemoteBuild, RemotePipeline, State, Step
 from pipelines.providers.errors import InvalidResponse
-from pipelines.providers.wire import integer, iso_time, mapping, text
+from pipelines.providers.wire import first_line, integer, iso_time, mapping, not_before, short, text
 
 STATES = MappingProxyType(
     {
@@ -153,15 +152,10 @@ def parse_build(row: Mapping[str, Any], pipeline: str, web: str) -> RemoteBuild:
         web_url=f"{web}/{quote(pipeline)}/pipelines/results/{number}",
         queued_at=created,
         started_at=None if state is State.QUEUED else created,
-        finished_at=_not_before(created, completed) if state in FINAL else None,
+        finished_at=not_before(completed, created) if state in FINAL else None,
         cause=_cause(row, target),
         reason=_reason(word, row),
     )
-
-
-def _not_before(created: datetime | None, completed: datetime | None) -> datetime | None:
-    """The end; their clocks differ, so it may come before the beginning."""
-    return max(created, completed) if created and completed else completed
 
 
 def branch_of(target: Mapping[str, Any]) -> str:
@@ -170,9 +164,9 @@ def branch_of(target: Mapping[str, Any]) -> str:
 
 
 def _message(target: Mapping[str, Any]) -> str:
-    title = text(mapping(target.get("pullrequest")).get("title")).strip()
+    title = first_line(mapping(target.get("pullrequest")).get("title"))
     custom = custom_of(target)
-    return title.partition("\n")[0] or (f"Custom pipeline {custom}" if custom else "")
+    return title or (f"Custom pipeline {custom}" if custom else "")
 
 
 def custom_of(target: Mapping[str, Any]) -> str:
@@ -196,7 +190,7 @@ def _reason(word: str, row: Mapping[str, Any]) -> str:
         who = text(mapping(result.get("terminator")).get("display_name"))
         return f"Stopped by {who}." if who else ""
     reason = REASONS.get(word, "")
-    said = text(mapping(result.get("error")).get("message")) if word == "ERROR" else ""
+    said = short(mapping(result.get("error")).get("message")) if word == "ERROR" else ""
     return f"{reason} {said}".strip()
 
 
@@ -218,7 +212,7 @@ def parse_step(row: Mapping[str, Any], position: int) -> Step:
         raw_state=word,
         log_id=identifier if begun else "",
         started_at=started,
-        finished_at=_not_before(started, iso_time(row.get("completed_on"))),
+        finished_at=not_before(iso_time(row.get("completed_on")), started),
     )
 
 

@@ -7,21 +7,19 @@ its end. So the end is asked for, and where it begins is told by the answer's Co
 import re
 from dataclasses import dataclass
 
-from pipelines.providers.base import FOLD_END, FOLD_START, LogChunk
+from pipelines.providers.base import FOLD_START, LogChunk
 from pipelines.providers.buildkite.wire import BuildkiteWire
 from pipelines.providers.errors import InvalidResponse
+from pipelines.providers.logs import TAIL_BYTES, left_out, part_told, unmarked
 from portal.http import Response
 
-TAIL_BYTES = 1_000_000
 # Timestamps (APC) and images (OSC) that only Buildkite's own page reads; colours are kept. None
 # goes beyond another escape, or each of many without an end would be read to the end of the log.
 _STRINGS = re.compile(r"\x1b[_\]][^\x07\x1b]*+(?:\x07|\x1b\\)")
 # A line that opens a group; `^^^ +++` opens the last group on the vendor's page, and says no more.
 _GROUP = re.compile(r"^(?:---|\+\+\+|~~~)[ \t]+(?=[^ \t\r\n])", re.MULTILINE)
 _OPENED = re.compile(r"^\^\^\^ \+\+\+[ \t]*\r*(?:\n|\Z)", re.MULTILINE)
-_MARKS = str.maketrans("", "", FOLD_START[0] + FOLD_END[0])
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-LEFT_OUT = "\n[The rest of this log is too large to show here; open it in Buildkite.]\n"
+LEFT_OUT = left_out("Buildkite")
 
 
 @dataclass(frozen=True)
@@ -65,9 +63,9 @@ def _piece(answer: Response) -> _Piece:
     if answer.content_type != "text/plain":
         raise InvalidResponse("Buildkite answered something else than a log.")
     if answer.status == 206:
-        found = _RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
-        if found and int(found[2]) - int(found[1]) + 1 == len(answer.body):
-            return _Piece(int(found[1]), answer.body)
+        told = part_told(answer)
+        if told and told[1] - told[0] + 1 == len(answer.body):
+            return _Piece(told[0], answer.body)
         if len(answer.body) >= TAIL_BYTES:
             raise InvalidResponse("Buildkite did not say which part of the log it gave.")
     return _Piece(0, answer.body, answer.truncated)
@@ -75,5 +73,5 @@ def _piece(answer: Response) -> _Piece:
 
 def _text(data: bytes) -> str:
     """Of a build's own text nothing can pass for a fold mark: those characters go first."""
-    shown = _STRINGS.sub("", data.decode("utf-8", errors="replace").translate(_MARKS))
+    shown = _STRINGS.sub("", unmarked(data.decode("utf-8", errors="replace")))
     return _GROUP.sub(FOLD_START, _OPENED.sub("", shown))

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.providers.base import Cause, RemoteBuild, RemotePipeline, State, Step
 from pipelines.providers.errors import InvalidResponse
-from pipelines.providers.wire import integer, iso_time, mapping, text, web_link
+from pipelines.providers.wire import first_line, integer, iso_time, mapping, short, text, web_link
 
 _SHORTCODE = re.compile(r":[a-z0-9_+-]+:", re.IGNORECASE)
 # Every label travels as meta-data under this prefix.
@@ -118,7 +118,7 @@ def parse_build(row: Mapping[str, Any], pipeline: str) -> RemoteBuild:
         state=STATES.get(raw, State.UNKNOWN),
         raw_state=raw,
         number=number,
-        message=text(row.get("message")).strip().partition("\n")[0],
+        message=first_line(row.get("message")),
         branch=text(row.get("branch")),
         commit="" if row.get("commit") == "HEAD" else text(row.get("commit")),
         who=_who(row),
@@ -145,7 +145,7 @@ def _cause(row: Mapping[str, Any]) -> Cause:
 def _reason(row: Mapping[str, Any], raw: str) -> str:
     if raw == "blocked" and row.get("blocked_state") == "failed":
         return "Waits at a block step, and a job before it has failed."
-    told = text(row.get("cancel_reason")).strip().partition("\n")[0]
+    told = short(row.get("cancel_reason"))
     if raw in ("canceled", "canceling") and told:
         return f"Cancelled: {told}"
     return REASONS.get(raw, "")
@@ -174,7 +174,7 @@ def parse_job(job: Mapping[str, Any]) -> Step | None:
     name = next(filter(None, names), "")
     return Step(
         id=text(job["id"]),
-        name=name or text(job.get("command")).strip().partition("\n")[0] or kind,
+        name=name or first_line(job.get("command")) or kind,
         state=_job_state(job, kind, raw),
         raw_state="soft_failed" if job.get("soft_failed") is True else raw,
         log_id=text(job["id"]) if kind == "script" else "",

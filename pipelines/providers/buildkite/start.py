@@ -12,7 +12,7 @@ from pipelines.providers.base import LABELS, StartRequest
 from pipelines.providers.buildkite.parse import META
 from pipelines.providers.errors import Rejected
 from pipelines.providers.labels import PREFIX, refuse_reserved, variables
-from pipelines.providers.wire import integer, mapping, text
+from pipelines.providers.wire import first_line, integer, mapping, text
 
 # Documented for commits that come by webhook; whether it stops an API build is not.
 _SKIP = re.compile(r"\[(?:skip[ -]ci|ci[ -]skip)\]", re.IGNORECASE)
@@ -43,7 +43,7 @@ def again(request: StartRequest, old: Mapping[str, Any]) -> dict[str, object]:
         raise Rejected("Buildkite does not tell the branch of this build, so it can't run again.")
     env = _texts(old.get("env"), PREFIX)
     meta_data = _texts(old.get("meta_data"), META)
-    was = text(old.get("message")).strip().partition("\n")[0] or f"Build {branch}"
+    was = first_line(old.get("message")) or f"Build {branch}"
     fields: dict[str, object] = {
         "commit": text(old.get("commit")) or "HEAD",
         "branch": branch,

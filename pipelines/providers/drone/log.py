@@ -10,17 +10,16 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipelines.providers.base import FOLD_END, FOLD_START, MOVING, LogChunk
+from pipelines.providers.base import MOVING, LogChunk
 from pipelines.providers.drone.parse import parse_steps
 from pipelines.providers.drone.wire import DroneWire
 from pipelines.providers.errors import InvalidResponse, NotFound
+from pipelines.providers.logs import TAIL_BYTES, left_out, unmarked
 from pipelines.providers.wire import integer, mapping, text
 
 MAX_BYTES = 24_000_000  # of JSON: 5 MB of text with what stands around each line
-KEEP = 1_000_000  # characters of text: its end
 LINGER = 2.0  # seconds for what a running step has printed so far
-_MARKS = str.maketrans("", "", FOLD_START[0] + FOLD_END[0])
-_TOO_MUCH = "\n[Stagedoor reads no further: the log is too large. Drone has the rest.]\n"
+LEFT_OUT = left_out("Drone")
 _JSON = json.JSONDecoder()
 _BETWEEN = " \t\r\n,"  # what stands in front of an item
 
@@ -82,7 +81,7 @@ def _chunk(pieces: Iterator[Piece], offset: int, *, done: bool) -> LogChunk:
         next_offset = max(next_offset, piece.pos + 1)
         kept.append(piece)
         size += len(piece.out)
-        while size > KEEP and len(kept) > 1:
+        while size > TAIL_BYTES and len(kept) > 1:
             size -= len(kept.popleft().out)
     if next_offset <= offset and not done:
         return LogChunk("", offset, done=False)
@@ -116,7 +115,7 @@ def _pieces(body: bytes, cut: bool) -> Iterator[Piece]:
         pos = piece.pos
         yield piece
     if cut:
-        yield Piece(pos + 1, _TOO_MUCH)
+        yield Piece(pos + 1, LEFT_OUT)
     elif array != (document[place:] == "]"):
         raise InvalidResponse("Drone answered a log that breaks off.")
 
@@ -132,7 +131,7 @@ def _piece(item: object, otherwise: int) -> Piece:
     if "out" not in row:
         raise InvalidResponse("Drone answered a log of another shape than its API gives.")
     pos = integer(row.get("pos"))
-    out = text(row.get("out")).translate(_MARKS)
+    out = unmarked(text(row.get("out")))
     return Piece(max(pos if pos is not None else otherwise, 0), out)
 
 

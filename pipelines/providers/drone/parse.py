@@ -18,7 +18,16 @@ from pipelines.providers.base import (
 )
 from pipelines.providers.drone.requests import request_id
 from pipelines.providers.errors import InvalidResponse
-from pipelines.providers.wire import epoch_ms, integer, mappings, text, web_link
+from pipelines.providers.wire import (
+    epoch_seconds,
+    first_line,
+    integer,
+    mappings,
+    not_before,
+    short,
+    text,
+    web_link,
+)
 
 # Builds, stages and steps share their words.
 STATES = MappingProxyType(
@@ -59,7 +68,6 @@ EVENTS = MappingProxyType(
 MOVING = ("pending", "running", "blocked")  # a stage may wait for an approval meanwhile
 BUSY = ("pending", "running", "started")
 HEADS = "refs/heads/"
-MAX_REASON = 500
 
 
 def slug_of(repo: Mapping[str, Any]) -> str:
@@ -94,8 +102,8 @@ def parse_build(row: Mapping[str, Any], pipeline: str, base: str) -> RemoteBuild
     if number is None:
         raise InvalidResponse("Drone: a build without a number.")
     raw = raw_state(row)
-    created, started = seconds(row.get("created")), seconds(row.get("started"))
-    finished = seconds(row.get("finished"))
+    created, started = epoch_seconds(row.get("created")), epoch_seconds(row.get("started"))
+    finished = epoch_seconds(row.get("finished"))
     asked = request_id(row)
     return RemoteBuild(
         pipeline=pipeline,
@@ -103,19 +111,19 @@ def parse_build(row: Mapping[str, Any], pipeline: str, base: str) -> RemoteBuild
         state=STATES.get(raw, State.UNKNOWN),
         raw_state=raw,
         number=number,
-        message=(text(row.get("title")) or text(row.get("message"))).strip().partition("\n")[0],
+        message=first_line(row.get("title")) or first_line(row.get("message")),
         branch=_branch(row),
         commit=text(row.get("after")),
         who=_who(row),
         web_url=web_link(f"{base}/{pipeline}/{number}"),
         queued_at=created,
         # A runner's clock is not the server's.
-        started_at=_not_before(started, created),
-        finished_at=_not_before(finished, _not_before(started, created)),
+        started_at=not_before(started, created),
+        finished_at=not_before(finished, not_before(started, created)),
         request_id=asked,
         who_id=_account(row),
         cause=_cause(row, asked),
-        reason=(text(row.get("error")).strip() or REASONS.get(raw, ""))[:MAX_REASON],
+        reason=short(row.get("error")) or REASONS.get(raw, ""),
     )
 
 
@@ -174,7 +182,7 @@ def parse_steps(row: Mapping[str, Any]) -> list[Step]:
     stages = sorted(
         mappings(row.get("stages")), key=lambda stage: integer(stage.get("number")) or 0
     )
-    created = seconds(row.get("created"))
+    created = epoch_seconds(row.get("created"))
     found = []
     for stage in stages:
         number, steps = integer(stage.get("number")), mappings(stage.get("steps"))
@@ -192,7 +200,7 @@ def parse_steps(row: Mapping[str, Any]) -> list[Step]:
 
 def _step(row: Mapping[str, Any], identifier: str, name: str, created: datetime | None) -> Step:
     raw = text(row.get("status"))
-    started = _not_before(seconds(row.get("started")), created)
+    started = not_before(epoch_seconds(row.get("started")), created)
     ignored = row.get("errignore") is True and raw == "failure"
     has_log = "/" in identifier and raw not in ("pending", "skipped", "blocked", "declined", "")
     return Step(
@@ -202,7 +210,7 @@ def _step(row: Mapping[str, Any], identifier: str, name: str, created: datetime 
         raw_state="failure, ignored" if ignored else raw,
         log_id=identifier if has_log else "",
         started_at=started,
-        finished_at=_not_before(seconds(row.get("stopped")), started),
+        finished_at=not_before(epoch_seconds(row.get("stopped")), started),
         exit_code=_exit_code(row, raw),
     )
 
@@ -225,14 +233,3 @@ def parse_gates(row: Mapping[str, Any]) -> list[Gate]:
 
 def _name(row: Mapping[str, Any]) -> str:
     return text(row.get("name")) or f"#{row.get('number')}"
-
-
-# --- Times -----------------------------------------------------------------------------------
-def seconds(value: object) -> datetime | None:
-    """Unix seconds; None when unset (0), negative or absurd."""
-    whole = integer(value)
-    return epoch_ms(whole * 1000) if whole else None
-
-
-def _not_before(moment: datetime | None, other: datetime | None) -> datetime | None:
-    return max(moment, other) if moment and other else moment

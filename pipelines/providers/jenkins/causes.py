@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pipelines.providers.base import Cause
-from pipelines.providers.wire import integer, mappings, text
+from pipelines.providers.wire import integer, mappings, short, text
 
 CAUSES = MappingProxyType(
     {
@@ -51,7 +51,6 @@ INTERRUPTIONS = MappingProxyType(
         "ExceededTimeout": ("Timed out", False),
     }
 )
-LONGEST_TEXT = 200
 _CHANGE = re.compile(r"(PR|MR|CHANGE)-\d+.*")  # how branch sources name the job of a pull request
 
 
@@ -114,7 +113,7 @@ def reason_of(run: Mapping[str, Any], raw: str) -> str:
 
 
 def _interruption(cause: Mapping[str, Any]) -> str:
-    said = short(text(cause.get("shortDescription")))
+    said = short(cause.get("shortDescription"))
     ours, tells_more = INTERRUPTIONS.get(kind_of(cause), ("Interrupted", True))
     return f"{ours}: {said}" if said and tells_more else f"{ours}."
 
@@ -129,14 +128,8 @@ def _tests(run: Mapping[str, Any]) -> str:
     return ""
 
 
-def short(said: str) -> str:
-    """One line of a vendor's text, cut."""
-    line = " ".join(said.split())
-    return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 1]}…"
-
-
 def queue_reason(item: Mapping[str, Any]) -> str:
     """Why a queue item waits, in Jenkins' words."""
     where = "Stuck in Jenkins' queue" if item.get("stuck") is True else "In Jenkins' queue"
-    why = short(text(item.get("why")))
+    why = short(item.get("why"))
     return f"{where}: {why}" if why else f"{where}."

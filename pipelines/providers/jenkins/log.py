@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.providers.base import FOLD_END, LogChunk
+from pipelines.providers.base import LogChunk
 from pipelines.providers.errors import InvalidResponse
 from pipelines.providers.jenkins.wire import JenkinsWire
+from pipelines.providers.logs import TAIL_BYTES, unmarked
 
-CHUNK_BYTES = 1_000_000
 # Notes hidden in raw logs; Jenkins strips its own, plugins that copy logs don't. They are Base64:
 # one without an end is looked at up to the next escape, and not up to the end of the line.
 _NOTES = re.compile(r"\x1b\[8mha:[^\x1b\n]*+\x1b\[0m")
@@ -27,22 +27,21 @@ def read_log(
 ) -> LogChunk:
     """The console from `offset` on. Jenkins counts offsets in its raw file, so the next one can't
     be told from the text's length. `is_moving` is asked only where the answer leaves it open."""
-    piece = _read(wire, run_path, offset, limit=CHUNK_BYTES, truncate=True)
+    piece = _read(wire, run_path, offset, limit=TAIL_BYTES, truncate=True)
     restarted, truncated = piece.size < offset, False
     text = piece.text
     if piece.cut:
         # Too much for one chunk: only the end is shown. Jenkins knows no negative start, so the
         # size of the first answer says where to begin. The log may grow in between.
-        start = max(piece.size - CHUNK_BYTES, 0)
-        piece = _read(wire, run_path, start, limit=4 * CHUNK_BYTES, truncate=False)
+        start = max(piece.size - TAIL_BYTES, 0)
+        piece = _read(wire, run_path, start, limit=4 * TAIL_BYTES, truncate=False)
         text = piece.text.partition("\n")[2]
         restarted, truncated = restarted or offset > 0, True
     done = not piece.more
     if piece.more and piece.size == 0:
         # A log file that is missing says "more" for ever, also after the run's end.
         done = not is_moving()
-    # A build may not write what marks folds for us.
-    plain = _NOTES.sub("", text).replace(FOLD_END[0], "")
+    plain = unmarked(_NOTES.sub("", text))
     return LogChunk(plain, piece.size, done, restarted, truncated)
 
 

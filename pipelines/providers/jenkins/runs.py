@@ -16,7 +16,7 @@ from pipelines.providers.jenkins import causes
 from pipelines.providers.jenkins.names import BuildRef, QueueRef, branch_of, job_path
 from pipelines.providers.jenkins.parse import later, parameter_values, short_branch
 from pipelines.providers.labels import REQUEST_ID
-from pipelines.providers.wire import epoch_ms, integer, mapping, mappings, text
+from pipelines.providers.wire import epoch_ms, first_line, integer, mapping, mappings, text
 
 BUILD = (
     "number,queueId,displayName,building,inProgress,result,timestamp,duration,"
@@ -165,10 +165,9 @@ def _message(run: Mapping[str, Any]) -> str:
     Where a person did, nothing: `who` says it, and for our own builds it is the token's user.
     """
     sets = [mapping(run.get("changeSet")), *mappings(run.get("changeSets"))]
-    commits = [text(item.get("msg")) for one in sets for item in mappings(one.get("items"))]
-    name = text(run.get("displayName"))
+    commits = [first_line(item.get("msg")) for one in sets for item in mappings(one.get("items"))]
+    name = first_line(run.get("displayName"))
     given = "" if name == f"#{run.get('number')}" else name
     nobodys = [cause for cause in causes.started_by(run) if not text(cause.get("userId"))]
-    said = [text(cause.get("shortDescription")) for cause in nobodys]
-    first = next(filter(None, [*commits, given, *said]), "")
-    return next(iter(first.strip().splitlines()), "").strip()
+    said = [first_line(cause.get("shortDescription")) for cause in nobodys]
+    return next(filter(None, [*commits, given, *said]), "")

@@ -6,6 +6,7 @@ Works line by line, so that a log read in pieces of whole lines gives the same a
 import re
 
 from pipelines.providers.base import FOLD_END, FOLD_START
+from pipelines.providers.logs import unmarked
 
 # `travis_fold:start:git.checkout\r\033[0K`, and `travis_time:…` alike, anywhere in a line.
 _MARK = re.compile(r"travis_(fold|time):(start|end):([^\s\x1b]*)\r?(?:\x1b\[0?K)?")
@@ -23,7 +24,7 @@ def readable(raw: str) -> str:
 
 def _line(raw: str) -> str:
     """One line; marks of folds stand on lines of their own."""
-    raw = raw.replace("\x1d", "")
+    raw = unmarked(raw)
     shown: list[str] = []
     begin, between = 0, ""
     for mark in _MARK.finditer(raw):

@@ -12,14 +12,14 @@ from typing import Any
 
 from pipelines.providers.base import LogChunk
 from pipelines.providers.errors import InvalidResponse, NotFound
+from pipelines.providers.logs import TAIL_BYTES, left_out
 from pipelines.providers.travis.folds import readable
 from pipelines.providers.travis.wire import TravisWire
 from pipelines.providers.wire import integer, mappings, text
 
 # Travis' own limit is 4 MB; an Enterprise may have raised it. What is shown is the end.
 MAX_BYTES = 8_000_000
-TAIL_BYTES = 1_000_000
-LEFT_OUT = "\n[The rest of this log is too large to show here; open it in Travis CI.]\n"
+LEFT_OUT = left_out("Travis CI")
 # A part that is still missing so long after the job's end was lost.
 LATE = timedelta(minutes=5)
 # 20 bits for the part and 29 for the bytes stay within the 15 digits that an address carries.

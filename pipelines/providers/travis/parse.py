@@ -13,7 +13,7 @@ from urllib.parse import quote
 from pipelines.providers.base import Cause, RemoteBuild, RemotePipeline, State, Step
 from pipelines.providers.errors import InvalidResponse
 from pipelines.providers.travis.wire import Answer
-from pipelines.providers.wire import integer, iso_time, mapping, text
+from pipelines.providers.wire import first_line, integer, iso_time, mapping, text
 
 # Of builds, jobs and stages alike. There is no word for skipped, and none for waiting.
 STATES = MappingProxyType(
@@ -168,7 +168,7 @@ def _job_name(answer: Answer, row: Mapping[str, Any], alone: bool) -> str:
 
 def title(message: str) -> str:
     """A message's first line, without the id that start() put behind it."""
-    return without_id(message).strip().partition("\n")[0]
+    return first_line(without_id(message))
 
 
 def marked(request_id: str) -> str:

@@ -22,7 +22,7 @@ from pipelines.providers.travis.parse import (
 )
 from pipelines.providers.travis.start import environment
 from pipelines.providers.travis.wire import Answer, TravisWire
-from pipelines.providers.wire import EPOCH, integer, iso_time, mappings, text
+from pipelines.providers.wire import EPOCH, integer, iso_time, mappings, short, text
 
 BUILD_PARTS = "build.commit,build.branch,build.created_by"
 # An owner without credits has requests that stay pending for ever.
@@ -165,7 +165,7 @@ class Requests:
 
     def _why(self, row: Mapping[str, Any]) -> str:
         """Travis' own explanation, as far as it gives one."""
-        said = [text(row.get("message"))]
+        said = [short(row.get("message"))]
         try:
             answer = self._wire.ask(f"{self._repo}/request/{integer(row.get('id'))}/messages")
             said += [_message(entry) for entry in mappings(answer.data.get("messages"))]

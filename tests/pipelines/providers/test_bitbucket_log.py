@@ -5,8 +5,8 @@ import json
 import pytest
 
 from pipelines.providers.base import StartRequest
-from pipelines.providers.bitbucket.log import TAIL_BYTES
 from pipelines.providers.errors import InvalidResponse, Misconfigured, NotFound, Unavailable
+from pipelines.providers.logs import TAIL_BYTES
 from tests.httpd import json_reply, reply, serve
 from tests.pipelines.providers.conftest import ended, make_adapter, until
 from tests.pipelines.providers.test_bitbucket import PIPELINE, at

@@ -6,8 +6,8 @@ import pytest
 
 from pipelines.providers.base import FOLD_END, FOLD_START, StartRequest
 from pipelines.providers.buildkite import Buildkite
-from pipelines.providers.buildkite.log import TAIL_BYTES
 from pipelines.providers.errors import InvalidResponse, NotFound
+from pipelines.providers.logs import TAIL_BYTES
 from tests.httpd import json_reply, reply, serve
 from tests.pipelines.providers.conftest import build_of, ended, make_adapter
 

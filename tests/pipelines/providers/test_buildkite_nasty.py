@@ -8,9 +8,9 @@ import pytest
 
 from pipelines.providers.base import Cause, StartRequest, State
 from pipelines.providers.buildkite import Buildkite
-from pipelines.providers.buildkite.log import TAIL_BYTES
 from pipelines.providers.buildkite.parse import parse_build, parse_job, parse_pipeline
 from pipelines.providers.errors import Forbidden, InvalidResponse, NotAuthorized, NotFound, Rejected
+from pipelines.providers.logs import TAIL_BYTES
 from pipelines.sandbox.objects import Ask
 from tests.httpd import json_reply, reply, serve
 from tests.pipelines.providers.conftest import ended, make_adapter, until

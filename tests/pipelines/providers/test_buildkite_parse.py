@@ -88,7 +88,7 @@ def test_a_source_is_a_cause(fields, cause):
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"state": "canceled", "cancel_reason": "By #9\nmore"}, "Cancelled: By #9"),
+        ({"state": "canceled", "cancel_reason": "By #9\nmore"}, "Cancelled: By #9 more"),
         ({"state": "canceled", "cancel_reason": None}, ""),
         ({"state": "passed", "cancel_reason": "stale"}, ""),
         ({"state": "not_run"}, "No step was to run: conditions left all of them out."),

@@ -68,7 +68,7 @@ def test_marks_of_folds_are_taken_out_of_what_a_build_wrote():
 
 
 def test_of_a_large_log_the_end_is_kept(monkeypatch):
-    monkeypatch.setattr(log, "KEEP", 100)
+    monkeypatch.setattr(log, "TAIL_BYTES", 100)
     chunk = read(json_reply(lines(*[f"line {n:03}\n" for n in range(50)])))
     assert chunk.text.startswith("line 039\n" if len(chunk.text) == 99 else "line 0")
     assert (chunk.text.endswith("line 049\n"), len(chunk.text) <= 100) == (True, True)
@@ -79,7 +79,7 @@ def test_a_document_beyond_all_bounds_is_read_in_part_and_says_so(monkeypatch):
     monkeypatch.setattr(log, "MAX_BYTES", 1_000)
     chunk = read(json_reply(lines(*[f"line {n:03}\n" for n in range(50)])))
     assert chunk.text.startswith("line 000\n")
-    assert chunk.text.endswith("Drone has the rest.]\n")
+    assert chunk.text.endswith("open it in Drone.]\n")
     assert chunk.done
 
 

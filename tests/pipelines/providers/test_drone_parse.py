@@ -11,10 +11,10 @@ from pipelines.providers.drone.parse import (
     parse_gates,
     parse_pipeline,
     parse_steps,
-    seconds,
 )
 from pipelines.providers.drone.requests import request_id
 from pipelines.providers.errors import InvalidResponse
+from pipelines.providers.wire import epoch_seconds
 
 BASE = "https://drone.example"
 # Every word of the vendor's document, and what it becomes.
@@ -96,7 +96,7 @@ def test_a_name_is_shown_only_for_the_account_that_it_belongs_to():
         ({"status": "killed"}, "Cancelled, or stopped at its time limit."),
         ({"status": "declined"}, "An approval was declined."),
         ({"status": "error", "error": "yaml: line 9"}, "yaml: line 9"),
-        ({"status": "error", "error": "x" * 900}, "x" * 500),
+        ({"status": "error", "error": "x" * 900}, "x" * 199 + "…"),
         ({"status": "error"}, "Drone could not run it."),
         ({"status": "success"}, ""),
         ({"status": "running", "error": None}, ""),
@@ -182,11 +182,11 @@ def test_a_build_without_a_number_is_no_build(row):
 
 @pytest.mark.parametrize("value", [0, None, -5, "1795309496", 10**30, True, 1.5])
 def test_what_is_no_time_is_none(value):
-    assert seconds(value) is None
+    assert epoch_seconds(value) is None
 
 
 def test_seconds_are_since_1970():
-    assert seconds(1795309496) == datetime(2026, 11, 22, 1, 4, 56, tzinfo=UTC)
+    assert epoch_seconds(1795309496) == datetime(2026, 11, 22, 1, 4, 56, tzinfo=UTC)
 
 
 # --- Whose request made a build ------------------------------------------------------------------

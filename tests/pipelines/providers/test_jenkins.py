@@ -14,7 +14,7 @@ from pipelines.providers.errors import (
     Unsupported,
 )
 from pipelines.providers.jenkins import Jenkins
-from pipelines.providers.jenkins.log import CHUNK_BYTES
+from pipelines.providers.logs import TAIL_BYTES
 from tests.httpd import json_reply, reply, serve
 from tests.pipelines.providers.conftest import build_of, ended, make_adapter, until
 
@@ -330,7 +330,7 @@ def test_of_a_huge_log_the_end_is_shown_and_followed(jenkins, adapter):
     assert chunk.truncated
     assert chunk.done
     assert not chunk.restarted
-    assert CHUNK_BYTES * 0.9 < len(chunk.text) <= CHUNK_BYTES
+    assert TAIL_BYTES * 0.9 < len(chunk.text) <= TAIL_BYTES
     assert chunk.text.endswith("Finished: SUCCESS\n")
     assert chunk.text.startswith(line)
     assert adapter.log("job", "1", "", chunk.next_offset).text == ""
