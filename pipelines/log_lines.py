@@ -3,9 +3,11 @@
 Adapters have turned their vendor's own group marks into FOLD_START and FOLD_END.
 """
 
+import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from ansi2html import Ansi2HTMLConverter
 from django.utils.safestring import SafeString, mark_safe
@@ -15,6 +17,7 @@ from pipelines.providers.base import FOLD_END, FOLD_START
 # Cut lines that no person reads and that would stall a browser.
 MAX_LINE = 5_000
 MASK = "[masked]"
+SHORT = 8  # a shorter secret would be found everywhere
 
 # OSC, APC, DCS, PM and SOS strings: titles, hyperlinks, images; none of them belongs in a page.
 # All escapes before one go with it: one left behind would make a new string of what follows. A run
@@ -44,11 +47,44 @@ class LogLine:
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text without these values; short ones are left, for they would be found everywhere."""
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= 8:
-            text = text.replace(secret, MASK)
+    """The text without these values; a line in which one is coloured in parts loses its colours."""
+    values = sorted({value for value in secrets if len(value) >= SHORT}, key=len, reverse=True)
+    text = _replaced(text, values)
+    if _holds(_bare(text), values):
+        lines = ((line, _bare(line)) for line in text.split("\n"))
+        text = "\n".join(
+            _replaced(bare, values) if _holds(bare, values) else line for line, bare in lines
+        )
     return text
+
+
+def _replaced(text: str, values: Iterable[str]) -> str:
+    for value in values:
+        text = text.replace(value, MASK)
+    return text
+
+
+def _holds(text: str, values: Iterable[str]) -> bool:
+    return any(value in text for value in values)
+
+
+def _bare(text: str) -> str:
+    return _ESCAPES.sub("", _STRINGS.sub("", text))
+
+
+def forms_of(secret: str) -> Iterator[str]:
+    """The secret, and what becomes of it in an address and in a Basic header, whatever stands
+    before it there; of a short one only itself."""
+    yield secret
+    if len(secret) < SHORT:
+        return
+    yield quote(secret, safe="")
+    data = secret.encode()
+    for before in range(3):
+        # Where it begins decides how its bits fall; the signs that it shares with others are left.
+        first, last = -(-before * 8 // 6), (before + len(data)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(bytes(before) + data).decode()[first:last]
 
 
 def render(text: str, first_line: int = 1, fold: int = 0) -> list[LogLine]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from django.core.cache import cache
+from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 
 from catalog.models import Entity
-from pipelines.log_lines import LogLine, fold_after, masked, plain, render
+from pipelines.log_lines import LogLine, fold_after, forms_of, masked, plain, render
 from pipelines.models import Build, Server
 from pipelines.providers.base import Capability, LogChunk, State, Step
 from pipelines.servers import admit, client_for
@@ -27,6 +28,9 @@ LOG_SECONDS = 4
 FINISHED_SECONDS = 300
 EXPORT_MAX = 10_000_000  # characters of a log that are exported
 EXPORT_CHUNKS = 50
+# More lines than these no browser takes at once, and more characters of one line nobody sees.
+MAX_LINES = 20_000
+MAX_TAIL = 50_000
 
 T = TypeVar("T")
 # One thread asks while the others that want the same wait; which lock is chosen by the key.
@@ -87,10 +91,14 @@ def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1, fold: 
     if not chunk.done:
         text, _, tail = text.rpartition("\n")
         text += "\n" if text else ""
+        # Of a line without an end its beginning, by which it is shown; see log_lines.
+        tail = tail.rstrip("\r").rpartition("\r")[2][:MAX_TAIL]
         key = _key("tail", build.pk, log_id, chunk.next_offset)
         # Whoever began within the line, as an address may ask for, holds only a part of it.
         known = cache.get(key, "") if offset else ""
         cache.set(key, max(tail, known, key=len), FINISHED_SECONDS)
+    text, left_out = _newest(text)
+    first_line += left_out
     text = masked(text, secrets_of(build.pipeline.server))
     lines = render(text, first_line, fold)
     return LogPage(
@@ -99,9 +107,38 @@ def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1, fold: 
         next_line=first_line + len(lines),
         done=chunk.done,
         restarted=chunk.restarted,
-        truncated=chunk.truncated,
+        truncated=chunk.truncated or left_out > 0,
         next_fold=fold_after(text, first_line, fold),
     )
+
+
+def mark_of(build: Build, step_id: str, offset: int) -> str:
+    """The offset as an address carries it.
+
+    Signed: whoever chooses where a reading begins could begin within a secret, of which the rest
+    would not be found and masked, and each new place would be one more question to the server.
+    """
+    return _signer(build, step_id).sign(str(offset))
+
+
+def offset_of(build: Build, step_id: str, mark: str) -> int:
+    """What mark_of() was given; the beginning for what is not of this log."""
+    try:
+        return int(_signer(build, step_id).unsign(mark))
+    except BadSignature:
+        return 0
+
+
+def _signer(build: Build, step_id: str) -> Signer:
+    return Signer(salt=f"log:{build.pk}:{step_id}")
+
+
+def _newest(text: str) -> tuple[str, int]:
+    """The last MAX_LINES lines, and how many were left out."""
+    more = text.count("\n") - MAX_LINES
+    if more <= 0:
+        return text, 0
+    return text.split("\n", more)[-1], more
 
 
 def export(build: Build, log_id: str) -> str:
@@ -151,7 +188,8 @@ def log_head(build: Build, step: str, entities: Iterable[Entity]) -> str:
 
 
 def secrets_of(server: Server) -> set[str]:
-    """What Stagedoor itself sends to this server and a build could print: whole and in parts."""
+    """What Stagedoor itself sends to this server and a build could print: whole, in parts, and as
+    it stands in a header or an address."""
     values: set[str] = set()
     for reference in (server.credential_ref, *server.webhook_secret_ref.split(",")):
         try:
@@ -160,7 +198,7 @@ def secrets_of(server: Server) -> set[str]:
             continue
         # Jenkins' `user:token`: the user's name is no secret, the token is.
         values |= {value, value.partition(":")[2]}
-    return values - {""}
+    return {form for value in values - {""} for form in forms_of(value)}
 
 
 def _chunk(build: Build, log_id: str, offset: int) -> LogChunk:

@@ -191,18 +191,23 @@ def _log(request: HttpRequest, build: Build, steps: list[Step], steps_error: str
     """
     wanted = request.GET.get("step", "")
     step = logs.step_to_show(steps, wanted)
-    offset, line = _number(request, "offset", 0), max(1, _number(request, "line", 1))
-    fold = _number(request, "fold", 0)
-    found: dict[str, Any] = {"step": step, "step_id": step.id if step else wanted}
+    step_id = step.id if step else wanted
+    offset = logs.offset_of(build, step_id, request.GET.get("offset", ""))
+    # Of an address that is not ours nothing counts.
+    line = max(1, _number(request, "line", 1)) if offset else 1
+    fold = _number(request, "fold", 0) if offset else 0
+    found: dict[str, Any] = {"step": step, "step_id": step_id}
     if step is None and steps:
         return found
-    unread = logs.LogPage([], next_offset=offset, next_line=line, done=build.is_final)
-    if steps_error:
-        return found | {"page": unread, "log_error": steps_error}
-    try:
-        return found | {"page": logs.read(build, step.log_id if step else "", offset, line, fold)}
-    except ProviderError as error:
-        return found | {"page": unread, "log_error": str(error)}
+    page = logs.LogPage([], next_offset=offset, next_line=line, done=build.is_final)
+    problem = steps_error
+    if not problem:
+        try:
+            page = logs.read(build, step.log_id if step else "", offset, line, fold)
+        except ProviderError as error:
+            problem = str(error)
+    mark = logs.mark_of(build, step_id, page.next_offset)
+    return found | {"page": page, "next_mark": mark, "log_error": problem}
 
 
 def _number(request: HttpRequest, name: str, default: int) -> int:
