@@ -19,7 +19,7 @@ from pipelines.bounds import NUMBER_MAX
 from pipelines.models import Quota, Server
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Limit
-from pipelines.providers.errors import BudgetSpent
+from pipelines.providers.errors import BudgetSpent, Unavailable
 from pipelines.providers.provider import Provider
 from portal.http import SAFE_METHODS, HttpClient, Response, origin
 
@@ -67,7 +67,7 @@ def key_of(server: Server) -> str:
 class Meter(HttpClient):
     """The HTTP client of one adapter, which counts. Raises BudgetSpent before a request goes out.
 
-    `sent` gets the time of each request. No row is locked while the vendor answers.
+    `sent` gets the time of each request; no write goes out after `until`. No row is locked while the vendor answers.
     """
 
     def __init__(
@@ -77,12 +77,15 @@ class Meter(HttpClient):
         adapter: type[Provider],
         purpose: Purpose,
         sent: list[datetime],
+        *,
+        until: datetime | None = None,
     ) -> None:
         self._http = http
         self._server = server
         self._adapter = adapter
         self._purpose = purpose
         self._sent = sent
+        self._until = until
         self._quotas: list[Quota] | None = None
         self._patience = PATIENCE if purpose is Purpose.LIST else 0.0
 
@@ -98,6 +101,9 @@ class Meter(HttpClient):
             while not _take(quota, self._purpose, now):
                 self._wait(_spent(self._server, quota, now))
                 now = timezone.now()
+        if self._until is not None and now >= self._until and method not in SAFE_METHODS:
+            # By now it counts as not sent, and its sender as dead.
+            raise Unavailable(f"{self._server.name} took too long with what was asked before.")
         self._sent.append(now)
         response = self._http.request(method, url, **how)
         learn(key_of(self._server), self._told(response.headers))

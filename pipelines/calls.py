@@ -46,7 +46,7 @@ def carry_out(trigger: Trigger) -> Answer:
         raise RuntimeError("a vendor is never called inside a transaction")
     server = trigger.pipeline.server
     admit(server)
-    client = client_for(server, Purpose.ACT)
+    client = client_for(server, Purpose.ACT, until=trigger.claimed_until)
     try:
         return _CALLS[Action(trigger.action)](client, trigger, start_request(trigger))
     except ProviderError as error:

@@ -58,6 +58,11 @@ def dispatch(trigger_id: int) -> None:
     if trigger is None:
         return
     reached("after_claim", trigger_id)
+    if timezone.now() - trigger.created_at > GIVE_UP_AFTER:
+        # Else a deployment of last night would begin when somebody starts a worker again.
+        why = trigger.message or "It could not be sent before."
+        _finish(trigger, State.FAILED, "trigger.failed", f"Given up after an hour. {why}")
+        return
     try:
         if not _still_allowed(trigger):
             return
@@ -86,7 +91,7 @@ def dispatch(trigger_id: int) -> None:
 def _still_allowed(trigger: Trigger) -> bool:
     """Decides again: the person, roles, link, rules or server may have changed since.
 
-    The environment is computed anew too, and the labels carry the new one.
+    The environment is computed anew too; labels and audit carry the new one.
     """
     pipeline, build = trigger.pipeline, trigger.build
     facts = facts_of(trigger.entity, [pipeline])
@@ -101,6 +106,9 @@ def _still_allowed(trigger: Trigger) -> bool:
         build=build,
         rules=facts.rules,
     )
+    if effect.environment != trigger.environment:
+        Trigger.objects.filter(pk=trigger.pk).update(environment=effect.environment)
+        trigger.environment = effect.environment
     actor = fresh_actor(trigger.actor_id)
     decision = decide_effect(actor, trigger.action, pipeline, effect, facts, build=build)
     if decision.allowed and effect.errors:
@@ -110,9 +118,6 @@ def _still_allowed(trigger: Trigger) -> bool:
         _finish(trigger, State.DENIED, "trigger.refused", sentence)
         return False
     if decision.allowed:
-        if effect.environment != trigger.environment:
-            Trigger.objects.filter(pk=trigger.pk).update(environment=effect.environment)
-            trigger.environment = effect.environment
         return True
     _finish(trigger, State.DENIED, "trigger.refused", decision.reason, decision=decision)
     return False
@@ -199,10 +204,7 @@ def _record_unknown(trigger: Trigger, message: str) -> None:
 
 
 def _record_not_sent(trigger: Trigger, error: ProviderError) -> None:
-    """Certainly not carried out: back into the queue, later and later, then given up."""
-    if timezone.now() - trigger.created_at > GIVE_UP_AFTER:
-        _finish(trigger, State.FAILED, "trigger.failed", f"Given up after an hour. {error}")
-        return
+    """Certainly not carried out: back into the queue, later and later."""
     seconds = min(pause_after(trigger.attempt - 1), LONGEST_PAUSE)
     if isinstance(error, RateLimited) and error.retry_after:
         seconds = max(seconds, error.retry_after)

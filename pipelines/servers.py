@@ -61,11 +61,15 @@ def adapter_of(server: Server) -> type[Provider] | None:
 
 
 def client_for(
-    server: Server, purpose: Purpose = Purpose.WATCH, sent: list[datetime] | None = None
+    server: Server,
+    purpose: Purpose = Purpose.WATCH,
+    sent: list[datetime] | None = None,
+    until: datetime | None = None,
 ) -> Provider:
     """The adapter of this server with its credential. Raises Misconfigured; sends nothing.
 
-    What it sends later is counted as `purpose` (see budget.py), and its times go to `sent`.
+    What it sends later is counted as `purpose` (see budget.py), and its times go to `sent`. Writes
+    go out `until` then, when others may have taken the work over.
     """
     adapter = adapter_of(server)
     if adapter is None:
@@ -83,7 +87,7 @@ def client_for(
         options=server.options if isinstance(server.options, dict) else {},
     )
     http = _http(tuple(settings.OUTGOING_ALLOW), settings.OUTGOING_CA_BUNDLE)
-    meter = Meter(http, server, adapter, purpose, [] if sent is None else sent)
+    meter = Meter(http, server, adapter, purpose, [] if sent is None else sent, until=until)
     return adapter(config, meter, credential)
 
 
@@ -100,11 +104,14 @@ def is_open(server: Server) -> bool:
 
 
 def admit(server: Server) -> None:
-    """Raises CircuitOpen for a server that is known not to answer; costs no query.
+    """Raises CircuitOpen for a server that is known not to answer, and Unavailable for one that is
+    switched off here, so that its credential goes nowhere; costs no query.
 
     For pages and for what people asked to be done: neither waits for a time-out, and neither is
     the one that tries whether the server is back.
     """
+    if not server.enabled:
+        raise Unavailable(f"{server.name} is switched off in Stagedoor.")
     if is_open(server):
         raise CircuitOpen(f"{server.name}: {unreachable(server)} It is tried again by itself.")
 

@@ -11,11 +11,17 @@ from django.utils import timezone
 from pipelines import outbox
 from pipelines.builds import due
 from pipelines.dispatch import GIVE_UP_AFTER, dispatch
-from pipelines.models import Build, Pipeline, Quota, Server, Trigger
+from pipelines.models import Build, EnvironmentRule, Pipeline, Quota, Server, Trigger
 from pipelines.triggers import request
 from portal.http import HttpClient
 from portal.models import AuditEvent, RoleMapping
-from tests.pipelines.world import confirmed_link, make_person, make_pipeline, make_service
+from tests.pipelines.world import (
+    confirmed_link,
+    make_environments,
+    make_person,
+    make_pipeline,
+    make_service,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -215,10 +221,22 @@ def test_a_rate_limit_is_waited_for(sandbox, buildkite, ana):
 
 def test_after_an_hour_it_is_given_up(sandbox, buildkite, ana):
     trigger = ask(ana, buildkite)
-    Trigger.objects.update(created_at=timezone.now() - GIVE_UP_AFTER)
     sandbox.stop()
+    assert send(trigger) == "queued"
+    an_hour_ago = timezone.now() - GIVE_UP_AFTER
+    Trigger.objects.update(created_at=an_hour_ago, not_before=an_hour_ago)
     assert send(trigger) == "failed"
-    assert trigger.message.startswith("Given up after an hour.")
+    assert trigger.message.startswith("Given up after an hour. Buildkite is not reached")
+    assert trail()[-1] == ("trigger.failed", "failed")
+
+
+def test_what_was_asked_for_long_ago_is_not_sent(sandbox, buildkite, ana):
+    """No worker ran all night: nobody expects the deployment any more."""
+    trigger = ask(ana, buildkite)
+    Trigger.objects.update(created_at=timezone.now() - GIVE_UP_AFTER)
+    assert send(trigger) == "failed"
+    assert trigger.message == "Given up after an hour. It could not be sent before."
+    assert sandbox.requests() == []
     assert trail()[-1] == ("trigger.failed", "failed")
 
 
@@ -264,6 +282,18 @@ def test_a_decision_that_fails_sends_nothing_and_is_made_again(sandbox, buildkit
     assert sandbox.requests() == []
     Trigger.objects.update(not_before=timezone.now())
     assert send(trigger) == "linked"
+
+
+def test_a_sender_that_took_too_long_does_not_send(sandbox, buildkite, ana, settings):
+    """Its lease is over, so that a look-up may have told by now that nothing was started."""
+    trigger = ask(ana, buildkite)
+    lease, settings.DISPATCH_LEASE_SECONDS = settings.DISPATCH_LEASE_SECONDS, 0
+    assert send(trigger) == "queued"
+    assert sandbox.accepted() == []
+    settings.DISPATCH_LEASE_SECONDS = lease
+    Trigger.objects.update(not_before=timezone.now())
+    assert send(trigger) == "linked"
+    assert len(sandbox.accepted()) == 1
 
 
 # --- Refused: never again ---------------------------------------------------------------------
@@ -360,3 +390,14 @@ def test_an_event_tells_whom_and_what_it_is_about(sandbox, buildkite, ana):
     assert (event.on_behalf_of, event.target) == ("Ana", "buildkite:acme/shop")
     assert event.request_id == str(trigger.request_id)
     assert {"team", "entity", "environment", "action"} <= set(event.data)
+
+
+def test_a_refusal_tells_the_environment_that_it_was_refused_for(buildkite, ana):
+    staging, production = make_environments()
+    EnvironmentRule.objects.create(order=20, environment=staging)
+    RoleMapping.objects.update(environment="staging")
+    trigger = ask(ana, buildkite)
+    EnvironmentRule.objects.filter(order=20).update(environment=production)
+    assert send(trigger) == "denied"
+    event = AuditEvent.objects.get(action="trigger.refused")
+    assert event.data["environment"] == "production"

@@ -9,6 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from pipelines.dispatch import dispatch
+from pipelines.gates import gates_of
+from pipelines.logs import steps_of
 from pipelines.models import Server, Trigger
 from pipelines.providers.errors import (
     BudgetSpent,
@@ -233,4 +235,14 @@ def test_what_pages_read_of_a_silent_server_costs_no_request(client, acme, sandb
     fail(acme, 3)
     page = client.get(reverse("pipelines:build_detail", args=[build.pk])).content.decode()
     assert "It is tried again by itself." in page
+    assert sandbox.requests() == []
+
+
+def test_a_server_that_is_switched_off_is_asked_for_nothing(sandbox, server_at):
+    """Its address may be somebody else's by now, who would get the credential."""
+    server = server_at(sandbox.buildkite, enabled=False)
+    build = make_build(make_pipeline(server, "acme/shop"), 1, "waiting")
+    assert gates_of(build) == ([], "Buildkite is switched off in Stagedoor.")
+    with pytest.raises(Unavailable, match="switched off"):
+        steps_of(build)
     assert sandbox.requests() == []
