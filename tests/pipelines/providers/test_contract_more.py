@@ -207,6 +207,21 @@ def test_the_feed_holds_the_newest_builds_of_all_pipelines(installation):
     assert len(adapter.feed(limit=1)) == 1
 
 
+# --- Sizes ---------------------------------------------------------------------------------------
+@pytest.mark.needs(Capability.STEPS, Capability.LOG)
+def test_of_a_huge_log_only_a_part_is_read_and_that_is_said(installation):
+    twenty_megabytes = {"name": "Build", "seconds": 1, "lines": ["x" * 1_000], "repeat": 20_000}
+    pipeline = installation.add("payments/chatty", steps=[twenty_megabytes])
+    adapter = installation.adapter()
+    build = ended(adapter, build_of(adapter, pipeline, adapter.start(ask(pipeline))))
+    where = (pipeline, build.external_id)
+    log_id = next(step.log_id for step in adapter.steps(*where) if step.log_id)
+    chunk = adapter.log(*where, log_id)
+    assert chunk.done
+    assert len(chunk.text) < 1_100_000
+    assert chunk.truncated or "too large to show here" in chunk.text
+
+
 # --- Clocks and names --------------------------------------------------------------------------
 def test_a_server_whose_clock_is_wrong_is_read_all_the_same(installation):
     installation.handle.instance.skew = -3600.0
