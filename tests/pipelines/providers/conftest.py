@@ -18,14 +18,18 @@ from tests.pipelines.sandbox_fixture import InstanceHandle, SandboxHandle
 MOVING = (State.QUEUED, State.RUNNING, State.WAITING, State.UNKNOWN)
 
 
-def http_client() -> HttpClient:
-    """Short of patience and small, so that what hangs or never ends is soon met."""
-    return HttpClient(allow=["127.0.0.1"], timeout=(1, 2), deadline=3, max_bytes=2_000_000)
+def http_client(patience: float = 2) -> HttpClient:
+    """Small, so that what hangs or never ends is soon met; `patience` in seconds."""
+    return HttpClient(
+        allow=["127.0.0.1"], timeout=(1, patience), deadline=1.5 * patience, max_bytes=2_000_000
+    )
 
 
-def make_adapter(slug: str, base_url: str, credential: str, **options: object) -> Provider:
+def make_adapter(
+    slug: str, base_url: str, credential: str, http: HttpClient | None = None, **options: object
+) -> Provider:
     config = ServerConfig(slug=slug, base_url=base_url, options=options)
-    return PROVIDERS[slug](config, http_client(), Secret(credential))
+    return PROVIDERS[slug](config, http or http_client(), Secret(credential))
 
 
 @dataclass
@@ -37,10 +41,10 @@ class Installation:
     handle: InstanceHandle
     pipeline: str
 
-    def adapter(self, credential: str = "", **options: object) -> Provider:
+    def adapter(self, credential: str = "", http: HttpClient | None = None) -> Provider:
         secret = credential or self.handle.credential
-        known = traits_of(self.slug).options
-        return make_adapter(self.slug, self.handle.base_url, secret, **{**known, **options})
+        options = traits_of(self.slug).options
+        return make_adapter(self.slug, self.handle.base_url, secret, http, **options)
 
     def can(self, capability: Capability) -> bool:
         return capability in PROVIDERS[self.slug].capabilities

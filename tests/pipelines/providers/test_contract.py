@@ -19,7 +19,14 @@ from pipelines.providers.errors import (
     Rejected,
     Unavailable,
 )
-from tests.pipelines.providers.conftest import MOVING, build_of, ended, make_adapter, until
+from tests.pipelines.providers.conftest import (
+    MOVING,
+    build_of,
+    ended,
+    http_client,
+    make_adapter,
+    until,
+)
 from tests.pipelines.providers.traits import traits_of
 
 LABELS = {
@@ -126,12 +133,13 @@ def test_steps_come_in_order_with_their_ends(installation):
 
 @pytest.mark.needs(Capability.CANCEL)
 def test_a_running_build_is_cancelled_and_an_ended_one_refuses(installation):
-    installation.sandbox.speed = 1
-    adapter, _, build = started(installation)
-    adapter.cancel(installation.pipeline, build.external_id)
+    pipeline = installation.add("payments/long", steps=[{"name": "Build", "seconds": 4000}])
+    adapter = installation.adapter()
+    build = build_of(adapter, pipeline, adapter.start(ask(pipeline)))
+    adapter.cancel(pipeline, build.external_id)
     assert ended(adapter, build).state is State.CANCELLED
     with pytest.raises(Rejected):
-        adapter.cancel(installation.pipeline, build.external_id)
+        adapter.cancel(pipeline, build.external_id)
 
 
 @pytest.mark.needs(Capability.RETRY)
@@ -177,7 +185,7 @@ def test_a_lost_answer_is_unknown_and_the_build_is_found_by_its_id(installation)
         {"kind": "drop"},
         {"kind": "lose_answer"},
         {"kind": "truncate"},
-        {"kind": "slow", "seconds": 4},
+        {"kind": "slow", "seconds": 2},
         {"kind": "fail", "status": 500},
         {"kind": "fail", "status": 503},
     ],
@@ -186,7 +194,7 @@ def test_a_lost_answer_is_unknown_and_the_build_is_found_by_its_id(installation)
 def test_a_write_without_a_clear_answer_is_unknown(installation, fault):
     installation.handle.fault(route="start", times=1, **fault)
     with pytest.raises(OutcomeUnknown):
-        installation.adapter().start(ask(installation.pipeline))
+        installation.adapter(http=http_client(patience=1)).start(ask(installation.pipeline))
     assert len(installation.sandbox.requests(installation.slug, "start")) == 1
 
 
@@ -256,7 +264,7 @@ def test_every_read_sorts_its_failures(installation, fault, error):
 def test_an_answer_without_end_is_cut_off(installation):
     installation.handle.fault("endless", "read", seconds=0.01)
     with pytest.raises((InvalidResponse, Unavailable)):
-        installation.adapter().list_pipelines()
+        installation.adapter(http=http_client(patience=0.5)).list_pipelines()
 
 
 def test_a_bad_token_is_said(installation):

@@ -288,6 +288,7 @@ def test_a_job_that_is_named_like_a_page_of_jenkins_is_stopped(sandbox, jenkins,
     jenkins.pipeline(name, queue_seconds=0)
     build = build_of(adapter, name, adapter.start(ask(name)))
     adapter.cancel(name, build.external_id)
+    sandbox.advance(5)
     assert ended(adapter, build).state is State.CANCELLED
 
 

@@ -146,6 +146,7 @@ def test_a_stopped_build_says_who_stopped_it(sandbox):
     adapter = make_adapter("jenkins", sandbox.jenkins.base_url, sandbox.jenkins.credential)
     build = build_of(adapter, "job", adapter.start(ask("job")))
     adapter.cancel("job", build.external_id)
+    sandbox.advance(5)
     last = ended(adapter, build)
     assert last.reason == "Stopped by hand: Aborted by Stagedoor"
 

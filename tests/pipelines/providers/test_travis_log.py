@@ -146,7 +146,7 @@ def test_a_log_that_a_restart_erased_begins_anew(job, read):
 @pytest.mark.nasty("travis-8")
 def test_a_restarted_build_moves_again_under_its_id(sandbox):
     travis = sandbox.instances["travis"]
-    travis.pipeline(PIPELINE, queue_seconds=40)
+    travis.pipeline(PIPELINE, queue_seconds=12)
     adapter = make_adapter("travis", travis.base_url, travis.credential)
     build = ended(adapter, build_of(adapter, PIPELINE, adapter.start(ask())))
     job = adapter.steps(PIPELINE, build.external_id)[0].log_id
