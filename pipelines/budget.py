@@ -67,7 +67,8 @@ def key_of(server: Server) -> str:
 class Meter(HttpClient):
     """The HTTP client of one adapter, which counts. Raises BudgetSpent before a request goes out.
 
-    `sent` gets the time of each request; no write goes out after `until`. No row is locked while the vendor answers.
+    `sent` gets the time of each request; no write goes out after `until`. No row is locked while
+    the vendor answers.
     """
 
     def __init__(
@@ -216,12 +217,14 @@ def _take(quota: Quota, purpose: Purpose, now: datetime) -> bool:
     begins."""
     swept = int(purpose in UNSEEN)
     opened_before = now - timedelta(seconds=quota.seconds)
+    # A window that begins in the future was begun before the clock was set back.
+    ahead = now + timedelta(seconds=quota.seconds)
     row = _by_vendor(quota, purpose, now)
     room = Q(used__lt=_cap(quota, SHARES[purpose]))
     if swept:
         room &= Q(swept__lt=_cap(quota, SWEEP_SHARE))
-    running = row.filter(room, window_started_at__gt=opened_before)
-    over = row.filter(window_started_at__lte=opened_before)
+    running = row.filter(room, window_started_at__gt=opened_before, window_started_at__lte=ahead)
+    over = row.filter(Q(window_started_at__lte=opened_before) | Q(window_started_at__gt=ahead))
     count = {"used": F("used") + 1, "swept": F("swept") + swept}
     return bool(
         running.update(**count)

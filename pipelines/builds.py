@@ -7,6 +7,7 @@ Builds are kept for good: triggers and audit point at them, and vendors forget t
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -155,19 +156,24 @@ def due(now: datetime, limit: int) -> list[int]:
     oldest = F("builds_tried_at").asc(nulls_first=True)
     urgent = readable(now).filter(looked_at | (HINTED & Q(linked()))).order_by(oldest, "pk")
     ids = list(urgent.values_list("pk", flat=True)[:limit])
-    for server in Server.objects.filter(enabled=True):
-        adapter = adapter_of(server)
-        rest = limit - len(ids)
-        if adapter is None or rest <= 0:
-            continue
-        old = readable(now).filter(
-            polling.overdue(server, now), linked(), server=server, gone_at=None
-        )
-        slow = old.exclude(pk__in=ids).order_by(oldest, "pk").values_list("pk", flat=True)
-        found = list(slow[:rest])
-        pace = budget.sweep_pace(server, adapter.limits, now) if found else 0
-        ids += found[:pace]
-    return ids
+    # Some room always, for pages ask for what is looked at by themselves as well.
+    rest = max(limit - len(ids), limit // 4)
+    by_server = [_overdue(server, ids, rest, now) for server in Server.objects.filter(enabled=True)]
+    # One of each in turn, so that a server with thousands leaves room for the others.
+    turns = chain.from_iterable(zip_longest(*by_server))
+    return ids + list(islice((pk for pk in turns if pk is not None), rest))
+
+
+def _overdue(server: Server, taken: Sequence[int], limit: int, now: datetime) -> list[int]:
+    """Pipelines of one server that are due by age, as many as its budget allows."""
+    adapter = adapter_of(server)
+    if adapter is None:
+        return []
+    old = readable(now).filter(polling.overdue(server, now), linked(), server=server, gone_at=None)
+    oldest = F("builds_tried_at").asc(nulls_first=True)
+    slow = old.exclude(pk__in=taken).order_by(oldest, "pk").values_list("pk", flat=True)
+    found = list(slow[:limit])
+    return found[: budget.sweep_pace(server, adapter.limits, now)] if found else []
 
 
 def keep(found: Sequence[tuple[Pipeline, RemoteBuild]], now: datetime) -> set[int]:

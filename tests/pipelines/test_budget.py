@@ -76,6 +76,13 @@ def test_a_long_list_is_read_more_seldom(server):
 
 
 @pytest.mark.django_db
+def test_a_clock_that_was_set_back_does_not_keep_a_window_for_hours(server):
+    spend(server, Purpose.ACT, 50)
+    Quota.objects.update(window_started_at=timezone.now() + timedelta(hours=1))
+    assert spend(server, Purpose.ACT, 60) == 50
+
+
+@pytest.mark.django_db
 def test_a_new_window_begins_anew(server):
     spend(server, Purpose.ACT, 50)
     assert spend(server, Purpose.ACT, 1) == 0

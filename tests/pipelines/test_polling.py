@@ -186,3 +186,29 @@ def test_what_a_feed_covers_is_read_seldom():
     Server.objects.update(feed_read_at=now)
     assert builds.due(now, 10) == []
     assert builds.due(now + polling.FED, 10) == [pipeline.pk]  # the feed is dead
+
+
+@pytest.mark.django_db
+def test_a_server_with_many_pipelines_leaves_room_for_the_others():
+    for name in ("a", "b", "c"):
+        server = make_server(name, "jenkins")
+        for number in range(6):
+            service = make_service(f"{name}{number}")
+            confirmed_link(service, make_pipeline(server, f"{name}/{number}"))
+    ids = builds.due(NOW, 4)
+    found = Pipeline.objects.filter(pk__in=ids).values_list("server__slug", flat=True)
+    assert sorted(found) == ["a", "a", "b", "c"]
+
+
+@pytest.mark.django_db
+def test_what_is_looked_at_leaves_room_for_what_is_not():
+    server = make_server(provider="jenkins")
+    for number in range(8):
+        pipeline = make_pipeline(server, f"seen/{number}", refresh_wanted_at=NOW)
+        confirmed_link(make_service(f"seen{number}"), pipeline)
+    unseen = make_pipeline(server, "unseen", builds_tried_at=NOW - 2 * polling.SLOW)
+    confirmed_link(make_service("unseen"), unseen)
+    Pipeline.objects.exclude(pk=unseen.pk).update(builds_tried_at=NOW - 3 * polling.SLOW)
+    ids = builds.due(NOW, 8)
+    assert unseen.pk in ids
+    assert len(ids) == 9

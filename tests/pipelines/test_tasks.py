@@ -76,6 +76,14 @@ def test_of_many_ticks_that_waited_one_offers(link, sandbox):
     assert state_of(trigger) == "linked"
 
 
+def test_a_clock_that_was_set_back_does_not_stop_the_schedule(link):
+    tick()
+    trigger = ask(link)
+    Heartbeat.objects.update(seen_at=timezone.now() + timedelta(hours=1))
+    tasks.tick.delay()
+    assert state_of(trigger) == "linked"
+
+
 def test_a_tick_takes_up_what_a_dead_worker_left(link, sandbox):
     trigger = ask(link)
     Trigger.objects.update(state="dispatching", attempt=1, claimed_until=timezone.now())
