@@ -2,10 +2,12 @@
 
 The file is written by whoever may push, so it is read within bounds. PyYAML's BaseLoader makes
 texts, lists and mappings only: it knows no tags, and no merge keys, whose copies could grow
-without end; an alias is the same object once more and costs nothing.
+without end; an alias is the same object once more and costs nothing until it is walked through,
+which is why that ends after so many declarations.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -17,6 +19,7 @@ from pipelines.providers.wire import mapping, mappings, text
 FILE = "bitbucket-pipelines.yml"
 MAX_BYTES = 200_000
 MAX_NAMES = 200
+MAX_DECLARATIONS = 5_000
 # The declared choice of a custom pipeline; policy, forms and audit see it as a parameter.
 PIPELINE = "PIPELINE"
 BY_BRANCH = "(of the branch)"
@@ -59,18 +62,24 @@ def parameters_of(data: bytes) -> tuple[RemoteParameter, ...]:
 def _variables(custom: Mapping[str, object]) -> list[RemoteParameter]:
     """Each variable once, though several pipelines may declare it."""
     found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
-    for pipeline, items in custom.items():
-        for variable in _declared(items):
-            name = text(variable.get("name"))
-            usable = NAME.fullmatch(name) and name != PIPELINE
-            if usable and not name.upper().startswith(PREFIX) and len(found) < MAX_NAMES:
-                found.setdefault(name, []).append((pipeline, variable))
+    for pipeline, variable in islice(_declared(custom), MAX_DECLARATIONS):
+        name = text(variable.get("name"))
+        usable = NAME.fullmatch(name) and name != PIPELINE
+        if usable and not name.upper().startswith(PREFIX) and len(found) < MAX_NAMES:
+            found.setdefault(name, []).append((pipeline, variable))
     return [_parameter(name, declared) for name, declared in found.items()]
 
 
-def _declared(items: object) -> Iterator[Mapping[str, Any]]:
-    for item in mappings(items):
-        yield from mappings(item.get("variables"))[:MAX_NAMES]
+def _declared(custom: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each declaration with its pipeline's name."""
+    for pipeline, items in custom.items():
+        for item in _first(items):
+            for variable in _first(item.get("variables")):
+                yield pipeline, variable
+
+
+def _first(value: object) -> list[Mapping[str, Any]]:
+    return mappings(value[:MAX_NAMES]) if isinstance(value, list) else []
 
 
 def _parameter(name: str, declared: list[tuple[str, Mapping[str, Any]]]) -> RemoteParameter:
@@ -79,7 +88,7 @@ def _parameter(name: str, declared: list[tuple[str, Mapping[str, Any]]]) -> Remo
     said = next(filter(None, (text(v.get("description")) for _, v in declared)), "")
     users = ", ".join(dict.fromkeys(pipeline for pipeline, _ in declared))
     # One that takes any value makes the variable free; different defaults make none.
-    choices = tuple(dict.fromkeys(value for values in allowed for value in values))
+    choices = tuple(dict.fromkeys(value for values in allowed for value in values))[:MAX_NAMES]
     default = defaults.pop() if len(defaults) == 1 else ""
     if not all(allowed):
         choices = ()

@@ -280,6 +280,16 @@ def test_a_variable_of_a_name_that_can_not_be_sent_is_left_out(name):
     assert [found.name for found in parameters_of(data.encode())] == ["PIPELINE", "OK"]
 
 
+def test_aliases_are_not_walked_through_without_end():
+    """The same 200 variables, 200 times in each of 200 pipelines, and four times as many lines."""
+    variables = "".join(f"- {{name: V{number}}}\n" for number in range(200))
+    shared = f"v: &v\n{variables}s: &s\n" + "- variables: *v\n" * 8_000
+    custom = "".join(f"  p{number}: *s\n" for number in range(200))
+    found = parameters_of(f"{shared}pipelines:\n custom:\n{custom}".encode())
+    assert len(found) == 1 + 200
+    assert max(len(parameter.description) for parameter in found) < 1_000
+
+
 def test_aliases_that_would_grow_without_end_cost_nothing():
     levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
     bomb = f"a0: &a0 [x]\n{levels}pipelines: {{custom: {{d: *a39}}}}"
