@@ -1,18 +1,19 @@
 """Letting a build go on that waits for a person."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from pipelines import triggers
 from pipelines.bounds import usable_id
 from pipelines.forms import GateForm
 from pipelines.gates import gate_of
-from pipelines.models import Build, Trigger
+from pipelines.models import Build, PipelineLink, Trigger
 from pipelines.offers import Offers
 from pipelines.providers.base import Gate
-from pipelines.requesting import find_build, follow, request_id_of
+from pipelines.requesting import ask, find_build, request_id_of
 from portal.guard import actor_of
 
 
@@ -30,32 +31,25 @@ def build_unblock(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("pipelines:trigger_detail", request_id)
     gate, error = gate_of(build, gate_id)
     if gate is None or not usable_id(gate.id, 255):
-        messages.error(request, f"You can't unblock this build: {error or 'its id is unusable.'}")
+        error = error or "Stagedoor can't keep the step's id. Open the step on its server."
+        messages.error(request, f"You can't unblock this build: {error}")
         return redirect("pipelines:build_detail", build.pk)
     form = GateForm(gate, request.POST)
-    if not form.is_valid():
-        return _again(request, build, gate, form, 422)
-    outcome = triggers.request(
-        request.user,
+    page = "pipelines/build_unblock.html"
+    return ask(
+        request,
         "unblock",
-        entity=link.entity,
-        pipeline=build.pipeline,
+        form,
+        link,
+        page,
+        lambda: _context(request, build, link, gate, form),
         build=build,
         gate=gate,
-        parameters=form.parameters,
-        request_id=form.cleaned_data["request_id"],
-        request=request,
     )
-    if outcome.trigger is None:
-        form.show(outcome.errors)
-        return _again(request, build, gate, form, 422 if outcome.decision.allowed else 403)
-    return follow(outcome)
 
 
-def _again(
-    request: HttpRequest, build: Build, gate: Gate, form: GateForm, status: int
-) -> HttpResponse:
-    _, link = find_build(request, build.pk)
+def _context(
+    request: HttpRequest, build: Build, link: PipelineLink, gate: Gate, form: GateForm
+) -> dict[str, Any]:
     offers = Offers(actor_of(request), link.entity, [build.pipeline])
-    context = {"build": build, "link": link, "offer": offers.on_gate(build, gate, form)}
-    return render(request, "pipelines/build_unblock.html", context, status=status)
+    return {"build": build, "link": link, "offer": offers.on_gate(build, gate, form)}

@@ -1,11 +1,14 @@
 """What the pages that ask for a write share: whom and what they are about, and what follows."""
 
 import uuid
+from collections.abc import Callable
+from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
 
 from pipelines import tasks, triggers
+from pipelines.forms import RequestForm
 from pipelines.models import Build, PipelineLink, Trigger
 from pipelines.offers import may_see
 from pipelines.queries import acting_link
@@ -26,8 +29,8 @@ def find_build(request: HttpRequest, pk: int) -> tuple[Build, PipelineLink]:
     """A build, and as which service it is acted on, where the person may see it."""
     related = ("pipeline__server", "trigger__build__trigger")
     build = get_object_or_404(Build.objects.select_related(*related), pk=pk)
-    links = PipelineLink.objects.filter(pipeline=build.pipeline).select_related("entity__source")
-    link = acting_link(build, links)
+    links = PipelineLink.objects.filter(pipeline=build.pipeline)
+    link = acting_link(build, links.select_related("entity__source", "pipeline__server"))
     if link is None or not may_see(request, [link.entity]).allowed:
         raise Http404("There is no such build, or you may not see it.")
     return build, link
@@ -50,6 +53,48 @@ def request_id_of(request: HttpRequest) -> uuid.UUID:
         return uuid.UUID(request.POST.get("request_id", ""))
     except ValueError:
         raise Http404(NOT_OURS) from None
+
+
+def typed(request: HttpRequest) -> QueryDict | None:
+    """What stands in the form, sent or only typed so far; None on a page that was just opened."""
+    if request.method == "POST":
+        return request.POST
+    if not request.GET:
+        return None
+    data = request.GET.copy()
+    data.setdefault("request_id", str(uuid.uuid4()))
+    return data
+
+
+def ask(  # noqa: PLR0917  the one way from a form to a trigger
+    request: HttpRequest,
+    action: str,
+    form: RequestForm,
+    link: PipelineLink,
+    template: str,
+    context: Callable[[], dict[str, Any]],
+    **what: Any,
+) -> HttpResponse:
+    """Asks for what the form holds and leads to its page; else the form's own page once more, with
+    what is to be mended or why it may not be asked for. `what` goes to triggers.request()."""
+    if not form.is_valid():
+        return render(request, template, context(), status=422)
+    outcome = triggers.request(
+        request.user,
+        action,
+        entity=link.entity,
+        pipeline=link.pipeline,
+        parameters=form.parameters,
+        request_id=form.cleaned_data["request_id"],
+        request=request,
+        **what,
+    )
+    if outcome.trigger is not None:
+        return follow(outcome)
+    form.show(outcome.errors)
+    if outcome.decision.allowed:
+        return render(request, template, context(), status=422)
+    return render(request, template, context() | {"decision": outcome.decision}, status=403)
 
 
 def follow(outcome: triggers.Outcome) -> HttpResponse:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -17,12 +17,19 @@ from pipelines.forms import TriggerForm
 from pipelines.inputs import secrets_of
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
 from pipelines.queries import recent_branches, settles_itself
-from pipelines.requesting import find_build, find_link, find_trigger, follow, request_id_of
+from pipelines.requesting import (
+    ask,
+    find_build,
+    find_link,
+    find_trigger,
+    follow,
+    request_id_of,
+    typed,
+)
 from pipelines.targets import decide_effect
 from pipelines.unsettled import Unsettled
 from portal.fragments import render_either, wants_fragment
 from portal.guard import actor_of
-from portal.policy import Decision
 
 SENTENCES = {
     "queued": "Waiting to be sent to {server}. {message}",
@@ -40,50 +47,15 @@ SENTENCES = {
 def trigger_create(request: HttpRequest, pk: int) -> HttpResponse:
     """The run page: what may be chosen, what will happen, one button."""
     link = find_link(request, pk)
+    form = TriggerForm(link, typed(request))
+    page = "pipelines/trigger_create.html"
     if request.method == "POST":
-        return _request_start(request, link)
-    form = TriggerForm(link)
-    if request.GET:
-        data = request.GET.copy()
-        data.setdefault("request_id", str(uuid.uuid4()))
-        form = TriggerForm(link, data)
-    return render_either(
-        request,
-        "pipelines/trigger_create.html",
-        "pipelines/_trigger_preview.html",
-        _context(request, link, form),
-    )
-
-
-def _request_start(request: HttpRequest, link: PipelineLink) -> HttpResponse:
-    form = TriggerForm(link, request.POST)
-    if not form.is_valid():
-        return _form_again(request, link, form)
-    outcome = triggers.request(
-        request.user,
-        "start",
-        entity=link.entity,
-        pipeline=link.pipeline,
-        branch=form.branch,
-        commit=form.commit,
-        parameters=form.parameters,
-        request_id=form.cleaned_data["request_id"],
-        request=request,
-    )
-    if outcome.trigger is None:
-        form.show(outcome.errors)
-        return _form_again(request, link, form, outcome.decision)
-    return follow(outcome)
-
-
-def _form_again(
-    request: HttpRequest, link: PipelineLink, form: TriggerForm, decision: Decision | None = None
-) -> HttpResponse:
-    context = _context(request, link, form)
-    if decision is not None and not decision.allowed:
-        context["decision"] = decision
-    status = 422 if context["decision"].allowed else 403
-    return render(request, "pipelines/trigger_create.html", context, status=status)
+        chosen = {"branch": form.branch, "commit": form.commit}
+        return ask(
+            request, "start", form, link, page, lambda: _context(request, link, form), **chosen
+        )
+    preview = "pipelines/_trigger_preview.html"
+    return render_either(request, page, preview, _context(request, link, form))
 
 
 @require_POST
