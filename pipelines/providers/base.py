@@ -154,6 +154,8 @@ class RemotePipeline:
 class RemoteBuild:
     """One run as the vendor tells it. `external_id` is what get_build() takes.
 
+    `branch` is a branch's name; of a tag or a pull request it is a ref (`refs/tags/v1`), for policy
+    judges by it, and a tag or a fork's branch called "main" must not pass for the branch.
     `request_id` is set only where the build itself carries one that was given at its start.
     `who` is a name for people; `who_id` is the vendor's own id of that account, by which a person
     is recognised. `reason` says in a sentence what a state alone does not ("timed out").

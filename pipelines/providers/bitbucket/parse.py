@@ -63,6 +63,8 @@ CAUSES = MappingProxyType(
         "PARENT_STEP": Cause.UPSTREAM,
     }
 )
+PULL_REQUEST = "pipeline_pullrequest_target"
+TAGS = ("tag", "annotated_tag")
 _TYPES = ("pipeline_step_state_", "pipeline_state_")
 _LEVELS = ("COMPLETED_", "IN_PROGRESS_", "PENDING_")
 # What a list of builds is asked for; `next` is not among them, since one page is enough.
@@ -159,8 +161,11 @@ def parse_build(row: Mapping[str, Any], pipeline: str, web: str) -> RemoteBuild:
 
 
 def branch_of(target: Mapping[str, Any]) -> str:
-    """The branch or tag; of a pull request its source."""
-    return text(target.get("ref_name")) or text(target.get("source"))
+    """The branch, or the ref of a tag or pull request; Bitbucket has no refs for the latter."""
+    name = text(target.get("ref_name"))
+    if target.get("type") == PULL_REQUEST or (target.get("source") and not name):
+        return f"refs/pull/{mapping(target.get('pullrequest')).get('id', '')}"
+    return f"refs/tags/{name}" if name and target.get("ref_type") in TAGS else name
 
 
 def _message(target: Mapping[str, Any]) -> str:
@@ -179,9 +184,9 @@ def _cause(row: Mapping[str, Any], target: Mapping[str, Any]) -> Cause:
     cause = CAUSES.get(text(mapping(row.get("trigger")).get("name")).upper(), Cause.NONE)
     if cause is not Cause.PUSH:
         return cause
-    if target.get("type") == "pipeline_pullrequest_target":
+    if target.get("type") == PULL_REQUEST:
         return Cause.PULL_REQUEST
-    return Cause.TAG if target.get("ref_type") in ("tag", "annotated_tag") else Cause.PUSH
+    return Cause.TAG if target.get("ref_type") in TAGS else Cause.PUSH
 
 
 def _reason(word: str, row: Mapping[str, Any]) -> str:

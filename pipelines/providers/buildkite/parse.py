@@ -119,7 +119,7 @@ def parse_build(row: Mapping[str, Any], pipeline: str) -> RemoteBuild:
         raw_state=raw,
         number=number,
         message=first_line(row.get("message")),
-        branch=text(row.get("branch")),
+        branch=_branch(row),
         commit="" if row.get("commit") == "HEAD" else text(row.get("commit")),
         who=_who(row),
         web_url=web_link(row.get("web_url")),
@@ -131,6 +131,12 @@ def parse_build(row: Mapping[str, Any], pipeline: str) -> RemoteBuild:
         cause=_cause(row),
         reason=_reason(row, raw),
     )
+
+
+def _branch(row: Mapping[str, Any]) -> str:
+    """Of a tag Buildkite calls the tag its branch; a fork's branch has its owner in front."""
+    tag = text(row.get("tag"))
+    return f"refs/tags/{tag}" if tag else text(row.get("branch"))
 
 
 def _cause(row: Mapping[str, Any]) -> Cause:

@@ -122,10 +122,13 @@ def _reason(raw: str, row: Mapping[str, Any]) -> str:
 
 
 def _branch(answer: Answer, row: Mapping[str, Any], event: str) -> str:
-    """Empty for a deleted branch. The branch of a pull request's build is the one that it would
-    go to, and it is not a build of that."""
+    """Empty for a deleted branch. Of a pull request Travis names the branch that it would go to,
+    and of a tag the tag."""
+    tag = text(answer.at(row, "tag").get("name"))
     if event == "pull_request":
-        return text(answer.at(row, "commit").get("ref")).removeprefix("refs/")
+        return text(answer.at(row, "commit").get("ref"))
+    if event == "push" and tag:
+        return f"refs/tags/{tag}"
     return text(answer.at(row, "branch").get("name"))
 
 

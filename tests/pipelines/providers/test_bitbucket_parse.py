@@ -190,7 +190,22 @@ def test_why_a_build_runs(trigger, target, cause):
 def test_a_pull_request_whose_fork_is_gone_is_read():
     pull = {"id": 7, "title": "Fix\nit", "source": {"repository": None}}
     found = read(target={"source": "fix", "pullrequest": pull, "commit": None})
-    assert (found.branch, found.message, found.commit) == ("fix", "Fix", "")
+    assert (found.branch, found.message, found.commit) == ("refs/pull/7", "Fix", "")
+
+
+@pytest.mark.parametrize(
+    ("target", "branch"),
+    [
+        ({"ref_type": "branch", "ref_name": "main"}, "main"),
+        ({"ref_type": "tag", "ref_name": "main"}, "refs/tags/main"),
+        ({"ref_type": "annotated_tag", "ref_name": "main"}, "refs/tags/main"),
+        ({"type": "pipeline_pullrequest_target", "source": "main"}, "refs/pull/"),
+        ({"ref_type": "tag"}, ""),
+        ({}, ""),
+    ],
+)
+def test_no_tag_and_no_forks_branch_passes_for_a_branch(target, branch):
+    assert read(target=target).branch == branch
 
 
 def test_why_a_build_ended_is_said():

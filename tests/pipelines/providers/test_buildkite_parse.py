@@ -66,6 +66,11 @@ def test_emoji_that_only_buildkite_draws_are_left_out_of_names(name, shown):
     assert parse_pipeline({"slug": "search", "name": name}, "acme").name == shown
 
 
+def test_no_tag_passes_for_a_branch():
+    build = parse_build({"number": 1, "branch": "main", "tag": "main"}, PIPELINE)
+    assert build.branch == "refs/tags/main"
+
+
 @pytest.mark.parametrize(
     ("fields", "cause"),
     [

@@ -103,7 +103,8 @@ def test_causes_and_people_are_told(travis, adapter):
     assert len({builds[number].who_id for number in range(1, 6)}) == 2
     assert builds[2].request_id == ""  # a message alone is no proof: it came by a push
     travis.build(PIPELINE, 2).details["tag"] = "v1"
-    assert adapter.list_builds(PIPELINE)[3].cause is Cause.TAG
+    tagged = adapter.list_builds(PIPELINE)[3]
+    assert (tagged.cause, tagged.branch) == (Cause.TAG, "refs/tags/v1")
 
 
 def test_an_organization_is_no_person_whatever_its_number(adapter):

@@ -290,7 +290,7 @@ def test_a_pull_request_is_no_build_of_the_branch_it_would_go_to(travis, adapter
         "pull_request": {"number": 31, "title": "Drop the till"},
     }
     seen = adapter.get_build(PIPELINE, build.external_id)
-    assert (seen.branch, seen.cause) == ("pull/31/merge", Cause.PULL_REQUEST)
+    assert (seen.branch, seen.cause) == ("refs/pull/31/merge", Cause.PULL_REQUEST)
     assert (seen.message, seen.request_id) == ("Drop the till", "")
     assert adapter.list_builds(PIPELINE, branch="main") == []
     with pytest.raises(Rejected, match="pull request"):  # its code would see the secrets
