@@ -1,18 +1,19 @@
 """Uncertain requests and who can say what became of them: the list for people, and its count."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.utils import timezone
+from django.db.models import Q, QuerySet
 
 from catalog.models import Entity
+from catalog.queries import scopes_of
 from pipelines.calls import WITHOUT_BUILD
 from pipelines.facts import Facts, facts_of
 from pipelines.models import Trigger
 from pipelines.outbox import MAX_LOOKUPS, State
 from pipelines.queries import settles_itself
 from pipelines.settling import may_settle
-from portal.policy import Actor, Decision, Target, decide
+from portal.policy import Actor, Decision, Grant, Target
 
 # More than these at once are an outage, which is not settled one by one.
 MAX_LISTED = 100
@@ -37,26 +38,54 @@ class Unsettled:
 
 
 def unsettled(actor: Actor) -> list[Unsettled]:
-    """The newest uncertain requests that the person may see; their own always."""
-    related = ("pipeline__server", "entity__source", "environment", "build")
-    rows = Trigger.objects.filter(state=State.UNCERTAIN).select_related(*related)
-    triggers = list(rows[:MAX_LISTED])
-    facts = _facts(triggers)
-    return [
-        Unsettled(trigger, may_settle(actor, trigger, facts[trigger.entity_id]))
-        for trigger in triggers
-        if trigger.actor_id == actor.user_id or _may_see(actor, facts[trigger.entity_id])
-    ]
+    """The newest uncertain requests that the person may see; their own always, and first."""
+    uncertain = Trigger.objects.filter(state=State.UNCERTAIN)
+    mine = uncertain.filter(actor=actor.user_id) if actor.user_id else uncertain.none()
+    # As for a build's page, which belongs to no environment.
+    seeing = [grant for grant in _grants(actor, "build.view") if not grant.environment]
+    others = uncertain.exclude(actor=actor.user_id).filter(_in_scope(seeing, uncertain))
+    return _items(actor, mine, others)
 
 
 def to_settle(actor: Actor) -> int:
     """How many wait for this person's word; those that Stagedoor still looks up don't."""
-    grants = [grant for grant in actor.grants if PERMISSION in grant.permissions]
-    if not actor.active or not grants:
+    grants = _grants(actor, PERMISSION)
+    if not grants:
         return 0
     if any(grant.scope_kind == "everything" and not grant.environment for grant in grants):
         return Trigger.objects.filter(state=State.UNCERTAIN, lookups__gte=MAX_LOOKUPS).count()
-    return sum(item.settle.allowed and not item.looks_itself for item in unsettled(actor))
+    waiting = Trigger.objects.filter(state=State.UNCERTAIN, lookups__gte=MAX_LOOKUPS)
+    theirs = waiting.filter(_in_scope(grants, waiting))
+    return sum(item.settle.allowed for item in _items(actor, theirs))
+
+
+def _items(actor: Actor, *rows: QuerySet[Trigger]) -> list[Unsettled]:
+    related = ("pipeline__server", "entity__source", "environment", "build")
+    found: list[Trigger] = []
+    for some in rows:
+        found += some.select_related(*related)[: MAX_LISTED - len(found)]
+    facts = _facts(found)
+    return [
+        Unsettled(trigger, may_settle(actor, trigger, facts[trigger.entity_id]))
+        for trigger in found
+    ]
+
+
+def _grants(actor: Actor, permission: str) -> list[Grant]:
+    return [grant for grant in actor.grants if actor.active and permission in grant.permissions]
+
+
+def _in_scope(grants: Sequence[Grant], rows: QuerySet[Trigger]) -> Q:
+    """Those of the rows whose service a grant covers. Chosen before any are cut off: a hundred of
+    another team's must not hide this one's."""
+    about = Entity.objects.filter(pk__in=rows.values("entity")).select_related("source")
+    covered = [
+        entity.pk
+        for entity in about
+        if any(grant.covers(Target(str(entity), scopes_of(entity))) for grant in grants)
+    ]
+    everywhere = any(grant.scope_kind == "everything" for grant in grants)
+    return Q(entity__in=covered) | (Q(entity=None) if everywhere else Q(pk__in=[]))
 
 
 def _facts(triggers: Iterable[Trigger]) -> dict[int | None, Facts]:
@@ -65,8 +94,3 @@ def _facts(triggers: Iterable[Trigger]) -> dict[int | None, Facts]:
         trigger.entity_id: trigger.entity for trigger in triggers
     }
     return {pk: facts_of(entity, []) for pk, entity in entities.items()}
-
-
-def _may_see(actor: Actor, facts: Facts) -> bool:
-    target = Target(str(facts.entity or "this request"), facts.scopes)
-    return decide(actor, "build.view", target, now=timezone.now()).allowed

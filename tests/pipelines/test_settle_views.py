@@ -109,6 +109,16 @@ def test_trigger_list_shows_others_no_buttons_and_strangers_nothing(client, lost
     assert client.get(reverse("pipelines:trigger_list")).status_code == 403
 
 
+def test_trigger_list_shows_nothing_whose_page_is_hidden(client, lost, settings):
+    settings.DEFAULT_ROLE = "none"
+    for name, scope in (("eve", {"environment": "production"}), ("moe", {})):
+        client.force_login(make_person(name, "viewer", scope_kind="everything", **scope))
+        page = client.get(reverse("pipelines:trigger_detail", args=[lost.request_id]))
+        listed = client.get(reverse("pipelines:trigger_list"))
+        shown = str(lost.request_id) in listed.content.decode()
+        assert (page.status_code, shown) == ((404, False) if scope else (200, True))
+
+
 def test_trigger_list_is_empty_when_nothing_is_uncertain(client, root):
     assert "Nothing is uncertain" in client.get(reverse("pipelines:trigger_list")).content.decode()
 
@@ -117,6 +127,20 @@ def test_home_counts_them_for_who_may_settle_them(client, root, lost, ana):
     assert "1 request needs a person" in client.get("/").content.decode()
     client.force_login(ana)
     assert "needs a person" not in client.get("/").content.decode()
+
+
+def test_a_hundred_of_another_team_hide_nobodys_own(client, lost, ana, link):
+    other = make_service("other")
+    Trigger.objects.bulk_create(
+        Trigger(action="start", pipeline=link.pipeline, entity=other, state="uncertain", lookups=9)
+        for _ in range(100)
+    )
+    client.force_login(ana)
+    page = client.get(reverse("pipelines:trigger_list")).content.decode()
+    assert str(lost.request_id) in page
+    scope = {"scope_kind": "service", "scope_ref": link.entity.ref}
+    client.force_login(make_person("sue", "admin", **scope))
+    assert "1 request needs a person" in client.get("/").content.decode()
 
 
 def test_many_requests_cost_no_more_queries_than_one(client, root, lost, link):
