@@ -90,7 +90,7 @@ class Response:
             encoding = "utf-8"
         try:
             return self.body.decode(encoding, errors="replace")
-        except LookupError:
+        except (LookupError, UnicodeError):  # unknown, or an encoding of names and not of texts
             return self.body.decode("utf-8", errors="replace")
 
     def json(self) -> Any:

@@ -28,6 +28,7 @@ _APP_PASSWORD, _API_TOKEN = "ATBB", "ATATT"
 # A token is renewed this long before its end, in seconds.
 MARGIN = 300.0
 DEFAULT_LIFE = 600.0  # where an answer does not say how long a token lives
+LONGEST_LIFE = 86_400  # whatever is said
 LIMITED_PAUSE = 60.0  # a rolling hour is counted, and no answer says when it will be better
 MAX_SLOTS = 100
 NO_APP_PASSWORDS = (
@@ -201,4 +202,4 @@ class OAuthClient(Authority):
                 '"token_url" right?'
             )
         life = integer(fields.get("expires_in"))
-        return Secret(token), float(life) if life and life > 0 else DEFAULT_LIFE
+        return Secret(token), float(min(life, LONGEST_LIFE)) if life and life > 0 else DEFAULT_LIFE

@@ -12,6 +12,7 @@ from pipelines.providers.logs import TAIL_BYTES, unmarked
 # Notes hidden in raw logs; Jenkins strips its own, plugins that copy logs don't. They are Base64:
 # one without an end is looked at up to the next escape, and not up to the end of the line.
 _NOTES = re.compile(r"\x1b\[8mha:[^\x1b\n]*+\x1b\[0m")
+_SIZE = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def _read(wire: JenkinsWire, run_path: str, start: int, *, limit: int, truncate:
         truncate=truncate,
     )
     size = answer.headers.get("X-Text-Size", "")
-    if answer.content_type != "text/plain" or not (size.isascii() and size.isdigit()):
+    if answer.content_type != "text/plain" or not _SIZE.fullmatch(size):
         raise InvalidResponse("Jenkins answered something else than a build's log.")
     more = answer.headers.get("X-More-Data", "").lower() == "true"
     return _Piece(answer.text(), int(size), more, answer.truncated)

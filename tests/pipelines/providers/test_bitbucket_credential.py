@@ -153,7 +153,7 @@ def test_a_new_secret_takes_a_new_token():
     assert sum(one.path == TOKEN for one in httpd.asked) == 2
 
 
-@pytest.mark.parametrize(("life", "asked"), [(7200, 1), (MARGIN / 100, 1), (None, 1)])
+@pytest.mark.parametrize(("life", "asked"), [(7200, 1), (MARGIN / 100, 1), (None, 1), (10**400, 1)])
 def test_a_token_is_kept_a_while_whatever_is_said_of_its_life(life, asked):
     tokens = Tokens(int(life) if life else life)
     with serve(tokens) as httpd:

@@ -344,6 +344,7 @@ def test_of_a_huge_log_the_end_is_shown_and_followed(jenkins, adapter):
         reply(200, "<html>", Content_Type="text/html", X_Text_Size="3"),
         reply(200, "text", Content_Type="text/plain"),
         reply(200, "text", Content_Type="text/plain", X_Text_Size="-1"),
+        reply(200, "text", Content_Type="text/plain", X_Text_Size="9" * 5_000),
     ],
 )
 def test_what_is_no_log_is_not_shown_as_one(answer):
