@@ -31,7 +31,8 @@ from pipelines.providers.base import (
     State,
     Step,
 )
-from pipelines.providers.bitbucket import activate, check, hooks
+from pipelines.providers.bitbucket import activate, hooks
+from pipelines.providers.bitbucket.check import check
 from pipelines.providers.bitbucket.credential import authority_for
 from pipelines.providers.bitbucket.log import read_log
 from pipelines.providers.bitbucket.names import (
@@ -122,7 +123,7 @@ class Bitbucket(Provider):
     # --- Pipelines ---------------------------------------------------------------------------
     def check(self) -> CheckResult:
         """Asks for one repository of each workspace, whose headers tell the scopes."""
-        return check.run(self._wire, self._workspaces)
+        return check(self._wire, self._workspaces)
 
     def list_pipelines(self) -> list[RemotePipeline]:
         """Every workspace's repositories, the oldest first: so a new one shifts no page."""

@@ -21,7 +21,7 @@ LABELS = {
 }
 
 
-def run(wire: BitbucketWire, workspaces: Sequence[str]) -> CheckResult:
+def check(wire: BitbucketWire, workspaces: Sequence[str]) -> CheckResult:
     """Asks every workspace once, then whose credential it is."""
     held: set[str] | None = None
     for workspace in workspaces:

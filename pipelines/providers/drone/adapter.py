@@ -38,8 +38,8 @@ from pipelines.providers.drone.parse import (
     slug_of,
 )
 from pipelines.providers.drone.rights import NEEDS_ADMIN, NEEDS_WRITE, require
+from pipelines.providers.drone.start import deploy, run_again, start
 from pipelines.providers.drone.wire import PAGE, DroneWire, repository
-from pipelines.providers.drone.writing import deploy, run_again, start
 from pipelines.providers.errors import NotFound, Rejected
 from pipelines.providers.provider import Provider
 from pipelines.providers.wire import is_number, mapping

@@ -16,7 +16,7 @@ from pipelines.providers.base import (
     State,
     Step,
 )
-from pipelines.providers.drone.requests import request_id
+from pipelines.providers.drone.labels import request_id
 from pipelines.providers.errors import InvalidResponse
 from pipelines.providers.wire import (
     epoch_seconds,

@@ -28,7 +28,6 @@ from pipelines.providers.base import (
     Step,
 )
 from pipelines.providers.errors import (
-    InvalidResponse,
     Misconfigured,
     NotFound,
     Rejected,
@@ -36,6 +35,7 @@ from pipelines.providers.errors import (
 from pipelines.providers.options import names
 from pipelines.providers.provider import Provider
 from pipelines.providers.travis import hooks
+from pipelines.providers.travis.check import check
 from pipelines.providers.travis.log import is_settled, read_log
 from pipelines.providers.travis.parse import (
     REQUEST_STATES,
@@ -59,11 +59,6 @@ HOSTED = "api.travis-ci.com"
 SOURCES = {vcs: f"https://{vcs}.{'org' if vcs == 'bitbucket' else 'com'}" for vcs in VCS[:3]}
 # What a branch's list is made of: a pull request's build stands under the branch it would go to.
 OF_A_BRANCH = "push,api,cron"
-NOTES = (
-    "The token expires 90 days after its last use; this test counts as one and keeps it alive.",
-    "A Travis CI token has no scopes: it holds all rights of its user, so use one of its own.",
-    "Which repositories it may start and cancel is decided by the user's role in each of them.",
-)
 
 
 class Travis(Provider):
@@ -103,6 +98,10 @@ class Travis(Provider):
         if vcs not in VCS:
             raise Misconfigured(f'The option "vcs" is one of {", ".join(VCS)}.')
         self._places = _places(server, str(vcs))
+
+    def check(self) -> CheckResult:
+        """GET /user, and GET /config for the key of webhooks."""
+        return check(self._wire, self._places.vcs)
 
     # --- Pipelines ---------------------------------------------------------------------------
     def list_pipelines(self) -> list[RemotePipeline]:
@@ -284,34 +283,6 @@ class Travis(Provider):
     @classmethod
     def parse_webhook(cls, hook: Hook) -> Sequence[Hint]:
         return hooks.parse(hook)
-
-    # --- Connection test ---------------------------------------------------------------------
-    def check(self) -> CheckResult:
-        """GET /user, and GET /config for the key of webhooks."""
-        user = self._wire.ask("/user").data
-        login = text(user.get("login"))
-        if not login:
-            raise self._wire.misshapen()
-        notes = list(NOTES)
-        if vcs_of(user) not in ("", self._places.vcs):
-            notes.append(f'The user is one of {vcs_of(user)}: set the option "vcs" to that.')
-        key = self._public_key()
-        if not key:
-            notes.append("Travis CI tells no public key, so webhooks can't be checked.")
-        return CheckResult(
-            who=login,
-            notes=tuple(notes),
-            who_id=str(integer(user.get("id")) or ""),
-            public_keys=(key,) if key else (),
-        )
-
-    def _public_key(self) -> str:
-        try:
-            config = mapping(self._wire.ask("/config").data.get("config"))
-        except (NotFound, Rejected, InvalidResponse):
-            return ""
-        webhook = mapping(mapping(config.get("notifications")).get("webhook"))
-        return text(webhook.get("public_key"))
 
 
 def _build_path(build: str) -> str:

@@ -14,5 +14,5 @@ BITBUCKET = Vendor(
     rights=RIGHTS,
     api="/2.0",
     credential=lambda login, token: f"{login}@ci.example:{token}",
-    hooks=hooks.hooks,
+    hooks=hooks.deliveries,
 )

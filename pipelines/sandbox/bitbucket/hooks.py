@@ -19,7 +19,7 @@ RETRIES = (10.0, 60.0)  # seconds; the documents tell the number only
 LARGEST = 256 * 1024  # larger deliveries are dropped without a word
 
 
-def hooks(changed: Changed, url: str, secret: str) -> list[Outgoing]:
+def deliveries(changed: Changed, url: str, secret: str) -> list[Outgoing]:
     """One delivery per event that the webhook asked for."""
     details = changed.hook.details if changed.hook else {}
     if details.get("active") is False:

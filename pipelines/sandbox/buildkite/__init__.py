@@ -1,8 +1,7 @@
 """Buildkite's REST API v2, as the portal's adapter and any other client meet it."""
 
 from ..wire import Vendor
-from . import errors, routes
-from .hooks import hooks
+from . import errors, hooks, routes
 
 BUILDKITE = Vendor(
     slug="buildkite",
@@ -19,5 +18,5 @@ BUILDKITE = Vendor(
     ),
     api="/v2",
     failure=errors.failure,
-    hooks=hooks,
+    hooks=hooks.deliveries,
 )

@@ -17,7 +17,7 @@ from ..wire import Changed, Outgoing
 from .model import Model, spaced_stamp
 
 
-def hooks(changed: Changed, url: str, secret: str) -> list[Outgoing]:
+def deliveries(changed: Changed, url: str, secret: str) -> list[Outgoing]:
     """One delivery for each event; details may choose `events`, and `mode` "token"."""
     details = changed.hook.details if changed.hook else {}
     wanted = details.get("events")

@@ -1,8 +1,7 @@
 """Jenkins, as the portal's adapter and any other client meet it."""
 
 from ..wire import Vendor
-from . import pages, routes
-from .hooks import hooks
+from . import hooks, pages, routes
 
 JENKINS = Vendor(
     slug="jenkins",
@@ -13,5 +12,5 @@ JENKINS = Vendor(
     rights=routes.RIGHTS,
     credential=lambda login, token: f"{login}:{token}",
     hook_path=lambda secret: f"{secret}/",
-    hooks=hooks,
+    hooks=hooks.deliveries,
 )

@@ -16,7 +16,7 @@ from .model import millis
 TIMEOUT = 30.0
 
 
-def hooks(changed: Changed, url: str, secret: str) -> list[Outgoing]:
+def deliveries(changed: Changed, url: str, secret: str) -> list[Outgoing]:
     """The plugin knows no secret: where one is wanted, it is a part of the address."""
     wanted = changed.hook.details.get("event", "all") if changed.hook else "all"
     return [

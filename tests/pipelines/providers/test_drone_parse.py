@@ -6,13 +6,13 @@ import pytest
 
 from pipelines.providers.base import Cause, State, Step
 from pipelines.providers.drone import Drone
+from pipelines.providers.drone.labels import request_id
 from pipelines.providers.drone.parse import (
     parse_build,
     parse_gates,
     parse_pipeline,
     parse_steps,
 )
-from pipelines.providers.drone.requests import request_id
 from pipelines.providers.errors import InvalidResponse
 from pipelines.providers.wire import epoch_seconds
 

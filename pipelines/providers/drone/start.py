@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.providers.base import StartRequest
+from pipelines.providers.drone.labels import again, is_ours, message, old_parameters, query
 from pipelines.providers.drone.parse import HEADS
-from pipelines.providers.drone.requests import again, is_ours, message, old_parameters, query
 from pipelines.providers.drone.wire import DroneWire, repository
 from pipelines.providers.errors import NotFound, Rejected
 from pipelines.providers.labels import variables
