@@ -1,7 +1,8 @@
 """What a vendor says, made to fit what our columns and pages can hold.
 
 A vendor's text is longer, stranger or more hostile than one thinks, and a link that is not http(s)
-could run a script in the reader's browser.
+could run a script in the reader's browser. Signs that steer a terminal, or turn the direction of
+the words behind them so that a line reads otherwise than it is, are left out.
 """
 
 from portal.text import storable
@@ -10,11 +11,18 @@ TEXT_MAX = 10_000
 URL_MAX = 1000
 # PostgreSQL's integer.
 NUMBER_MAX = 2_147_483_647
+# Control characters but tab and line break, and Unicode's embeddings, overrides and isolates. The
+# marks that Hebrew and Arabic need, and the joiners of other scripts, stay.
+STEERING = dict.fromkeys(
+    code
+    for first, last in ((0, 8), (11, 31), (127, 159), (0x202A, 0x202E), (0x2066, 0x2069))
+    for code in range(first, last + 1)
+)
 
 
 def text(value: str, limit: int = TEXT_MAX) -> str:
-    """The text without what can't be stored, cut at `limit` characters with an ellipsis."""
-    return storable(value, limit)
+    """The text without what can't be stored or steers, cut at `limit` signs with an ellipsis."""
+    return storable(value.translate(STEERING), limit)
 
 
 def web_url(value: str) -> str:

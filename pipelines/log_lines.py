@@ -12,6 +12,7 @@ from urllib.parse import quote
 from ansi2html import Ansi2HTMLConverter
 from django.utils.safestring import SafeString, mark_safe
 
+from pipelines.bounds import STEERING
 from pipelines.providers.base import FOLD_END, FOLD_START
 
 # Cut lines that no person reads and that would stall a browser.
@@ -25,6 +26,8 @@ SHORT = 8  # a shorter secret would be found everywhere
 _STRINGS = re.compile(r"(?<!\x1b)\x1b++[\]_PX^].*?(?:\x07|\x1b\\|$)", re.DOTALL)
 # Colours, cursor movements and single escapes: what is left out of plain text.
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -~]?")
+# What is left for these and for the lines below; the rest steers terminals and directions.
+_STEERING = {code: None for code in STEERING if chr(code) not in "\r\x1b" + FOLD_START + FOLD_END}
 _SPAN = re.compile(r"<span class=\"[^\"]*\">|</span>")
 _converter = Ansi2HTMLConverter(inline=False, escaped=True)
 
@@ -124,7 +127,7 @@ def plain(text: str) -> str:
 def _lines(text: str) -> list[str]:
     if not text:
         return []
-    text = _STRINGS.sub("", text.replace("\r\n", "\n").removesuffix("\n"))
+    text = _STRINGS.sub("", text.replace("\r\n", "\n").removesuffix("\n")).translate(_STEERING)
     # A progress bar writes over its own line: what stood last is what a terminal shows.
     return [line.rstrip("\r").rpartition("\r")[2][:MAX_LINE] for line in text.split("\n")]
 

@@ -15,6 +15,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 
 from catalog.models import Entity
+from pipelines import bounds
 from pipelines.log_lines import LogLine, fold_after, forms_of, masked, plain, render
 from pipelines.models import Build, Server
 from pipelines.providers.base import Capability, LogChunk, State, Step
@@ -183,7 +184,7 @@ def log_head(build: Build, step: str, entities: Iterable[Entity]) -> str:
         "Request id": str(trigger.request_id) if trigger else "",
         "Read": f"{timezone.now():%Y-%m-%d %H:%M:%S %Z}",
     }
-    words = ((name, " ".join(str(value).split())) for name, value in facts.items())
+    words = ((name, " ".join(bounds.text(str(value)).split())) for name, value in facts.items())
     return "".join(f"# {name}: {value}\n" for name, value in words if value)
 
 

@@ -77,6 +77,12 @@ def test_plain_text_has_neither_colours_nor_marks():
     assert plain(text) == "--- Install\nred\ndone\n"
 
 
+def test_what_steers_terminals_or_turns_words_around_is_left_out():
+    steering = "\x00\x07\x08\x0e\x7f\x9b31m\x85\u202e\u2066"
+    assert htmls(f"a{steering}b\tc") == ["a31mb\tc"]
+    assert plain(f"a{steering}b\tc\x1b") == "a31mb\tc\n"
+
+
 def test_secrets_are_masked_the_longest_first_and_short_words_left():
     text = "token stagedoor:s3cr3t-token and s3cr3t-token, and abc"
     found = masked(text, {"stagedoor:s3cr3t-token", "s3cr3t-token", "abc"})
