@@ -13,7 +13,6 @@ from pipelines.providers.base import FINAL, MOVING, State
 STATES = [state.value for state in State]
 MOVING_STATES = [state.value for state in MOVING]
 FINAL_STATES = [state.value for state in FINAL]
-STATE_CHOICES = [(state, state) for state in STATES]
 
 
 class Server(models.Model):
@@ -299,7 +298,7 @@ class Build(models.Model):
     pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="builds")
     external_id = models.CharField(max_length=200)
     number = models.PositiveIntegerField(null=True, blank=True)
-    state = models.CharField(max_length=10, choices=STATE_CHOICES, default="unknown")
+    state = models.CharField(max_length=10, choices=[(s, s) for s in STATES], default="unknown")
     raw_state = models.CharField(max_length=60, blank=True, help_text="The vendor's own word.")
     message = models.CharField(max_length=500, blank=True)
     branch = models.CharField(max_length=255, blank=True)
@@ -338,7 +337,12 @@ class Build(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pipeline} #{self.number or self.external_id}"
+        return f"{self.pipeline} {self.label}"
+
+    @property
+    def label(self) -> str:
+        """What people call it: the number where it has one."""
+        return f"#{self.number or self.external_id}"
 
     @property
     def is_final(self) -> bool:

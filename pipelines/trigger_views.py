@@ -113,7 +113,6 @@ def trigger_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
             server=trigger.pipeline.server.name, message=trigger.message
         ),
         "poll": settles_itself(trigger),
-        "title": title_of(trigger),
         # A build has a state; that a switch was turned has none.
         "badge": trigger.action not in WITHOUT_BUILD or trigger.state != Trigger.State.LINKED,
         "withdrawable": settling.may_withdraw(actor_of(request), trigger).allowed,
@@ -129,14 +128,6 @@ def _unsettled(request: HttpRequest, trigger: Trigger) -> Unsettled | None:
     if trigger.state != Trigger.State.UNCERTAIN:
         return None
     return Unsettled(trigger, settling.may_settle(actor_of(request), trigger))
-
-
-def title_of(trigger: Trigger) -> str:
-    """As people say it: "Promote shop to production"."""
-    title = f"{trigger.get_action_display().capitalize()} {trigger.pipeline.name}"
-    if trigger.action == Trigger.Action.PROMOTE:
-        return f"{title} to {trigger.subject}"
-    return f"{title}: {trigger.subject_name}" if trigger.subject_name else title
 
 
 def _build_of(trigger: Trigger) -> Build | None:

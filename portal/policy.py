@@ -113,6 +113,12 @@ class Decision:
     def allowed(self) -> bool:
         return self.effect is Effect.ALLOW
 
+    @property
+    def sentence(self) -> str:
+        """The reason, and who can help."""
+        help_by = f" {', '.join(self.helpers)} can help." if self.helpers else ""
+        return f"{self.reason}{help_by}"
+
 
 def decide(
     actor: Actor,
