@@ -8,6 +8,7 @@ fifth is for what people ask to be done. Two servers with one credential share i
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from threading import BoundedSemaphore
 from time import sleep
 from typing import Any
 
@@ -55,6 +56,8 @@ KEPT = {
 }
 UNSEEN = (Purpose.SWEEP, Purpose.LIST)
 PATIENCE = 800.0  # seconds in all; less than the lease of who reads a list
+# So many threads of a worker wait at once; what people ask for needs the others.
+WAITING = BoundedSemaphore(2)
 # A vendor that names no limit is not asked without one.
 COURTESY = Limit("requests", 600, 60.0)
 
@@ -114,9 +117,12 @@ class Meter(HttpClient):
         """Waits until more is left, where the purpose allows; else raises."""
         seconds = (spent.retry_after or 1.0) + 0.1
         self._patience -= seconds
-        if self._patience < 0:
+        if self._patience < 0 or not WAITING.acquire(blocking=False):
             raise spent
-        sleep(seconds)
+        try:
+            sleep(seconds)
+        finally:
+            WAITING.release()
 
     def _told(self, headers: Mapping[str, str]) -> Sequence[Limit]:
         return [limit for limit in self._adapter.read_limits(headers) if limit.limit > 0]

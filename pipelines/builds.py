@@ -30,6 +30,10 @@ from pipelines.servers import adapter_of, client_for, may_ask, note_answer, note
 MARK_EVERY = timedelta(seconds=3)
 # A worker that reads a pipeline for longer than this counts as dead.
 LEASE = timedelta(minutes=3)
+# So many pipelines of one server are read at once, that a slow one leaves workers to the others;
+# readers that began longer ago may be dead.
+AT_ONCE = 3
+AT_WORK = timedelta(minutes=1)
 READ_LIMIT = 20
 # Moving builds that fell out of the newest READ_LIMIT are asked for one by one, a few at a time.
 STRAGGLERS = 2
@@ -98,7 +102,8 @@ def refresh(pipeline_id: int) -> bool:
         return False
     sent: list[datetime] = []
     try:
-        builds = _read(pipeline, now, sent) if may_ask(pipeline.server, now) else None
+        free = not _is_busy(pipeline, now) and may_ask(pipeline.server, now)
+        builds = _read(pipeline, now, sent) if free else None
     except BudgetSpent as error:
         _put_back(pipeline, error)
         return False
@@ -118,6 +123,13 @@ def refresh(pipeline_id: int) -> bool:
     _release(pipeline, sent, pause, builds_error="", builds_read_at=now)
     note_success(pipeline.server)
     return True
+
+
+def _is_busy(pipeline: Pipeline, now: datetime) -> bool:
+    """Whether enough workers read from this server."""
+    others = Pipeline.objects.filter(server=pipeline.server_id).exclude(pk=pipeline.pk)
+    reading = others.filter(refresh_claimed_until__gt=now + LEASE - AT_WORK)
+    return reading.count() >= AT_ONCE
 
 
 def want(pipelines: Iterable[Pipeline], now: datetime) -> list[int]:

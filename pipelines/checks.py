@@ -69,12 +69,11 @@ def check(server_id: int) -> bool:
     if server is None:
         return False
     due_row = Server.objects.filter(pk=server_id, check_due_at__lte=now)
-    if server.failures >= OPEN_AFTER:
-        if not may_ask(server, now):
-            return False
-    elif not due_row.update(check_due_at=now + LEASE):
+    # What people asked for waits until a server that did not answer is found to be back.
+    is_probe = server.failures >= OPEN_AFTER
+    if not (may_ask(server, now) if is_probe else due_row.update(check_due_at=now + LEASE)):
         return False
-    ok = ask_who(server, Purpose.SWEEP)["ok"]
+    ok = ask_who(server, Purpose.ACT if is_probe else Purpose.SWEEP)["ok"]
     again = timezone.now() + (EVERY if ok else AFTER_FAILURE)
     Server.objects.filter(pk=server_id).update(check_due_at=again)
     return True

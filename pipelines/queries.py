@@ -39,7 +39,10 @@ def acting_link(build: Build, links: Iterable[PipelineLink]) -> PipelineLink | N
     wanted = build.trigger.entity_id if build.trigger else None
     confirmed = PipelineLink.Status.CONFIRMED
     return min(
-        links, key=lambda link: (link.entity_id != wanted, link.status != confirmed), default=None
+        links,
+        # The oldest of several, so that a page and what it sends mean the same one.
+        key=lambda link: (link.entity_id != wanted, link.status != confirmed, link.pk),
+        default=None,
     )
 
 
@@ -62,7 +65,7 @@ def newest_builds(pipeline_ids: Iterable[int], limit: int) -> dict[int, list[Bui
             )
         )
         .filter(position__lte=limit)
-        .select_related("trigger", "pipeline__server")
+        .select_related("trigger__build__trigger", "pipeline__server")
         .order_by("-queued_at", "-pk")
     )
     for build in numbered:

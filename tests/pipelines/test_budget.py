@@ -184,6 +184,12 @@ def test_a_long_list_waits_for_its_share_instead_of_failing_half_way(sandbox, se
 
 
 @pytest.mark.django_db
+def test_of_many_long_lists_two_wait_and_leave_the_workers_to_people(server):
+    with budget.WAITING, budget.WAITING:
+        assert spend(server, Purpose.LIST, 6) == 5
+
+
+@pytest.mark.django_db
 def test_a_shortage_is_said_with_its_end(server, django_assert_num_queries):
     now = timezone.now()
     others = [make_server(f"s{number}") for number in range(5)]

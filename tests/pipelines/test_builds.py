@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from pipelines import builds
-from pipelines.builds import attach, hint, record, refresh, want
+from pipelines.builds import AT_ONCE, AT_WORK, LEASE, attach, hint, record, refresh, want
 from pipelines.models import Build, Pipeline, Server, Trigger
 from pipelines.providers.base import RemoteBuild, State
 from portal.http import HttpClient
@@ -263,6 +263,20 @@ def test_no_transaction_is_open_while_builds_are_read(live, monkeypatch):
     monkeypatch.setattr(HttpClient, "request", spy)
     refresh(live.pk)
     assert seen == [False]
+
+
+@pytest.mark.django_db
+def test_a_slow_server_does_not_take_all_workers(live, sandbox):
+    reading = [
+        make_pipeline(live.server, f"acme/{number}", refresh_claimed_until=timezone.now() + LEASE)
+        for number in range(AT_ONCE)
+    ]
+    assert not refresh(live.pk)
+    assert sandbox.requests() == []
+    assert Pipeline.objects.get(pk=live.pk).refresh_claimed_until is None
+    long_ago = timezone.now() + LEASE - AT_WORK
+    Pipeline.objects.filter(pk=reading[0].pk).update(refresh_claimed_until=long_ago)
+    assert refresh(live.pk)
 
 
 # --- want and due -----------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from pipelines import budget, checks
-from pipelines.models import Server, Trigger
+from pipelines.models import Quota, Server, Trigger
+from pipelines.servers import OPEN_AFTER, adapter_of, is_open
 from portal import credential_ages
 from portal.models import Credential
 from tests.pipelines.world import make_pipeline, make_server
@@ -137,6 +139,18 @@ def test_the_test_is_what_tries_whether_a_silent_server_is_back(sandbox, server_
     assert checks.check(server.pk)
     server.refresh_from_db()
     assert (server.failures, server.unreachable_since) == (0, None)
+
+
+def test_a_server_is_tried_although_what_nobody_waits_for_is_used_up(sandbox, server_at):
+    """What people asked for waits for the answer, and an hourly limit would make that an hour."""
+    server = server_at(sandbox.buildkite)
+    now = timezone.now()
+    budget.quotas_for(server, adapter_of(server).limits)
+    Quota.objects.update(window_started_at=now, swept=F("limit"))
+    past = now - timedelta(seconds=1)
+    Server.objects.update(failures=OPEN_AFTER, unreachable_since=past, not_before=past)
+    assert checks.check(server.pk)
+    assert not is_open(Server.objects.get())
 
 
 def test_a_server_that_is_switched_off_is_not_tested(sandbox, server_at):

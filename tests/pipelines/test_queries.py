@@ -91,3 +91,10 @@ def test_branches_offered_are_the_default_and_the_recent_ones(link):
     for number, branch in enumerate(["old", "feature/x", "feature/x", ""]):
         make_build(link.pipeline, number, branch=branch, minutes_ago=10 - number)
     assert queries.recent_branches(link.pipeline) == ["main", "feature/x", "old"]
+
+
+def test_a_build_that_two_services_may_act_on_is_always_the_olders(link):
+    other = confirmed_link(make_service("other"), link.pipeline)
+    build = make_build(link.pipeline, 1)
+    for links in ([other, link], [link, other]):
+        assert queries.acting_link(build, links) == link
