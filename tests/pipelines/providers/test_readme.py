@@ -3,11 +3,17 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from pipelines.providers import PROVIDERS
 from pipelines.providers import __file__ as providers
 from pipelines.providers.base import Capability
 
 README = Path(providers).parent / "README.md"
+HEADINGS = [
+    *("Credential", "Options", "Annotations", "Requests", "States", "Waiting for a person"),
+    *("Logs", "Limits", "Webhooks", "What it can't do", "Nasty cases"),
+]
 
 
 def table() -> dict[str, dict[str, bool]]:
@@ -36,4 +42,18 @@ def test_the_table_holds_every_capability_and_every_provider():
 def test_every_provider_has_a_readme_of_its_own():
     linked = set(re.findall(r"\((\w+)/README\.md\)", README.read_text(encoding="utf-8")))
     assert linked == set(PROVIDERS)
-    assert all((README.parent / slug / "README.md").is_file() for slug in linked)
+
+
+@pytest.mark.parametrize("slug", sorted(PROVIDERS))
+def test_the_readmes_of_all_providers_read_alike(slug):
+    text = (README.parent / slug / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"(?m)^##+ (.*)", text) == HEADINGS
+
+
+@pytest.mark.parametrize("slug", sorted(PROVIDERS))
+def test_the_readme_names_every_word_of_a_state(slug):
+    text = (README.parent / slug / "README.md").read_text(encoding="utf-8")
+    states = text.partition("## States\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"[\w ]+", states)) | set(re.findall(r"\w+", states))
+    ours = {"QUEUED", "BUILDING"} if slug == "jenkins" else set()
+    assert set(PROVIDERS[slug].states) - named - ours == set()
