@@ -18,8 +18,10 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
 
 current_request_id: ContextVar[str] = ContextVar("request_id", default="-")
-# /hooks/<receiver>/<secret>/
-HOOK_PATH = re.compile(r"/+hooks/+(?P<receiver>[^/]+)(?:/(?P<secret>.*?))?/?", re.DOTALL)
+# /hooks/<receiver>/<secret>/, in any case: one that is misspelt holds the secret all the same.
+HOOK_PATH = re.compile(
+    r"/+hooks/+(?P<receiver>[^/]+)(?:/(?P<secret>.*?))?/?", re.DOTALL | re.IGNORECASE
+)
 
 
 class RequestIdMiddleware:

@@ -73,6 +73,7 @@ def test_under_asgi_too():
         ("/hooks/drone/s3cret/", "s3cret"),
         ("/hooks/drone/s3cret", "s3cret"),
         ("/hooks/drone/s3/cr/et/", "s3/cr/et"),
+        ("/Hooks/drone/s3cret/", "s3cret"),
         ("//hooks//drone/s3%0Acret/", "s3\ncret"),
     ],
 )
