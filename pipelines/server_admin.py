@@ -33,12 +33,25 @@ def _lines(sentences: list[str]) -> str:
 @admin.register(Server)
 class ServerAdmin(AuditedModelAdmin):
     form = ServerForm
-    list_display = ["name", "provider", "base_url", "enabled", "connection", "pipelines_read_at"]
+    list_display = ["name", "vendor", "enabled", "standing", "pipelines_read_at"]
     list_filter = ["provider", "enabled"]
     search_fields = ["name", "slug", "base_url"]
     prepopulated_fields = {"slug": ["name"]}
     readonly_fields = ["connection", "checked_at", "circuit", "limits", "credential"]
     readonly_fields += ["pipelines_read_at", "deliveries"]
+    fieldsets = [
+        (None, {"fields": ["name", "slug", "provider", "base_url", "enabled"]}),
+        (
+            "Credential",
+            {"fields": ["credential_ref", "credential_expires", "credential"]},
+        ),
+        ("What it lists and links", {"fields": ["options", "claims"]}),
+        ("Webhooks", {"fields": ["webhook_secret_ref", "deliveries"]}),
+        (
+            "How it stands",
+            {"fields": ["connection", "checked_at", "circuit", "limits", "pipelines_read_at"]},
+        ),
+    ]
     actions = ["test_connection", "read_pipelines"]
     unaudited_fields = (
         "checked_at",
@@ -57,14 +70,23 @@ class ServerAdmin(AuditedModelAdmin):
         "check_due_at",
     )
 
+    @admin.display(description="provider", ordering="provider")
+    def vendor(self, server: Server) -> str:
+        return webhooks.vendor(server)
+
+    @admin.display(description="connection")
+    def standing(self, server: Server) -> str:
+        """In a few words; all of it stands on the server's page."""
+        return server_status.connection(server, timezone.now())
+
     @admin.display(description="connection")
     def connection(self, server: Server) -> str:
         """The newest word: an error since then outweighs an older good test."""
         if server.last_error:
             return server.last_error
         if not server.check_result:
-            return "not tested yet"
-        return " ".join(text for _, text in checks.sentences(server.name, server.check_result))
+            return "Not tested yet."
+        return _lines([said for _, said in checks.sentences(server.name, server.check_result)])
 
     @admin.display(description="circuit")
     def circuit(self, server: Server) -> str:

@@ -35,6 +35,13 @@ class ServerForm(forms.ModelForm):
         label="Base URL", assume_scheme="https", widget=forms.URLInput(attrs={"size": 60})
     )
 
+    credential_ref = forms.CharField(
+        label="Credential reference",
+        max_length=200,
+        help_text="Where the secret is kept, for example “env:BUILDKITE_TOKEN”; never the secret.",
+        widget=forms.TextInput(attrs={"size": 60, "autocomplete": "off"}),
+    )
+
     credential_expires = forms.DateTimeField(
         label="Credential expires",
         required=False,
@@ -46,7 +53,6 @@ class ServerForm(forms.ModelForm):
         fields = ["name", "slug", "provider", "base_url", "credential_ref", "webhook_secret_ref"]
         fields += ["options", "claims", "enabled"]
         widgets = {
-            "credential_ref": forms.TextInput(attrs={"size": 60, "autocomplete": "off"}),
             "webhook_secret_ref": forms.TextInput(attrs={"size": 60, "autocomplete": "off"}),
             "options": forms.Textarea(attrs={"rows": 4, "cols": 80}),
             "claims": forms.Textarea(attrs={"rows": 6, "cols": 80}),

@@ -6,6 +6,25 @@ from pipelines import budget
 from pipelines.models import Quota, Server
 from pipelines.servers import OPEN_AFTER, adapter_of, unreachable
 from portal import credential_ages
+from portal.templatetags.ui import span
+
+# As people say the length of a limit's window.
+WINDOWS = {60: "a minute", 3600: "an hour", 86400: "a day"}
+
+
+def connection(server: Server, now: datetime) -> str:
+    """Whether it answers, in a few words for a list."""
+    if not server.enabled:
+        return "Switched off"
+    if server.unreachable_since:
+        return f"No answer for {span((now - server.unreachable_since).total_seconds())}"
+    answer = server.check_result
+    if server.last_error or answer.get("ok") is False:
+        return "Can't be read"
+    if not answer:
+        return "Not tested yet"
+    lacking = len(answer.get("lacks", []))
+    return "Answers" if not lacking else f"Answers, lacks {lacking} right{'s' * (lacking > 1)}"
 
 
 def limits(server: Server, now: datetime) -> list[str]:
@@ -46,9 +65,10 @@ def credential(server: Server, now: datetime) -> list[str]:
 
 def _limit(quota: Quota, now: datetime) -> str:
     by = "as the server tells" if quota.told_at else "by our own count"
+    window = WINDOWS.get(int(quota.seconds), f"in {quota.seconds:g} seconds")
     return (
-        f"{quota.name}: {budget.left(quota, now)} of {quota.limit} requests in "
-        f"{quota.seconds:g} seconds are left, {by}; more at "
+        f"{quota.name}: {budget.left(quota, now)} of {quota.limit} requests {window} are left, "
+        f"{by}; more at "
         f"{budget.until(quota, now):%H:%M:%S} UTC."
     )
 

@@ -1,6 +1,7 @@
 """Servers are configured with sentences for every mistake, and their page says how they stand."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -161,9 +162,28 @@ def server(monkeypatch):
 def test_the_page_of_a_server_tells_what_is_left_of_its_limits(client, root, server):
     told = Limit("requests", 200, 60.0, remaining=42, reset_after=30.0)
     budget.learn(budget.key_of(server), [told])
-    assert "requests: 42 of 200 requests in 60 seconds are left, as the server tells" in change(
+    assert "requests: 42 of 200 requests a minute are left, as the server tells" in change(
         client, server
     )
+
+
+def test_the_list_of_servers_says_in_a_few_words_whether_each_answers(client, root, server):
+    def listed():
+        page = client.get(reverse("admin:pipelines_server_changelist")).content.decode()
+        return re.findall(r'<td class="field-standing">([^<]*)</td>', page)
+
+    assert listed() == ["Not tested yet"]
+    answer = {"ok": True, "who": "bot", "version": "", "unused": [], "expires_at": "", "notes": []}
+    Server.objects.update(check_result={**answer, "lacks": []})
+    assert listed() == ["Answers"]
+    Server.objects.update(check_result={**answer, "lacks": [["read_builds", "read builds"]]})
+    assert listed() == ["Answers, lacks 1 right"]
+    Server.objects.update(last_error="A paragraph.")
+    assert listed() == ["Can&#x27;t be read"]
+    Server.objects.update(unreachable_since=timezone.now() - timedelta(minutes=4, seconds=5))
+    assert listed() == ["No answer for 4 min"]
+    Server.objects.update(enabled=False)
+    assert listed() == ["Switched off"]
 
 
 def test_the_page_of_a_server_tells_whether_it_is_asked(client, root, server):
