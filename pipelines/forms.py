@@ -10,6 +10,8 @@ from pipelines.models import Pipeline, PipelineLink
 from pipelines.providers.base import Capability, Gate
 
 PREFIX = "parameter:"
+# What chooses among the named pipelines of one repository.
+NAMED_PIPELINE = "PIPELINE"
 # All lines together; the preview sends them in its address.
 VARIABLES_LENGTH = 8000
 NOT_WHOLE = "This form is not whole. Open the page anew and try again."
@@ -83,8 +85,8 @@ class RequestForm(forms.Form):
             max_length=VARIABLES_LENGTH,
             strip=False,
             widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "mono"}),
-            help_text="One a line, NAME=value, without quotes. No secrets: variables are stored, "
-            f"and shown to all who see this build here and in {server}.",
+            help_text="One NAME=value a line, without quotes. No secrets: all who see the build, "
+            f"here or in {server}, see its variables.",
         )
 
 
@@ -105,7 +107,7 @@ class TriggerForm(RequestForm):
             self.fields["commit"] = forms.CharField(
                 required=False,
                 max_length=64,
-                help_text="Empty: the newest of the branch. Else the whole id.",
+                help_text="Leave it empty for the newest of the branch. Else give the whole id.",
                 widget=forms.TextInput(
                     attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}
                 ),
@@ -140,7 +142,7 @@ class PromoteForm(RequestForm):
 
     target = forms.CharField(
         max_length=100,
-        help_text="The name of the deployment target, as the pipeline compares it.",
+        help_text="As the pipeline's own conditions name it, for example production.",
         widget=forms.TextInput(attrs={"list": "targets", "autocomplete": "off"}),
     )
 
@@ -162,7 +164,8 @@ def hash_of(word: str) -> str:
 
 def _field(item: Item) -> forms.Field:
     words = {
-        "label": str(item["name"]),
+        # A name of ours, where the vendor has a word for it and no parameter.
+        "label": "Pipeline" if item["name"] == NAMED_PIPELINE else str(item["name"]),
         "help_text": str(item.get("description") or ""),
         "initial": item.get("default") or "",
         "required": False,

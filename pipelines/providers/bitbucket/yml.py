@@ -54,7 +54,7 @@ def parameters_of(data: bytes) -> tuple[RemoteParameter, ...]:
         type="choice",
         default=BY_BRANCH,
         choices=(BY_BRANCH, *names),
-        description="Which pipeline of the file runs.",
+        description=f"Which pipeline of {FILE} runs.",
     )
     return (chooser, *_variables({name: custom[name] for name in names}))
 
@@ -99,7 +99,7 @@ def _parameter(name: str, declared: list[tuple[str, Mapping[str, Any]]]) -> Remo
         type="choice" if choices else "string",
         default=default,
         choices=choices,
-        description=f"{said} (for {users})".strip(),
+        description=f"{said} (for {users})" if said else f"For {users}.",
     )
 
 
