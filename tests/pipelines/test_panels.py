@@ -95,9 +95,16 @@ def test_a_service_page_costs_the_same_for_many_pipelines_and_builds(client, ana
 
 
 def fill(entity, pipeline):
+    """Builds that were started and retried here, whose parameters come from the first."""
     confirmed_link(entity, pipeline)
+    started = Trigger.objects.create(action="start", pipeline=pipeline, state="linked")
+    first = make_build(pipeline, 9, "failed", minutes_ago=9, trigger=started)
     for number in range(6):
-        make_build(pipeline, number, "failed" if number % 2 else "running", minutes_ago=number)
+        again = Trigger.objects.create(
+            action="retry", pipeline=pipeline, build=first, state="linked"
+        )
+        state = "failed" if number % 2 else "running"
+        make_build(pipeline, number, state, minutes_ago=number, trigger=again)
 
 
 def test_service_verdict_asks_again_only_while_something_moves(client, ana, shop, server):
