@@ -5,6 +5,8 @@ could run a script in the reader's browser. Signs that steer a terminal, or turn
 the words behind them so that a line reads otherwise than it is, are left out.
 """
 
+import re
+
 from portal.text import storable
 
 TEXT_MAX = 10_000
@@ -26,10 +28,26 @@ def text(value: str, limit: int = TEXT_MAX) -> str:
 
 
 def web_url(value: str) -> str:
-    """The URL when a page may link to it, else nothing: a cut URL leads elsewhere."""
+    """The URL when a page may link to it, else nothing: a cut URL leads elsewhere, and one with a
+    user's name holds a password or hides where it leads."""
     if len(value) > URL_MAX or not value.lower().startswith(("http://", "https://")):
         return ""
+    if re.match(r"[^:]*:[/\\]*[^/?#\\]*@", value):
+        return ""
     return value if value == text(value) else ""
+
+
+def repository(value: str) -> str:
+    """A repository's address without what signs in to it: many a pipeline is set up with a token
+    in its clone URL, and this goes to pages, labels and exports."""
+    scheme, sign, rest = value.partition("://")
+    place, slash, path = rest.partition("/")
+    user, at, host = place.rpartition("@")
+    if sign and at:
+        # The user of SSH is no secret, and without it the address leads nowhere.
+        kept = f"{user.partition(':')[0]}@" if "ssh" in scheme.lower() else ""
+        value = f"{scheme}{sign}{kept}{host}{slash}{path}"
+    return text(value, 500)
 
 
 def usable_id(value: str, limit: int) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from pipelines.bounds import text, usable_id, web_url
+from pipelines.bounds import repository, text, usable_id, web_url
 from pipelines.budget import Purpose
 from pipelines.models import Pipeline, Server
 from pipelines.providers.base import RemoteParameter, RemotePipeline
@@ -82,7 +82,7 @@ def _upsert(
                 external_id=pipeline.external_id,
                 name=text(pipeline.name or pipeline.external_id, 300),
                 web_url=web_url(pipeline.web_url),
-                repository=text(pipeline.repository, 500),
+                repository=repository(pipeline.repository),
                 default_branch=text(pipeline.default_branch, 255),
                 parameters=parameters_of(pipeline),
                 runnable=pipeline.runnable,

@@ -186,6 +186,13 @@ def test_claims_hold_for_the_new_name_only(acme, sandbox):
     assert not PipelineLink.objects.filter(pipeline=pipeline).exists()
 
 
+def test_no_password_of_an_address_is_kept(server):
+    secret = "https://bot:s3cret@git.example/shop"
+    store(server, [RemotePipeline("a", "a", secret, repository=secret)], timezone.now())
+    row = Pipeline.objects.get()
+    assert (row.repository, row.web_url) == ("https://git.example/shop", "")
+
+
 def test_a_list_without_parameters_leaves_what_the_details_told(server):
     told = RemotePipeline("a", "a", parameters=(RemoteParameter("TARGET"),), active=False)
     untold = RemotePipeline("a", "a", parameters=None)
