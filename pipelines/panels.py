@@ -154,6 +154,7 @@ def verdict(request: HttpRequest, entity: Entity) -> SafeString:
         "broken": _broken(state),
         "newest": max(every, key=lambda build: build.queued_at, default=None),
         "runnable": runnable,
+        "switchable": [row.link for row in desk.rows if row.activate and row.activate.allowed],
         "denied": desk.rows[0].run if desk.rows and not runnable else None,
         "poll": max(POLL_MOVING, soonest) if soonest else 0,
     }

@@ -28,9 +28,18 @@ OPEN_TRIGGERS = (State.QUEUED, State.DISPATCHING, State.DISPATCHED, State.UNCERT
 
 
 def links_of(entity: Entity) -> list[PipelineLink]:
-    """The entity's links with their pipelines and servers, in the order that pages show."""
+    """The entity's links with their pipelines and servers, in the order that its descriptor names
+    them: what is written first is the main one."""
     links = PipelineLink.objects.filter(entity=entity).select_related("pipeline__server")
-    return list(links.order_by("pipeline__server__name", "pipeline__name"))
+    lines, written = entity.annotation_lines, entity.annotations
+
+    def place(link: PipelineLink) -> tuple[int, int]:
+        """Line, and column of the value; what is not found there (a project's branches) is first,
+        by name."""
+        value = str(written.get(link.annotation, ""))
+        return lines.get(link.annotation, 0), value.find(link.pipeline.external_id)
+
+    return sorted(links.order_by("pipeline__server__name", "pipeline__name"), key=place)
 
 
 def acting_link(build: Build, links: Iterable[PipelineLink]) -> PipelineLink | None:
@@ -99,7 +108,8 @@ def states_of(entities: Iterable[Entity]) -> dict[int, Build]:
 
 
 def worst(builds: Iterable[Build]) -> Build | None:
-    """The build that a service's state is about, of its pipelines' newest ones."""
+    """The build that a service's state is about, of its pipelines' newest ones: of those in the
+    worst state the newest."""
     return min(builds, key=_rank, default=None)
 
 
@@ -168,5 +178,5 @@ def settles_itself(trigger: Trigger) -> bool:
     return trigger.state in OPEN_TRIGGERS
 
 
-def _rank(build: Build) -> int:
-    return WORST_FIRST.index(build.state)
+def _rank(build: Build) -> tuple[int, float]:
+    return WORST_FIRST.index(build.state), -build.queued_at.timestamp()

@@ -82,6 +82,13 @@ def test_pipeline_activate_switches_it_on(client, root, link, settings):
     assert "k" * 40 not in str(sent.data)
 
 
+def test_service_detail_offers_first_of_all_to_switch_it_on(client, root, link):
+    page = client.get(reverse("catalog:service_detail", args=["default", "new"])).content.decode()
+    strip = page[page.index('class="strip"') : page.index('id="builds-head"')]
+    assert f'class="button button--primary" href="{url(link)}"' in strip
+    assert "You can read, not run" not in strip
+
+
 def test_after_an_activation_the_servers_list_is_due(client, root, link):
     send(asked(client, link))
     assert Server.objects.get().pipelines_due_at <= timezone.now()

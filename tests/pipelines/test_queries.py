@@ -4,6 +4,8 @@ import pytest
 
 from pipelines import queries
 from tests.pipelines.world import (
+    BUILDKITE_KEY,
+    JENKINS_KEY,
     confirmed_link,
     make_build,
     make_pipeline,
@@ -45,6 +47,31 @@ def test_other_branches_say_nothing_about_a_services_state(link):
     make_build(link.pipeline, 2, "failed", branch="try-it")
     assert worst(link.entity) == main
     assert queries.states_of([link.entity]) == {link.entity.pk: main}
+
+
+def test_of_several_in_one_state_the_newest_is_shown(link):
+    deploy = confirmed_link(link.entity, another(link)).pipeline
+    make_build(link.pipeline, 1, "passed", minutes_ago=90)
+    newest = make_build(deploy, 1, "passed", minutes_ago=2)
+    assert worst(link.entity) == newest
+    assert queries.states_of([link.entity]) == {link.entity.pk: newest}
+
+
+def test_pipelines_stand_in_the_order_of_the_descriptor():
+    written = {JENKINS_KEY: "acme/shop,acme/shop-deploy", BUILDKITE_KEY: "acme/a-smoke"}
+    entity = make_service("ordered", written)
+    smoke = make_pipeline(make_server("a-first-by-name"), "acme/a-smoke")
+    jenkins = make_server("jenkins", "jenkins")
+    for pipeline, key in [
+        (smoke, BUILDKITE_KEY),
+        (make_pipeline(jenkins, "acme/shop-deploy", name="a deploy"), JENKINS_KEY),
+        (make_pipeline(jenkins, "acme/shop", name="shop"), JENKINS_KEY),
+    ]:
+        link = confirmed_link(entity, pipeline)
+        link.annotation = key
+        link.save()
+    ids = [link.pipeline.external_id for link in queries.links_of(entity)]
+    assert ids == ["acme/shop", "acme/shop-deploy", "acme/a-smoke"]
 
 
 def test_unknown_is_worse_than_passed(link):
