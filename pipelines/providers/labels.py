@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 
 from pipelines.providers.base import LABELS, StartRequest
 from pipelines.providers.errors import Rejected
+from pipelines.providers.wire import mapping
 
 PREFIX = "STAGEDOOR_"
 REQUEST_ID = "STAGEDOOR_REQUEST_ID"
@@ -47,14 +48,30 @@ def variables(request: StartRequest) -> dict[str, str]:
     return {f"{PREFIX}{name.upper()}": labels[name] for name in LABELS if labels.get(name)}
 
 
-def refuse_reserved(parameters: Mapping[str, str], declared: Collection[str] = ()) -> None:
+def without_ours(fields: object, prefix: str = PREFIX) -> dict[str, str]:
+    """The texts of an old build's variables without those that the portal had set."""
+    return {
+        name: value
+        for name, value in mapping(fields).items()
+        if isinstance(value, str) and not name.upper().startswith(prefix.upper())
+    }
+
+
+def refuse_reserved(
+    parameters: Mapping[str, str], declared: Collection[str] = (), vendors: Collection[str] = ()
+) -> None:
     """Raises Rejected when a person's parameters use a name that they may not set.
 
-    Names that the pipeline declares are its own affair, except those of the portal.
+    Names that the pipeline declares are its own affair, except those of the portal. `vendors` is
+    what the names begin with that the CI itself sets.
     """
-    taken = sorted(name for name in parameters if name.upper().startswith(PREFIX))
-    if taken:
-        raise Rejected(f"{', '.join(taken)}: names that begin with {PREFIX} are set by Stagedoor.")
+    for prefix in (PREFIX, *vendors):
+        taken = sorted(name for name in parameters if name.upper().startswith(prefix))
+        if taken:
+            whose = "Stagedoor" if prefix == PREFIX else "the CI itself"
+            raise Rejected(
+                f"{', '.join(taken)}: names that begin with {prefix} are set by {whose}."
+            )
     for name in sorted(parameters.keys() - set(declared)):
         if not NAME.fullmatch(name):
             raise Rejected(

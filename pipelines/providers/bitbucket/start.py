@@ -65,11 +65,6 @@ def again(request: StartRequest, old: Mapping[str, Any]) -> dict[str, object]:
 def _variables(request: StartRequest) -> list[dict[str, object]]:
     """An empty one is left out, so that the pipeline's own default holds."""
     given = {name: value for name, value in request.parameters.items() if name != PIPELINE}
-    refuse_reserved(given)
-    taken = sorted(name for name in given if name.upper().startswith("BITBUCKET_"))
-    if taken:
-        raise Rejected(
-            f"{', '.join(taken)}: names that begin with BITBUCKET_ are set by Bitbucket."
-        )
+    refuse_reserved(given, vendors=("BITBUCKET_",))
     sent = {**{name: value for name, value in given.items() if value}, **variables(request)}
     return [{"key": name, "value": value, "secured": False} for name, value in sent.items()]

@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.providers.base import LABELS, StartRequest
+from pipelines.providers.base import StartRequest
 from pipelines.providers.buildkite.parse import META
 from pipelines.providers.errors import Rejected
-from pipelines.providers.labels import PREFIX, refuse_reserved, variables
+from pipelines.providers.labels import PREFIX, refuse_reserved, variables, without_ours
 from pipelines.providers.wire import first_line, integer, mapping, text
 
 # Documented for commits that come by webhook; whether it stops an API build is not.
@@ -22,10 +22,7 @@ _BY = re.compile(r"\(requested by [^()]* via Stagedoor\)\s*\Z")
 
 def body(request: StartRequest, branch: str) -> dict[str, object]:
     """The fields of POST …/builds. Raises Rejected for a parameter that is no variable name."""
-    refuse_reserved(request.parameters)
-    for name in request.parameters:
-        if name.upper().startswith("BUILDKITE"):
-            raise Rejected(f"{name!r} can't be a variable of a Buildkite build.")
+    refuse_reserved(request.parameters, vendors=("BUILDKITE",))
     return {
         "commit": request.commit or "HEAD",
         "branch": branch,
@@ -41,8 +38,8 @@ def again(request: StartRequest, old: Mapping[str, Any]) -> dict[str, object]:
     branch, pull = text(old.get("branch")), mapping(old.get("pull_request"))
     if not branch:
         raise Rejected("Buildkite does not tell the branch of this build, so it can't run again.")
-    env = _texts(old.get("env"), PREFIX)
-    meta_data = _texts(old.get("meta_data"), META)
+    env = without_ours(old.get("env"))
+    meta_data = without_ours(old.get("meta_data"), META)
     was = first_line(old.get("message")) or f"Build {branch}"
     fields: dict[str, object] = {
         "commit": text(old.get("commit")) or "HEAD",
@@ -72,14 +69,7 @@ def _author(request: StartRequest) -> dict[str, object]:
 
 
 def _meta_data(request: StartRequest) -> dict[str, str]:
-    labels = {**request.labels, "request_id": request.request_id}
-    return {f"{META}{name.replace('_', '-')}": labels[name] for name in LABELS if labels.get(name)}
-
-
-def _texts(value: object, ours: str) -> dict[str, str]:
-    """The texts of an object without those that the portal itself had set."""
     return {
-        name: item
-        for name, item in mapping(value).items()
-        if isinstance(item, str) and not name.lower().startswith(ours.lower())
+        META + name.removeprefix(PREFIX).lower().replace("_", "-"): value
+        for name, value in variables(request).items()
     }

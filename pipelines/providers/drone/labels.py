@@ -29,9 +29,9 @@ _NOT_A_NAME = re.compile(r"[^A-Za-z0-9]")
 
 def query(request: StartRequest, parameters: Mapping[str, str]) -> dict[str, str]:
     """Parameters and labels as they go into the URL. Raises Rejected for names nobody may use."""
-    refuse_reserved(parameters)
+    refuse_reserved(parameters, vendors=("DRONE_", "CI_"))
     for name in parameters:
-        if name.lower() in TAKEN or name.upper().startswith(("DRONE_", "CI_")):
+        if name.lower() in TAKEN:
             raise Rejected(f"{name} is Drone's own; it can't be a parameter.")
     return {**parameters, **variables(request)}
 
@@ -55,15 +55,6 @@ def message(request: StartRequest, wanted: str) -> str:
     lines.append(f"Stagedoor request {request.request_id}")
     tail = "\n\n" + "\n".join(lines)
     return said[: max(MAX_MESSAGE - len(tail), 0)] + tail[:MAX_MESSAGE]
-
-
-def old_parameters(row: Mapping[str, Any]) -> dict[str, str]:
-    """The parameters of a build without those that the portal had set."""
-    return {
-        name: value
-        for name, value in mapping(row.get("params")).items()
-        if isinstance(value, str) and not name.upper().startswith(PREFIX)
-    }
 
 
 def is_ours(row: Mapping[str, Any]) -> bool:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.providers.base import StartRequest
-from pipelines.providers.drone.labels import again, is_ours, message, old_parameters, query
+from pipelines.providers.drone.labels import again, is_ours, message, query
 from pipelines.providers.drone.parse import HEADS
 from pipelines.providers.drone.wire import DroneWire, repository
 from pipelines.providers.errors import NotFound, Rejected
-from pipelines.providers.labels import variables
+from pipelines.providers.labels import variables, without_ours
 from pipelines.providers.wire import integer, text
 from portal.http import Response
 
@@ -49,7 +49,7 @@ def run_again(
     if event == "custom" and ref.startswith(HEADS):
         place = {"branch": ref[len(HEADS) :], "commit": text(row.get("after"))}
         said = request.message or text(row.get("message"))
-        return _create(wire, request, place, old_parameters(row), said)
+        return _create(wire, request, place, without_ours(row.get("params")), said)
     original = _original(wire, request.pipeline, row)
     number = _number(original)
     return wire.write(

@@ -46,6 +46,12 @@ def test_the_portals_own_names_are_refused_even_where_they_are_declared(name):
         refuse_reserved({name: "x"}, declared={name})
 
 
+def test_names_that_the_ci_itself_sets_are_refused():
+    with pytest.raises(Rejected, match="set by the CI itself"):
+        refuse_reserved({"drone_Branch": "x"}, vendors=("CI_", "DRONE_"))
+    refuse_reserved({"DRONES": "x"}, vendors=("CI_", "DRONE_"))
+
+
 def test_labels_become_variables_and_empty_ones_are_left_out():
     request = StartRequest("a/b", "id-1", labels={"person": "Ana", "team": "", "other": "x"})
     assert variables(request) == {"STAGEDOOR_REQUEST_ID": "id-1", "STAGEDOOR_PERSON": "Ana"}

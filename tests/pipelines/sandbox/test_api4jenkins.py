@@ -64,6 +64,7 @@ def test_stops_a_build(client, sandbox):
     build = until(client.build_job("team/plain").get_build)
     assert build.building
     build.stop()
+    sandbox.advance(5)
     until(lambda: not build.building)
     assert build.result == "ABORTED"
 

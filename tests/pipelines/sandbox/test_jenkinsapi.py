@@ -48,6 +48,7 @@ def test_stops_a_build(client, sandbox, server):
     build = client["app"].invoke(build_params={"BRANCH": "main"}).block_until_building(delay=0.05)
     assert build.is_running()
     assert build.stop()
+    sandbox.advance(5)
     until(lambda: not build.poll(tree="building")["building"])
     assert server.state("app", 1) == "cancelled"
 

@@ -110,6 +110,7 @@ def test_cancels_a_build_once(client, sandbox):
     sandbox.buildkite.pipeline("acme/shop", queue_seconds=0)
     client.builds().create_build(*ACME, "HEAD", "main")
     assert client.builds().cancel_build(*ACME, 1)["state"] == "canceling"
+    sandbox.advance(5)
     assert finished(client, 1)["state"] == "canceled"
     with pytest.raises(HTTPError, match="422"):
         client.builds().cancel_build(*ACME, 1)

@@ -81,6 +81,7 @@ def test_stops_a_build(client, sandbox):
     sandbox.speed = 1
     number = number_of(client, client.build_job(JOB, {"BRANCH": "main"}))
     client.stop_build(JOB, number)
+    sandbox.advance(5)
     info = until(lambda: not (i := client.get_build_info(JOB, number))["building"] and i)
     assert info["result"] == "ABORTED"
     assert client.get_build_console_output(JOB, number).endswith("Finished: ABORTED\n")
