@@ -26,12 +26,7 @@ LEASE = timedelta(minutes=5)
 MAX_KEYS = 10
 
 
-def test_connection(server: Server) -> dict[str, Any]:
-    """The test that an administrator asks for; see ask_who()."""
-    return ask_who(server, Purpose.ACT)
-
-
-def ask_who(server: Server, purpose: Purpose) -> dict[str, Any]:
+def ask_who(server: Server, purpose: Purpose = Purpose.ACT) -> dict[str, Any]:
     """Asks the server who the credential is and keeps the answer as `check_result`.
 
     Gives {"ok": True, "who", "who_id", "version", "lacks": [[right, what for]], "unused": the

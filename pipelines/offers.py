@@ -17,7 +17,7 @@ from pipelines.forms import GateForm
 from pipelines.inputs import check_gate, parameter_items, secrets_of
 from pipelines.models import Build, Pipeline
 from pipelines.providers.base import Gate, State
-from pipelines.targets import decide_effect, decide_for
+from pipelines.targets import decide_about, decide_effect, decide_for
 from portal.guard import actor_of
 from portal.policy import Actor, Decision, Target, decide
 
@@ -69,8 +69,7 @@ class Offers:
 
     def see(self) -> Decision:
         """May they see the service's builds?"""
-        target = Target(str(self.entity), self.facts.scopes)
-        return decide(self.actor, "build.view", target, now=timezone.now())
+        return decide_about(self.facts, self.actor, "build.view")
 
     def run(self, pipeline: Pipeline) -> Decision:
         """May they run the pipeline as it would run without any choice made?"""

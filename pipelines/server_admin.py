@@ -114,7 +114,7 @@ class ServerAdmin(AuditedModelAdmin):
     @admin.action(description="Test connection", permissions=["change"])
     def test_connection(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
         for server in self._few(request, servers):
-            answer = checks.test_connection(server)
+            answer = checks.ask_who(server)
             for level, sentence in checks.sentences(server.name, answer):
                 self.message_user(request, sentence, LEVELS[level])
             outcome = "ok" if answer["ok"] else "failed"

@@ -25,9 +25,10 @@ from pipelines.models import Build, Trigger
 from pipelines.outbox import State
 from pipelines.providers.errors import ProviderError
 from pipelines.servers import admit, client_for
+from pipelines.targets import decide_about
 from portal import audit
 from portal.access import actor_for
-from portal.policy import Actor, Decision, Effect, Target, decide
+from portal.policy import Actor, Decision, Effect
 
 audit.register("trigger.withdrawn", "withdrew a request before it was sent")
 audit.register("trigger.settled", "said what became of a request")
@@ -56,16 +57,14 @@ def may_withdraw(actor: Actor, trigger: Trigger) -> Decision:
 def _decide(
     actor: Actor, trigger: Trigger, blocked: str = "", facts: Facts | None = None
 ) -> Decision:
-    facts = facts or facts_of(trigger.entity, [trigger.pipeline])
-    slug = trigger.environment.slug if trigger.environment else ""
-    target = Target(
-        label=str(trigger.entity or trigger.pipeline),
-        scopes=facts.scopes,
-        environment=slug,
+    return decide_about(
+        facts or facts_of(trigger.entity, [trigger.pipeline]),
+        actor,
+        "trigger.settle",
+        environment=trigger.environment,
         blocked=blocked,
-        helpers=facts.helpers("trigger.settle", slug),
+        label=str(trigger.pipeline),
     )
-    return decide(actor, "trigger.settle", target, now=timezone.now())
 
 
 def withdraw(user: User, trigger: Trigger, request: HttpRequest | None = None) -> str:

@@ -11,7 +11,8 @@ from django.utils import timezone
 from catalog.models import Entity
 from pipelines.effects import Effect, effect_of
 from pipelines.facts import Facts, facts_of
-from pipelines.models import Build, Pipeline, PipelineLink, Trigger
+from pipelines.inputs import takes
+from pipelines.models import Build, Environment, Pipeline, PipelineLink, Trigger
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Capability, State
 from portal.policy import Actor, Decision, Target, decide
@@ -24,14 +25,6 @@ PERMISSIONS = {
     "unblock": "build.unblock",
     "promote": "build.promote",
     "activate": "pipeline.activate",
-}
-CAPABILITIES = {
-    "start": Capability.START,
-    "cancel": Capability.CANCEL,
-    "retry": Capability.RETRY,
-    "unblock": Capability.UNBLOCK,
-    "promote": Capability.PROMOTE,
-    "activate": Capability.ACTIVATE,
 }
 # As in "Jenkins can't ...".
 WORDS = {
@@ -83,24 +76,49 @@ def decide_effect(
     """As decide_for(), when effect and facts are known already; no queries."""
     if action not in PERMISSIONS:
         return decide(actor, action, Target(label=pipeline.name), now=timezone.now())
-    slug = effect.environment.slug if effect.environment else ""
-    permission = PERMISSIONS[action]
     blocked, needed = _blocked(action, facts, pipeline, build)
+    return decide_about(
+        facts,
+        actor,
+        PERMISSIONS[action],
+        environment=effect.environment,
+        blocked=blocked,
+        helped_by=needed,
+        label=str(pipeline),
+    )
+
+
+def decide_about(
+    facts: Facts,
+    actor: Actor,
+    permission: str,
+    *,
+    environment: Environment | None = None,
+    blocked: str = "",
+    helped_by: str = "",
+    label: str = "this request",
+) -> Decision:
+    """Whether the person holds the permission for the service that the facts are about.
+
+    `helped_by` is the permission of those who can help, where it is another one; `label` names
+    what belongs to no service any more.
+    """
+    slug = environment.slug if environment else ""
     target = Target(
-        label=str(facts.entity or pipeline),
+        label=str(facts.entity or label),
         scopes=facts.scopes,
         environment=slug,
         blocked=blocked,
-        helpers=facts.helpers(needed or permission, slug),
+        helpers=facts.helpers(helped_by or permission, slug),
     )
     return decide(actor, permission, target, now=timezone.now())
 
 
 def lacks(action: str, pipeline: Pipeline) -> str:
     """What the provider can't do, as a sentence; "" when it can."""
-    adapter = PROVIDERS.get(pipeline.server.provider)
-    if adapter is not None and CAPABILITIES[action] in adapter.capabilities:
+    if takes(pipeline, Capability(action)):
         return ""
+    adapter = PROVIDERS.get(pipeline.server.provider)
     label = adapter.label if adapter else pipeline.server.provider
     return f"{label} can't {WORDS[action]} from here."
 

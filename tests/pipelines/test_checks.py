@@ -27,7 +27,7 @@ def test_a_connection_test_says_who_what_lacks_and_when_it_ends(sandbox, server_
     )
     sandbox.buildkite.token = token
     server = server_at(sandbox.buildkite, options={"organizations": ["acme"]})
-    answer = checks.test_connection(server)
+    answer = checks.ask_who(server)
     assert (answer["ok"], answer["who"]) == (True, "Bot")
     assert "write_builds" in [right for right, _ in answer["lacks"]]
     assert [right for right, _ in answer["unused"]] == ["write_agents"]
@@ -42,7 +42,7 @@ def test_a_connection_test_says_who_what_lacks_and_when_it_ends(sandbox, server_
 
 def test_a_connection_test_tells_the_version(sandbox, server_at):
     server = server_at(sandbox.jenkins)
-    answer = checks.test_connection(server)
+    answer = checks.ask_who(server)
     assert answer["version"]
     assert said(server, answer)[0].startswith(f"Jenkins answers, {answer['version']}.")
 
@@ -50,7 +50,7 @@ def test_a_connection_test_tells_the_version(sandbox, server_at):
 def test_a_failed_connection_test_is_a_sentence_without_the_secret(sandbox, server_at, monkeypatch):
     server = server_at(sandbox.buildkite)
     monkeypatch.setenv("STAGEDOOR_CREDENTIAL_BUILDKITE", "wrong-secret")
-    answer = checks.test_connection(server)
+    answer = checks.ask_who(server)
     assert answer["ok"] is False
     assert "credential" in answer["error"]
     assert "wrong-secret" not in str(answer)
@@ -61,10 +61,10 @@ def test_a_failed_connection_test_is_a_sentence_without_the_secret(sandbox, serv
 def test_a_good_test_ends_the_wait_after_failures(sandbox, server_at):
     server = server_at(sandbox.buildkite)
     sandbox.stop()
-    checks.test_connection(server)
+    checks.ask_who(server)
     assert Server.objects.get().not_before
     sandbox.start()
-    checks.test_connection(server)
+    checks.ask_who(server)
     assert Server.objects.get().not_before is None
 
 
@@ -131,7 +131,7 @@ def test_the_test_is_what_tries_whether_a_silent_server_is_back(sandbox, server_
     server = server_at(sandbox.buildkite)
     sandbox.stop()
     for _ in range(3):
-        checks.test_connection(server)
+        checks.ask_who(server)
     assert checks.due(timezone.now()) == []
     sandbox.start()
     Server.objects.update(not_before=timezone.now(), check_due_at=timezone.now() + checks.EVERY)
@@ -175,7 +175,7 @@ def test_a_test_keeps_age_end_and_identity_of_the_credential(sandbox, server_at)
     token = sandbox.buildkite.add_token("bkua_" + "e" * 32, login="bot", expires_in_days=5)
     sandbox.buildkite.token = token
     server = server_at(sandbox.buildkite)
-    checks.test_connection(server)
+    checks.ask_who(server)
     known = credential_ages.age_of(server.credential_ref)
     assert known.told_by_vendor
     assert known.expires_at < timezone.now() + timedelta(days=6)
