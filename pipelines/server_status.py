@@ -1,5 +1,6 @@
-"""How a server stands, in sentences for administrators: its limits, its circuit, its credential."""
+"""How a server stands, in sentences: for everybody who reads its builds, and for administrators."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pipelines import budget
@@ -25,6 +26,28 @@ def connection(server: Server, now: datetime) -> str:
         return "Not tested yet"
     lacking = len(answer.get("lacks", []))
     return "Answers" if not lacking else f"Answers, lacks {lacking} right{'s' * (lacking > 1)}"
+
+
+def notices_of(servers: Iterable[Server], now: datetime) -> dict[int, list[str]]:
+    """What people have to know to read builds rightly: that a server is silent, or asked too much.
+
+    Sentences by server, for those that have any; one query.
+    """
+    known = {server.pk: server for server in servers}
+    short = budget.shortages(list(known.values()), now) if known else {}
+    found: dict[int, list[str]] = {}
+    for pk, server in known.items():
+        said = []
+        if since := unreachable(server):
+            said.append(f"{server.name}: {since} Its builds are shown as they were last read.")
+        if quota := short.get(pk):
+            said.append(
+                f"Builds on {server.name} are read less often: {budget.left(quota, now)} of "
+                f"{quota.limit} requests left until {budget.until(quota, now):%H:%M} UTC."
+            )
+        if said:
+            found[pk] = said
+    return found
 
 
 def limits(server: Server, now: datetime) -> list[str]:

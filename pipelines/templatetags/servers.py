@@ -6,7 +6,7 @@ from django.template import Context
 from django.utils import timezone
 
 from pipelines.models import Server
-from pipelines.notices import notices_of
+from pipelines.server_status import notices_of
 
 register = template.Library()
 

@@ -19,10 +19,10 @@ from pipelines.budget import (
     sweep_pace,
 )
 from pipelines.models import Quota
-from pipelines.notices import notices_of
 from pipelines.providers.base import Limit
 from pipelines.providers.buildkite import Buildkite
 from pipelines.providers.errors import BudgetSpent
+from pipelines.server_status import notices_of
 from pipelines.servers import client_for
 from tests.pipelines.world import make_server
 
