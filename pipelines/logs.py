@@ -172,7 +172,7 @@ def log_head(build: Build, step: str, entities: Iterable[Entity]) -> str:
     trigger = build.trigger
     facts = {
         "Pipeline": f"{build.pipeline.name} on {build.pipeline.server.name}",
-        "Build": f"#{build.number or build.external_id}, {build.state}",
+        "Build": f"{build.label}, {build.state}",
         "Step": step,
         "Service": ", ".join(entity.ref for entity in entities),
         "Repository": build.pipeline.repository,
