@@ -183,9 +183,12 @@ class Provider(ABC):
         return ()
 
     # --- What adapters share ---------------------------------------------------------------------
-    def _branch(self, request: StartRequest) -> str:
-        """The branch that was asked for, else the default one. Raises Rejected without any."""
-        branch = request.branch or self.get_pipeline(request.pipeline).default_branch
+    def _branch(self, request: StartRequest, default: str | None = None) -> str:
+        """The branch that was asked for, else the default one, which is read where it is not known
+        yet. Raises Rejected without any: policy has judged a branch, and not just any."""
+        branch = request.branch or default
+        if not branch and default is None:
+            branch = self.get_pipeline(request.pipeline).default_branch
         if not branch:
             raise Rejected(f"{request.pipeline} has no default branch: choose the branch.")
         return branch

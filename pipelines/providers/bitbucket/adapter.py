@@ -221,14 +221,10 @@ class Bitbucket(Provider):
     def start(self, request: StartRequest) -> Receipt:
         """Starts a pipeline; the answer is the build itself."""
         path = repository_path(request.pipeline)
-        branch = request.branch or self._main_branch(path)
-        return self._create(path, request, body(request, branch))
-
-    def _main_branch(self, path: str) -> str:
-        branch = parse_repository(self._wire.one(path), self._web).default_branch
-        if not branch:
-            raise Rejected("The repository is empty: it has no main branch.")
-        return branch
+        default = ""
+        if not request.branch:
+            default = parse_repository(self._wire.one(path), self._web).default_branch
+        return self._create(path, request, body(request, self._branch(request, default)))
 
     def retry(self, request: StartRequest, build: str) -> Receipt:
         """Starts the build's target once more. Here `request.parameters` count: Bitbucket does not

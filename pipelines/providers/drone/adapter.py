@@ -42,7 +42,7 @@ from pipelines.providers.drone.start import deploy, run_again, start
 from pipelines.providers.drone.wire import PAGE, DroneWire, repository
 from pipelines.providers.errors import NotFound, Rejected
 from pipelines.providers.provider import Provider
-from pipelines.providers.wire import is_number, mapping
+from pipelines.providers.wire import is_number, mapping, text
 from portal.credentials import Secret
 from portal.http import HttpClient, Response
 
@@ -160,14 +160,15 @@ class Drone(Provider):
     # --- Writing ---------------------------------------------------------------------------------
     def start(self, request: StartRequest) -> Receipt:
         repo = require(self._wire, request.pipeline, NEEDS_WRITE)
-        return self._receipt(request, start(self._wire, request, repo))
+        branch = self._branch(request, text(repo.get("default_branch")))
+        return self._receipt(request, start(self._wire, request, branch))
 
     def retry(self, request: StartRequest, build: str) -> Receipt:
         """What was started by hand is started anew. What a push, a pull request or a tag caused
         is run again by Drone, for a new start would be of another event."""
         row = self._row(request.pipeline, build)
-        repo = require(self._wire, request.pipeline, NEEDS_WRITE)
-        return self._receipt(request, run_again(self._wire, request, repo, row))
+        require(self._wire, request.pipeline, NEEDS_WRITE)
+        return self._receipt(request, run_again(self._wire, request, row))
 
     def promote(self, request: StartRequest, build: str, target: str) -> Receipt:
         row = self._row(request.pipeline, build)
@@ -203,11 +204,11 @@ class Drone(Provider):
 
     def activate(self, pipeline: str, hook: HookTarget | None) -> Sequence[str]:
         repo = self._known(pipeline)
-        done = [f"{pipeline} is active at Drone already."]
+        done = [f"{pipeline} was switched on already."]
         if repo.get("active") is not True:
             # Doing it again would make this account the one that Drone asks the source host as.
             self._wire.acknowledge("POST", repository(pipeline))
-            done = [f"Switched {pipeline} on: Drone builds it from now on."]
+            done = [f"{pipeline} is switched on in Drone."]
         if hook is not None:
             done.append(
                 "Drone sends webhooks for all repositories at once. Its operator sets "

@@ -16,9 +16,8 @@ DEPLOYMENTS = ("promote", "rollback")
 MAX_PARENTS = 10
 
 
-def start(wire: DroneWire, request: StartRequest, repo: Mapping[str, Any]) -> Response:
+def start(wire: DroneWire, request: StartRequest, branch: str) -> Response:
     """A build of a branch, at a commit where one is named."""
-    branch = request.branch or text(repo.get("default_branch"))
     place = {"branch": branch, "commit": request.commit}
     return _create(wire, request, place, request.parameters, request.message)
 
@@ -39,9 +38,7 @@ def _create(
     )
 
 
-def run_again(
-    wire: DroneWire, request: StartRequest, repo: Mapping[str, Any], row: Mapping[str, Any]
-) -> Response:
+def run_again(wire: DroneWire, request: StartRequest, row: Mapping[str, Any]) -> Response:
     """The same once more, under the new request."""
     event, ref = text(row.get("event")), text(row.get("ref"))
     if event in DEPLOYMENTS:

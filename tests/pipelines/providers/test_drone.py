@@ -1,5 +1,6 @@
 """The Drone adapter against the sandbox: what is Drone's own."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -261,7 +262,7 @@ def test_activation_says_what_an_operator_has_to_do_and_no_secret(adapter, serve
     assert "DRONE_WEBHOOK_ENDPOINT to https://stagedoor.example/hooks/drone/" in said
     assert "hush" not in said
     assert adapter.get_pipeline("acme/new").runnable
-    assert adapter.activate("acme/new", None) == ["acme/new is active at Drone already."]
+    assert adapter.activate("acme/new", None) == ["acme/new was switched on already."]
 
 
 def test_activation_needs_the_admin_right(server):
@@ -274,9 +275,7 @@ def test_activation_needs_the_admin_right(server):
 
 def test_a_new_repository_is_fetched_before_it_is_activated(adapter, server, sandbox):
     server.pipeline("acme/new", active=False, details={"unsynced": True})
-    assert adapter.activate("acme/new", None) == [
-        "Switched acme/new on: Drone builds it from now on."
-    ]
+    assert adapter.activate("acme/new", None) == ["acme/new is switched on in Drone."]
     with pytest.raises(NotFound):
         adapter.activate("acme/none", None)
 
@@ -370,3 +369,10 @@ def test_only_a_few_moving_builds_of_a_list_are_looked_at(adapter, server, sandb
         pushed(server)
     assert len(adapter.list_builds(APP)) == 20
     assert len(sandbox.requests("drone", "build")) == 10
+
+
+def test_a_repository_without_a_default_branch_starts_of_a_named_one_only():
+    repo = {"namespace": "acme", "name": "new", "active": True, "permissions": {"write": True}}
+    with serve(json_reply(json.dumps(repo))) as httpd, pytest.raises(Rejected, match="choose"):
+        make_adapter("drone", httpd.url, "token").start(StartRequest("acme/new", "r-1"))
+    assert [asked.method for asked in httpd.asked] == ["GET"]

@@ -135,12 +135,12 @@ CALLS = {
     "repo_activate": (
         {"repos/acme/checkout": "repo_find_inactive"},
         lambda d: d.activate(CHECKOUT, None),
-        ["Switched acme/checkout on: Drone builds it from now on."],
+        ["acme/checkout is switched on in Drone."],
     ),
     "repo_activate_again": (
         READ_CHECKOUT,
         lambda d: d.activate(CHECKOUT, None),
-        ["acme/checkout is active at Drone already."],
+        ["acme/checkout was switched on already."],
     ),
 }
 # name -> (pipeline, build, log, beginning); None where there is no log to read
