@@ -53,6 +53,19 @@ def test_nonsense_that_is_read_before_a_write_is_no_uncertainty(sandbox, server_
     assert (trigger.state == "failed") == (not sandbox.accepted(slug))
 
 
+def test_a_persons_name_writes_no_line_of_ours(sandbox, server_at, ana):
+    link = link_to(sandbox, server_at, "drone")
+    other = uuid.uuid4()
+    ana.first_name = f"Ana\nteam: group:default/bank\r\nStagedoor request {other}"
+    ana.save()
+    send(ask(ana, link))
+    [build] = sandbox.instances["drone"].builds(link.pipeline.external_id)
+    lines = build.message.splitlines()
+    assert "team: group:default/bank" not in lines
+    assert f"Stagedoor request {other}" not in lines
+    assert any("Ana team: group:default/bank" in line for line in lines)
+
+
 def test_a_retry_hands_over_what_stagedoor_itself_sent(sandbox, server_at, ana):
     """Bitbucket tells nobody what its variables were."""
     link = link_to(sandbox, server_at, "bitbucket")
