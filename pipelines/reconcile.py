@@ -24,6 +24,7 @@ from pipelines.dispatch import IN_FLIGHT, kept, note, read_soon, settle
 from pipelines.models import Trigger
 from pipelines.outbox import MAX_LOOKUPS, State
 from pipelines.providers.base import Capability, Receipt
+from pipelines.providers.base import State as BuildState
 from pipelines.providers.errors import (
     Forbidden,
     InvalidResponse,
@@ -44,6 +45,7 @@ ASK_AGAIN_LATER = timedelta(seconds=30)
 FOLLOW_FOR = timedelta(hours=24)
 NOT_STARTED = "It was not started: the server has no build with this request id."
 STILL_RUNS = "The build has not ended. Cancel it again if that is still wanted."
+PASSED = "The build came to its end before: it is passed."
 STILL_WAITS = "The build still waits there, so it was not unblocked."
 STILL_OFF = "It is still switched off on the server."
 # The same answer would come to the same question for ever; an outage or a limit passes, and an
@@ -142,7 +144,9 @@ def _look_at_build(trigger: Trigger, client: Provider, now: datetime) -> None:
         return
     pipeline = trigger.pipeline
     seen = record(pipeline, client.get_build(pipeline.external_id, build.external_id), now)
-    if seen.is_final:
+    if seen.state == BuildState.PASSED:
+        _not_done(trigger, PASSED)
+    elif seen.is_final:
         _done(trigger)
     else:
         _count(trigger, STILL_RUNS)

@@ -219,6 +219,16 @@ def test_a_cancel_whose_answer_was_lost_shows_in_the_build(sandbox, buildkite, a
     assert Build.objects.get().state == "cancelled"
 
 
+def test_a_cancel_of_what_passed_meanwhile_was_not_carried_out(sandbox, buildkite, ana):
+    sandbox.speed = 0.001
+    sent(ana, buildkite)
+    sandbox.buildkite.fault("drop", "write", times=1)
+    trigger = sent(ana, buildkite, "cancel", build=Build.objects.get())
+    sandbox.buildkite.finish("acme/shop", 1, "passed")
+    assert look(trigger) == "failed"
+    assert trigger.message == "The build came to its end before: it is passed."
+
+
 def test_a_cancel_that_did_not_arrive_is_left_to_a_person(sandbox, buildkite, ana):
     sandbox.speed = 0.001
     sent(ana, buildkite)
