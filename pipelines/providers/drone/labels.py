@@ -20,6 +20,9 @@ AGAIN = f"{PREFIX}AGAIN_"
 MAX_MESSAGE = 2_000
 # What Drone itself reads from the query: as parameters they would change what is built.
 TAKEN = frozenset({"access_token", "branch", "commit", "message", "action", "target", "debug"})
+# PLUGIN_* are the settings of plugins, which hold secrets: one that a step does not set, such as the
+# host that it signs in to, would be a person's.
+OF_DRONE = ("DRONE_", "CI_", "PLUGIN_")
 _LAST_LINE = re.compile(r"^Stagedoor request (\S{1,200})$", re.MULTILINE)
 _OURS = re.compile(
     r"\n\nRequested (?:by [^\n]* )?via Stagedoor\n(?:[^\n]+\n)*Stagedoor request \S+\s*$"
@@ -29,7 +32,7 @@ _NOT_A_NAME = re.compile(r"[^A-Za-z0-9]")
 
 def query(request: StartRequest, parameters: Mapping[str, str]) -> dict[str, str]:
     """Parameters and labels as they go into the URL. Raises Rejected for names nobody may use."""
-    refuse_reserved(parameters, vendors=("DRONE_", "CI_"))
+    refuse_reserved(parameters, vendors=OF_DRONE)
     for name in parameters:
         if name.lower() in TAKEN:
             raise Rejected(f"{name} is Drone's own; it can't be a parameter.")

@@ -103,6 +103,7 @@ def test_nothing_but_parameters_travels_as_parameters(adapter, server, sandbox):
         "target",
         "DRONE_REPO",
         "CI_X",
+        "plugin_registry",
         "A-B",
     ],
 )
