@@ -30,7 +30,7 @@ class Accelerated:
         return self._now() + self._ahead
 
     def run(
-        self, seconds: float, look: Callable[[], object] = lambda: None, every: float = 30
+        self, seconds: float, look: Callable[[], object] = lambda: None, every: float = 60
     ) -> None:
         """Ticks as often as beat does, and looks every so many seconds."""
         period = settings.TICK_SECONDS
