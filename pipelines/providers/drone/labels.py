@@ -20,8 +20,8 @@ AGAIN = f"{PREFIX}AGAIN_"
 MAX_MESSAGE = 2_000
 # What Drone itself reads from the query: as parameters they would change what is built.
 TAKEN = frozenset({"access_token", "branch", "commit", "message", "action", "target", "debug"})
-# PLUGIN_* are the settings of plugins, which hold secrets: one that a step does not set, such as the
-# host that it signs in to, would be a person's.
+# PLUGIN_* are the settings of plugins, which hold secrets: one that a step does not set, such as
+# the host that it signs in to, would be a person's.
 OF_DRONE = ("DRONE_", "CI_", "PLUGIN_")
 _LAST_LINE = re.compile(r"^Stagedoor request (\S{1,200})$", re.MULTILINE)
 _OURS = re.compile(
