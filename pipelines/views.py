@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
@@ -26,6 +27,17 @@ from portal.policy import Target
 
 PER_PAGE = 50
 EVERYTHING = Target("builds")
+
+
+class NewestFirst(Paginator):
+    """Counts no further than one build behind the page that is shown: builds are kept for good,
+    and everybody who looks would count them all every few seconds."""
+
+    shown = 1
+
+    @cached_property
+    def count(self) -> int:
+        return int(self.object_list[: self.shown * self.per_page + 1].count())
 
 
 @require_safe
@@ -58,13 +70,14 @@ def build_list(request: HttpRequest) -> HttpResponse:
     state = state if state in STATES else ""
     mine = "mine" in request.GET
     found = listed(state=state, mine=request.user.pk if mine else None)
-    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    pages = NewestFirst(found, PER_PAGE)
+    pages.shown = max(1, _number(request, "page", 1))
+    page = pages.get_page(pages.shown)
     builds_shown = list(page.object_list)
     ask_for({build.pipeline for build in builds_shown})
     accounts.tell(builds_shown)
     context = {
         "page": page,
-        "builds": builds_shown,
         "filtered": bool(state or mine),
         "filters": _filters(state, mine),
         "moving": any(not build.is_final for build in builds_shown),

@@ -5,6 +5,8 @@ from urllib.parse import quote
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from pipelines import builds
@@ -13,6 +15,7 @@ from pipelines.models import Build, Pipeline, Trigger
 from pipelines.outbox import MAX_LOOKUPS
 from pipelines.providers.base import StartRequest
 from pipelines.servers import client_for
+from pipelines.views import PER_PAGE
 from portal.models import Role
 from tests.pipelines.world import (
     confirmed_link,
@@ -146,6 +149,22 @@ def test_build_list_costs_the_same_for_many_builds(
         make_build(link.pipeline, number, minutes_ago=number)
     with django_assert_max_num_queries(14):
         get(client, "build_list")
+
+
+def test_build_list_leads_to_older_builds_and_counts_none_behind_them(client, ana, link):
+    for number in range(101):
+        make_build(link.pipeline, number, minutes_ago=number)
+
+    def shown(page):
+        with CaptureQueriesContext(connection) as queries:
+            html = client.get(reverse("pipelines:build_list"), {"page": page}).content.decode()
+        (count,) = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
+        return "Newer" in html, "Older" in html, f"LIMIT {PER_PAGE * int(page) + 1}" in count
+
+    assert shown("1") == (False, True, True)
+    assert shown("2") == (True, True, True)
+    assert shown("3") == (True, False, True)
+    assert shown("999999999999999") == (True, False, True)
 
 
 def test_build_list_is_whole_when_the_browser_goes_back(client, ana, link):
