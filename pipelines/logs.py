@@ -7,7 +7,7 @@ costs. Nothing is held that is larger than one chunk of an adapter.
 import hashlib
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from django.core.cache import cache
@@ -59,7 +59,8 @@ def steps_of(build: Build) -> list[Step]:
         client = client_for(build.pipeline.server)
         if Capability.STEPS not in client.capabilities:
             return [], FINISHED_SECONDS
-        steps = list(client.steps(build.pipeline.external_id, build.external_id))
+        found = client.steps(build.pipeline.external_id, build.external_id)
+        steps = [replace(step, name=bounds.text(step.name, 300)) for step in found]
         return steps, FINISHED_SECONDS if build.is_final else STEPS_SECONDS
 
     return _shared(_key("steps", build.pk, build.state), ask)

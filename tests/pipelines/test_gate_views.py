@@ -47,9 +47,9 @@ def waiting(request, sandbox, server_at):
     return make_waiting(sandbox.instances[request.param], server_at, NAMES[request.param])
 
 
-def make_waiting(handle, server_at, name, inputs=ASKED[:1]):
+def make_waiting(handle, server_at, name, inputs=ASKED[:1], called="Deploy?"):
     """A link, and its build that waits at a gate."""
-    gate = {"name": "Deploy?", "gate": True, "inputs": inputs}
+    gate = {"name": called, "gate": True, "inputs": inputs}
     handle.pipeline(name, steps=[gate, {"name": "Deploy", "seconds": 1}])
     link = confirmed_link(make_service(f"shop-{name}"), make_pipeline(server_at(handle), name))
     return link, next_build(link)
@@ -61,6 +61,25 @@ def next_build(link):
     remote = build_of(adapter, name, adapter.start(request))
     until(lambda: adapter.get_build(name, remote.external_id).state is State.WAITING)
     return record(link.pipeline, adapter.get_build(name, remote.external_id), timezone.now())
+
+
+def test_a_gates_name_reads_as_it_is_and_opens(client, ana, sandbox, server_at):
+    """An override of direction would show a person "staging" backwards where production stands."""
+    name = NAMES["buildkite"]
+    _, build = make_waiting(
+        sandbox.instances["buildkite"], server_at, name, called="Deploy \u202egnigats"
+    )
+    [gate], _ = gates_of(build)
+    assert gate.name == "Deploy gnigats"
+    page = client.get(reverse("pipelines:build_detail", args=[build.pk])).content.decode()
+    assert "\u202e" not in page
+    answer = client.post(
+        reverse("pipelines:build_unblock", args=[build.pk]),
+        {"gate": gate.id, "request_id": str(uuid.uuid4()), "parameter:TARGET": "blue"},
+    )
+    dispatch(Trigger.objects.get().pk)
+    assert answer.status_code in {302, 303}
+    assert Trigger.objects.get().state == "linked"
 
 
 @pytest.fixture
