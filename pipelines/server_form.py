@@ -82,7 +82,7 @@ class ServerForm(forms.ModelForm):
 
     def clean_webhook_secret_ref(self) -> str:
         given = str(self.cleaned_data["webhook_secret_ref"])
-        references = [_reference(part) for part in given.split(",") if part.strip()]
+        references = [_reference(part) for part in credential_ages.references(given)]
         if len(references) > 2:
             raise ValidationError("Two at most: the old one and the one that replaces it.")
         return ",".join(references)

@@ -21,6 +21,7 @@ from pipelines.providers.base import Capability, Hint, Hook, HookKeys
 from pipelines.providers.errors import HookRefused, ProviderError
 from pipelines.providers.provider import Provider
 from portal import crashpoints, inbox
+from portal.credential_ages import references
 from portal.credentials import CredentialError, Secret, resolve
 from portal.models import Delivery
 
@@ -130,10 +131,9 @@ def _adapter(server: Server) -> type[Provider]:
 
 def _keys(server: Server) -> HookKeys:
     """What deliveries are checked with: while one secret replaces another, either will do."""
-    references = [part.strip() for part in server.webhook_secret_ref.split(",") if part.strip()]
     secrets: list[Secret] = []
     failed = ""
-    for reference in references:
+    for reference in references(server.webhook_secret_ref):
         try:
             secrets.append(resolve(reference))
         except CredentialError as error:
