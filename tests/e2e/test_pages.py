@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.e2e.people import SERVICE, Visit, open_service, run_link
+from tests.e2e.people import BUILD_MS, SERVICE, Visit, open_service, run_link
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -25,22 +25,64 @@ PATHS = [
     "/catalog/default/component/payments-api/raw/",
     "/teams/",
     "/builds/",
+    "/triggers/",
     "/sources/",
     "/sources/limelight/",
     "/account/",
     "/nothing-is-here/",
 ]
+ADMIN_PATHS = [
+    "/admin/",
+    "/admin/portal/rolemapping/add/",
+    "/admin/portal/delivery/",
+    "/admin/pipelines/server/",
+    "/admin/pipelines/server/add/",
+    "/admin/pipelines/vendoraccount/add/",
+]
 
 
 def addresses(page: Page) -> list[str]:
-    """PATHS, and those that depend on what there is: a run form and a build with its log."""
+    """PATHS, and those that depend on what there is: the forms, and builds with their logs."""
     open_service(page)
     run = run_link(page, "payments-api").get_attribute("href")
     page.goto("/builds/")
     build = page.get_by_role("link", name=re.compile(r"#\d+")).first.get_attribute("href")
     assert run
     assert build
-    return [*PATHS, run, build]
+    return [*PATHS, run, build, waiting_build(page), activation(page), promotion(page)]
+
+
+def service(name: str) -> str:
+    return f"/catalog/default/component/{name}/"
+
+
+def waiting_build(page: Page) -> str:
+    """A build that waits for a person, with the form that lets it go on."""
+    page.goto("/builds/?state=waiting")
+    waiting = page.locator("a.table__title")
+    if waiting.count() == 0:
+        open_service(page, service("checkout-web"))
+        run_link(page, "Checkout").click()
+        page.get_by_role("button", name="Run Checkout", exact=True).click()
+        expect(page.locator("#gates button")).to_be_visible(timeout=BUILD_MS)
+        page.goto("/builds/?state=waiting")
+    return waiting.first.get_attribute("href") or ""
+
+
+def activation(page: Page) -> str:
+    """Where a pipeline is switched on, as it looks to somebody who may not."""
+    open_service(page, service("queue-board"))
+    pipeline = page.locator(".pipeline").first.get_attribute("id") or ""
+    return f"/pipelines/{pipeline.removeprefix('pipeline-')}/activate/"
+
+
+def promotion(page: Page) -> str:
+    """Where a build is promoted to an environment."""
+    open_service(page, service("receipts"))
+    passed = page.get_by_role("row").filter(has_text="passed").first
+    passed.locator("a.table__title").click()
+    promote = page.get_by_role("link", name="Promote", exact=True)
+    return promote.get_attribute("href") or ""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -86,7 +128,7 @@ def test_no_page_breaks_the_content_security_policy_or_a_script(stack: Stack, vi
         "request",
         lambda request: remote.add(request.url) if not request.url.startswith(stack.url) else None,
     )
-    for path in [*PATHS, "/admin/", "/admin/portal/rolemapping/add/", "/admin/pipelines/server/"]:
+    for path in [*PATHS, *ADMIN_PATHS]:
         page.goto(path)
         page.wait_for_load_state("networkidle")
         expect(page.locator("h1").first).to_be_visible()
