@@ -40,18 +40,15 @@ class ServerAdmin(AuditedModelAdmin):
     readonly_fields = ["connection", "checked_at", "circuit", "limits", "credential"]
     readonly_fields += ["pipelines_read_at", "deliveries"]
     fieldsets = [
-        (None, {"fields": ["name", "slug", "provider", "base_url", "enabled"]}),
+        ("Server", {"fields": ["name", "slug", "provider", "base_url", "enabled"]}),
         (
             "Credential",
             {"fields": ["credential_ref", "credential_expires", "credential"]},
         ),
         ("What it lists and links", {"fields": ["options", "claims"]}),
         ("Webhooks", {"fields": ["webhook_secret_ref", "deliveries"]}),
-        (
-            "How it stands",
-            {"fields": ["connection", "checked_at", "circuit", "limits", "pipelines_read_at"]},
-        ),
     ]
+    standing_fields = ["connection", "checked_at", "circuit", "limits", "pipelines_read_at"]
     actions = ["test_connection", "read_pipelines"]
     unaudited_fields = (
         "checked_at",
@@ -69,6 +66,13 @@ class ServerAdmin(AuditedModelAdmin):
         "feed_claimed_until",
         "check_due_at",
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Server | None = None) -> Any:
+        """What there is to see of a server comes before what there is to set."""
+        given = super().get_fieldsets(request, obj)
+        if obj is None:
+            return given
+        return [("How it stands", {"fields": self.standing_fields}), *given]
 
     @admin.display(description="provider", ordering="provider")
     def vendor(self, server: Server) -> str:
@@ -96,11 +100,11 @@ class ServerAdmin(AuditedModelAdmin):
     def limits(self, server: Server) -> str:
         return _lines(server_status.limits(server, timezone.now()))
 
-    @admin.display(description="credential")
+    @admin.display(description="age and end")
     def credential(self, server: Server) -> str:
         return _lines(server_status.credential(server, timezone.now()) if server.pk else [])
 
-    @admin.display(description="webhooks")
+    @admin.display(description="deliveries")
     def deliveries(self, server: Server) -> SafeString:
         context: dict[str, Any] = {"server": server}
         if server.pk:
