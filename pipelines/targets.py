@@ -1,10 +1,7 @@
 """What a write acts on, as policy sees it: scopes, environment, and what rules it out for all.
 
-Page, request and dispatch ask `decide_for()` with the same facts, read anew each time.
+Page, request and dispatch ask `decide_effect()` with the same facts, read anew each time.
 """
-
-from collections.abc import Mapping
-from typing import Any
 
 from django.utils import timezone
 
@@ -40,27 +37,22 @@ STARTING = frozenset({Action.START, Action.RETRY, Action.PROMOTE})
 _NOT_RUNNABLE = "{} can't be run: it is disabled, or it only holds other pipelines."
 
 
-def decide_for(  # noqa: PLR0917  the one question that pages ask
+def decide_for(
     actor: Actor,
     action: str,
     entity: Entity | None,
     pipeline: Pipeline,
-    branch: str = "",
-    parameters: Mapping[str, str] | None = None,
     *,
     build: Build | None = None,
     facts: Facts | None = None,
-    **more: Any,
 ) -> Decision:
-    """May `actor` do `action` with this pipeline, as this entity's?
+    """May `actor` do `action` with this pipeline, as this entity's, as long as nothing is chosen?
 
-    `parameters` are what a person chose; the declared defaults are added. `build` is what anything
-    but a start or an activation acts on. `more` goes to effect_of(). A page that asks often reads
-    the facts once and gives them; without them they are read anew.
+    `build` is what anything but a start or an activation acts on. A page that asks often reads the
+    facts once and gives them; without them they are read anew.
     """
     facts = facts or facts_of(entity, [pipeline])
-    given = parameters or {}
-    effect = effect_of(action, pipeline, branch, given, build=build, rules=facts.rules, **more)
+    effect = effect_of(action, pipeline, "", {}, build=build, rules=facts.rules)
     return decide_effect(actor, action, pipeline, effect, facts, build=build)
 
 
@@ -73,7 +65,7 @@ def decide_effect(
     *,
     build: Build | None = None,
 ) -> Decision:
-    """As decide_for(), when effect and facts are known already; no queries."""
+    """May `actor` do `action` where it would take effect? No queries."""
     if action not in PERMISSIONS:
         return decide(actor, action, Target(label=pipeline.name), now=timezone.now())
     blocked, needed = _blocked(action, facts, pipeline, build)

@@ -53,11 +53,8 @@ def make_build(link, state="running", **fields):
     return Build.objects.create(pipeline=link.pipeline, observed_at=observed, **values, **fields)
 
 
-def reason(user, link, action="start", **fields):
-    build = fields.pop("build", None)
-    return decide_for(
-        actor_for(user), action, link.entity, link.pipeline, "main", fields, build=build
-    ).reason
+def reason(user, link):
+    return decide_for(actor_for(user), "start", link.entity, link.pipeline).reason
 
 
 # --- One request, one trigger -----------------------------------------------------------------
@@ -366,4 +363,4 @@ def test_a_decision_costs_few_queries(ana, link, django_assert_max_num_queries):
     make_environments()
     actor = actor_for(ana)
     with django_assert_max_num_queries(8):
-        decide_for(actor, "start", link.entity, link.pipeline, "main", {})
+        decide_for(actor, "start", link.entity, link.pipeline)
