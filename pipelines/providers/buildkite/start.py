@@ -38,6 +38,9 @@ def again(request: StartRequest, old: Mapping[str, Any]) -> dict[str, object]:
     branch, pull = text(old.get("branch")), mapping(old.get("pull_request"))
     if not branch:
         raise Rejected("Buildkite does not tell the branch of this build, so it can't run again.")
+    if text(old.get("tag")):
+        # The API takes no tag, so the new build would be a branch's that is called like it.
+        raise Rejected("A tag can't be built again from here: rebuild it in Buildkite.")
     env = without_ours(old.get("env"))
     meta_data = without_ours(old.get("meta_data"), META)
     was = first_line(old.get("message")) or f"Build {branch}"

@@ -207,6 +207,16 @@ def test_a_retry_keeps_variables_and_meta_data_and_gets_a_new_person(buildkite, 
     }
 
 
+def test_a_tags_build_is_not_built_again_as_a_branch():
+    with serve(
+        json_reply('{"number": 1, "branch": "main", "tag": "main", "state": "passed"}')
+    ) as httpd:
+        adapter = make_adapter("buildkite", httpd.url, "token")
+        with pytest.raises(Rejected, match="rebuild it in Buildkite"):
+            adapter.retry(ask(), "1")
+    assert {asked.method for asked in httpd.asked} == {"GET"}
+
+
 def test_a_rebuild_in_buildkite_is_not_what_was_asked_for(buildkite, adapter):
     buildkite.pipeline(PIPELINE)
     first = ended(adapter, adapter.start(ask()).build)
