@@ -4,6 +4,7 @@ Empty fields are left out where Go's `omitempty` leaves them out; times are Unix
 yet".
 """
 
+import zlib
 from typing import Any
 
 from .. import script
@@ -74,7 +75,8 @@ class Model:
         permissions = {right: right in rights for right in ("read", "write", "admin")}
         return {
             "id": number,
-            "uid": str(pipeline.details.get("uid", 10 + number)),
+            # The source host's id: the same after a restart, whatever is asked for first.
+            "uid": str(pipeline.details.get("uid", zlib.crc32(pipeline.name.encode()))),
             "user_id": 1 if pipeline.active or pipeline.builds else 0,
             "namespace": namespace,
             "name": name,

@@ -4,6 +4,9 @@ import json
 
 import requests
 
+from pipelines.sandbox.definitions import load
+from pipelines.sandbox.drone.model import Model
+from pipelines.sandbox.engine import World
 from pipelines.sandbox.objects import Person
 from tests.httpd import reply, serve
 from tests.pipelines.providers.drone_recordings import DELIVERIES, delivery
@@ -15,6 +18,24 @@ APP = "api/repos/acme/app"
 
 def start(drone, **query):
     return drone("POST", f"{APP}/builds", params=query).json()
+
+
+def test_a_repository_has_the_same_uid_in_a_sandbox_that_was_started_anew():
+    def uids(*names):
+        world = World()
+        load(
+            world,
+            {
+                "instances": [
+                    {"vendor": "drone", "prefix": "d", "pipelines": [{"name": n} for n in names]}
+                ]
+            },
+        )
+        drone = world.instances["d"]
+        return {name: Model(drone, "").repo(drone.pipelines[name])["uid"] for name in names}
+
+    assert uids("acme/a", "acme/b") == uids("acme/b", "acme/a")
+    assert len(set(uids("acme/a", "acme/b").values())) == 2
 
 
 def test_guests_are_refused_with_401_and_others_with_404(sandbox):
