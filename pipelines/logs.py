@@ -20,6 +20,7 @@ from pipelines.log_lines import LogLine, fold_after, forms_of, masked, plain, re
 from pipelines.models import Build, Server
 from pipelines.providers.base import Capability, LogChunk, State, Step
 from pipelines.servers import admit, client_for
+from portal.credential_ages import references
 from portal.credentials import CredentialError, resolve
 
 # Seconds that a reading of a moving build serves all viewers.
@@ -193,9 +194,9 @@ def secrets_of(server: Server) -> set[str]:
     """What Stagedoor itself sends to this server and a build could print: whole, in parts, and as
     it stands in a header or an address."""
     values: set[str] = set()
-    for reference in (server.credential_ref, *server.webhook_secret_ref.split(",")):
+    for reference in (server.credential_ref, *references(server.webhook_secret_ref)):
         try:
-            value = resolve(reference.strip()).reveal() if reference.strip() else ""
+            value = resolve(reference).reveal()
         except CredentialError:
             continue
         # Jenkins' `user:token`: the user's name is no secret, the token is.
