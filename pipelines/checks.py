@@ -12,7 +12,7 @@ from pipelines.models import Server, Trigger
 from pipelines.outbox import State
 from pipelines.providers.base import CheckResult
 from pipelines.providers.errors import BudgetSpent, ProviderError
-from pipelines.servers import OPEN_AFTER, client_for, may_ask, note_failure, note_success
+from pipelines.servers import client_for, note_failure, note_success, probes
 from portal import credential_ages
 from portal.health import Check
 from portal.models import Credential
@@ -65,8 +65,8 @@ def check(server_id: int) -> bool:
         return False
     due_row = Server.objects.filter(pk=server_id, check_due_at__lte=now)
     # What people asked for waits until a server that did not answer is found to be back.
-    is_probe = server.failures >= OPEN_AFTER
-    if not (may_ask(server, now) if is_probe else due_row.update(check_due_at=now + LEASE)):
+    is_probe = server.failures > 0
+    if not (probes(server, now) if is_probe else due_row.update(check_due_at=now + LEASE)):
         return False
     ok = ask_who(server, Purpose.ACT if is_probe else Purpose.SWEEP)["ok"]
     again = timezone.now() + (EVERY if ok else AFTER_FAILURE)
@@ -75,10 +75,10 @@ def check(server_id: int) -> bool:
 
 
 def due(now: datetime) -> list[int]:
-    """Ids of the servers to test: by the clock, and when the pause of an open circuit is over."""
+    """Ids of the servers to test: by the clock, and when the pause after a failure is over."""
     waited = Q(not_before=None) | Q(not_before__lte=now)
-    by_clock = Q(check_due_at__lte=now, failures__lt=OPEN_AFTER)
-    servers = Server.objects.filter(waited & (by_clock | Q(failures__gte=OPEN_AFTER)), enabled=True)
+    wanted = Q(check_due_at__lte=now) | Q(failures__gt=0)
+    servers = Server.objects.filter(waited, wanted, enabled=True)
     return list(servers.order_by("check_due_at").values_list("pk", flat=True))
 
 

@@ -127,13 +127,16 @@ def unreachable(server: Server) -> str:
 
 def may_ask(server: Server, now: datetime) -> bool:
     """Whether a worker may ask; of an open circuit only one may, when its pause is over."""
-    if server.failures < OPEN_AFTER:
+    if server.failures < OPEN_AFTER or probes(server, now):
         return True
-    row = Server.objects.filter(pk=server.pk)
+    return Server.objects.filter(pk=server.pk, failures__lt=OPEN_AFTER).exists()
+
+
+def probes(server: Server, now: datetime) -> bool:
+    """Takes the one question whether a server that failed is back, once its pause is over."""
     over = Q(not_before=None) | Q(not_before__lte=now)
-    if row.filter(over, failures__gte=OPEN_AFTER).update(not_before=now + PROBE_LEASE):
-        return True
-    return row.filter(failures__lt=OPEN_AFTER).exists()
+    failed = Server.objects.filter(over, pk=server.pk, failures__gt=0)
+    return bool(failed.update(not_before=now + PROBE_LEASE))
 
 
 def note_success(server: Server) -> None:

@@ -141,6 +141,21 @@ def test_the_test_is_what_tries_whether_a_silent_server_is_back(sandbox, server_
     assert (server.failures, server.unreachable_since) == (0, None)
 
 
+def test_one_failure_is_enough_to_be_tried_again_soon(sandbox, server_at):
+    """Nobody may look for hours: it must not read as unreachable for as long."""
+    server = server_at(sandbox.buildkite)
+    now = timezone.now()
+    later = {"check_due_at": now + timedelta(hours=6), "unreachable_since": now}
+    Server.objects.update(failures=1, not_before=now + timedelta(seconds=5), **later)
+    assert checks.due(now) == []
+    assert checks.due(now + timedelta(seconds=6)) == [server.pk]
+    Server.objects.update(not_before=now)
+    assert checks.check(server.pk)
+    server.refresh_from_db()
+    assert (server.failures, server.unreachable_since) == (0, None)
+    assert not checks.check(server.pk)
+
+
 def test_a_server_is_tried_although_what_nobody_waits_for_is_used_up(sandbox, server_at):
     """What people asked for waits for the answer, and an hourly limit would make that an hour."""
     server = server_at(sandbox.buildkite)
