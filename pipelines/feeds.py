@@ -14,7 +14,7 @@ from django.utils import timezone
 from pipelines.budget import Purpose
 from pipelines.builds import keep
 from pipelines.models import Build, Pipeline, Server
-from pipelines.polling import HOOKS_ALIVE, linked
+from pipelines.polling import HOOKS_ALIVE, LOOKING, linked
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import FINAL, Capability, HookScope, RemoteBuild
 from pipelines.providers.errors import BudgetSpent, ProviderError
@@ -57,8 +57,11 @@ def read_feed(server_id: int) -> bool:
 
 
 def due(now: datetime) -> list[int]:
-    """Ids of the servers whose feed is to be read: those with linked pipelines."""
-    servers = _free(now).filter(pk__in=Pipeline.objects.filter(linked()).values("server"))
+    """Ids of the servers whose feed is to be read: those with a linked pipeline that nobody looks
+    at, for what somebody looks at is read by itself."""
+    unseen = Q(refresh_wanted_at=None) | Q(refresh_wanted_at__lt=now - LOOKING)
+    fed = Pipeline.objects.filter(linked() & unseen)
+    servers = _free(now).filter(pk__in=fed.values("server"))
     return list(servers.order_by("pk").values_list("pk", flat=True))
 
 

@@ -111,6 +111,14 @@ def test_a_moving_build_in_a_feed_makes_its_pipeline_due_and_is_not_believed(fed
     assert not shop.builds.exclude(state__in=["passed", "failed"]).exists()
 
 
+def test_a_feed_is_not_asked_for_while_people_look_at_all_it_could_tell(fed):
+    now = timezone.now()
+    Pipeline.objects.update(refresh_wanted_at=now)
+    assert feeds.due(now) == []
+    Pipeline.objects.filter(name="acme/cart").update(refresh_wanted_at=now - timedelta(hours=1))
+    assert feeds.due(now) == [fed.pk]
+
+
 def test_a_feed_is_rare_while_webhooks_are_alive(fed):
     now = timezone.now()
     Server.objects.update(hook_seen_at=now)
