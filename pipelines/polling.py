@@ -51,7 +51,7 @@ def pause_for_budget(asked: Sequence[float], cost: int, now: float) -> float:
     """
     recent = sorted(time for time in asked if time > now - MINUTE)
     over = len(recent) + min(cost, PER_MINUTE) - PER_MINUTE
-    steps = STEP * max(0, len(recent) - 1)
+    steps = min(STEP * cost * max(0, len(recent) - 1), MINUTE)
     return steps if over <= 0 else max(steps, recent[min(over, len(recent)) - 1] + MINUTE - now)
 
 

@@ -198,9 +198,10 @@ def _steps(build: Build) -> tuple[list[Step], str]:
 
 
 def _log(request: HttpRequest, build: Build, steps: list[Step], steps_error: str) -> dict[str, Any]:
-    """The log's page at `?step=&offset=&line=`; none while no step of the build has a log yet.
+    """The log's page at `?step=&offset=&line=`; none when no step of an ended build has a log.
 
-    What can't be read is an empty page, so that whoever follows goes on where they stood.
+    What can't be read, or is not there yet, is an empty page, so that whoever follows goes on where
+    they stood.
     """
     wanted = request.GET.get("step", "")
     step = logs.step_to_show(steps, wanted)
@@ -210,11 +211,12 @@ def _log(request: HttpRequest, build: Build, steps: list[Step], steps_error: str
     line = max(1, _number(request, "line", 1)) if offset else 1
     fold = _number(request, "fold", 0) if offset else 0
     found: dict[str, Any] = {"step": step, "step_id": step_id}
-    if step is None and steps:
+    none_yet = step is None and bool(steps)
+    if none_yet and build.is_final:
         return found
     page = logs.LogPage([], next_offset=offset, next_line=line, done=build.is_final)
     problem = steps_error
-    if not problem:
+    if not problem and not none_yet:
         try:
             page = logs.read(build, step.log_id if step else "", offset, line, fold)
         except ProviderError as error:

@@ -45,6 +45,11 @@ def test_a_hint_after_one_reading_is_followed_at_once_and_bursts_are_spread():
     assert len(sent) == 6
 
 
+def test_readings_that_cost_two_requests_reach_into_the_minute():
+    """A build of half a minute is seen to end, though its vendor needs two requests to tell."""
+    assert sorted(set(readings(2, 59))) == [0, 8, 32]
+
+
 def test_a_reading_that_costs_more_than_a_minutes_budget_waits_for_a_whole_one():
     assert pause_for_budget([100.0] * 9, 9, 100.0) == 60
 

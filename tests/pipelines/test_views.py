@@ -9,11 +9,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from pipelines import builds
+from pipelines import builds, logs
 from pipelines.logs import mark_of
 from pipelines.models import Build, Pipeline, Trigger
 from pipelines.outbox import MAX_LOOKUPS
-from pipelines.providers.base import StartRequest
+from pipelines.providers.base import StartRequest, State, Step
 from pipelines.servers import client_for
 from pipelines.views import PER_PAGE
 from portal.models import Role
@@ -192,6 +192,14 @@ def test_build_log_is_followed_from_where_the_reader_stands(client, ana, live, s
     rest = get(client, "build_log", live.pk).content.decode()
     assert 'id="L1"' in rest
     assert "build-log-more" not in rest
+
+
+def test_build_log_is_waited_for_while_no_step_has_one_yet(client, ana, live):
+    gate = Step("1", "Release?", State.WAITING, "blocked")
+    cache.set(logs._key("steps", live.pk, live.state), [gate])
+    page = get(client, "build_detail", live.pk).content.decode()
+    assert "build-log-more" in page
+    assert "No output yet" in page
 
 
 def test_build_log_goes_on_where_it_stood_when_the_server_is_away_for_a_moment(
