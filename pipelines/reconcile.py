@@ -13,6 +13,7 @@ no longer, the pipeline that is switched on.
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -39,6 +40,8 @@ from portal import audit
 
 audit.register("trigger.found", "found out what became of a request")
 
+# A server's clock may be behind ours.
+CLOCKS_DIFFER = timedelta(minutes=2)
 ASK_AGAIN = timedelta(seconds=2)
 ASK_AGAIN_LATER = timedelta(seconds=30)
 # A queue reference is followed for as long as this.
@@ -159,8 +162,17 @@ def _find(trigger: Trigger, client: Provider) -> Receipt | None:
         trigger.pipeline.external_id,
         str(trigger.request_id),
         branch=trigger.branch,
-        since=trigger.created_at,
+        since=_sent_after(trigger),
     )
+
+
+def _sent_after(trigger: Trigger) -> datetime:
+    """A moment before it was sent; it may have waited for long, and the more builds were started
+    since, the less a vendor can tell."""
+    if trigger.claimed_until is None:
+        return trigger.created_at
+    claimed_at = trigger.claimed_until - timedelta(seconds=settings.DISPATCH_LEASE_SECONDS)
+    return max(trigger.created_at, claimed_at - CLOCKS_DIFFER)
 
 
 def _find_if_possible(trigger: Trigger, client: Provider) -> Receipt | None:

@@ -304,3 +304,26 @@ def test_an_unblock_whose_answer_was_lost_shows_in_the_gate(
     for _ in range(outbox.MAX_LOOKUPS):
         look(trigger)
     assert (trigger.state, trigger.message) == state
+
+
+def test_builds_from_before_it_was_sent_hide_nothing(sandbox, server_at, monkeypatch):
+    """Jenkins lists 100 builds: those that were started while the request waited do not count."""
+    monkeypatch.setattr("pipelines.providers.jenkins.reading.BUILDS_MAX", 2)
+    sandbox.jenkins.pipeline("app", labels=True, history=2)
+    pipeline = make_pipeline(server_at(sandbox.jenkins), "app")
+    confirmed_link(make_service("shop"), pipeline)
+    now = timezone.now()
+    trigger = Trigger.objects.create(
+        action="start",
+        pipeline=pipeline,
+        actor_name="Ana",
+        state="uncertain",
+        attempt=1,
+        created_at=now - timedelta(days=30),
+        not_before=now,
+        claimed_until=now + timedelta(seconds=300),
+    )
+    reconcile(trigger.pk)
+    trigger.refresh_from_db()
+    assert (trigger.state, trigger.lookups) == ("uncertain", 1)
+    assert "lists no older ones" not in trigger.message
