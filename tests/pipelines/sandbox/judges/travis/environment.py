@@ -30,13 +30,14 @@ def python() -> Path:
 
 
 def _make(target: Path) -> None:
+    """By uv, which is quicker; where it can't be had or fails, pip does the same work."""
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    _run(sys.executable, "-m", "venv", str(target))
     own = str(target / "bin" / "python")
-    if uv:
-        _run(uv, "venv", "--quiet", "--python", sys.executable, str(target))
-        _run(uv, "pip", "install", "--quiet", "--python", own, *WANTED)
-    else:
-        _run(sys.executable, "-m", "venv", str(target))
+    try:
+        quiet = ("--quiet", "--no-cache", "--system-certs")
+        _run(uv or "uv", "pip", "install", *quiet, "--python", own, *WANTED)
+    except (OSError, subprocess.SubprocessError):
         _run(own, "-m", "pip", "install", "--quiet", *WANTED)
 
 
