@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from django.core.cache import cache
-
 from pipelines.bounds import text
 from pipelines.forms import GateForm
 from pipelines.models import Build
@@ -13,6 +11,7 @@ from pipelines.offers import GateOffer, Offers
 from pipelines.providers.base import Gate, State
 from pipelines.providers.errors import ProviderError
 from pipelines.servers import admit, client_for
+from pipelines.sharing import key_of, shared
 from pipelines.targets import lacks
 
 SHARED_SECONDS = 2
@@ -25,13 +24,10 @@ def gates_of(build: Build) -> tuple[list[Gate], str]:
     """
     if build.state != State.WAITING or lacks("unblock", build.pipeline):
         return [], ""
-    key = "gates-" + hashlib.sha256(f"{build.pk}\0{build.external_id}".encode()).hexdigest()
-    known: tuple[list[Gate], str] | None = cache.get(key)
-    if known is None:
-        known = _read(build)
-        # A failure too: a hundred viewers ask a silent server once.
-        cache.set(key, known, SHARED_SECONDS)
-    return known
+    # A failure too: a hundred viewers ask a silent server once.
+    return shared(
+        key_of("gates", build.pk, build.external_id), lambda: (_read(build), SHARED_SECONDS)
+    )
 
 
 def _read(build: Build) -> tuple[list[Gate], str]:

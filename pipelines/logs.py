@@ -4,11 +4,8 @@ Every reading is kept for a moment, so that a hundred viewers of one log cost th
 costs. Nothing is held that is larger than one chunk of an adapter.
 """
 
-import hashlib
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from django.core.cache import cache
 from django.core.signing import BadSignature, Signer
@@ -20,6 +17,7 @@ from pipelines.log_lines import LogLine, fold_after, forms_of, masked, plain, re
 from pipelines.models import Build, Server
 from pipelines.providers.base import Capability, LogChunk, State, Step
 from pipelines.servers import admit, client_for
+from pipelines.sharing import key_of, shared
 from portal.credential_ages import references
 from portal.credentials import CredentialError, resolve
 
@@ -33,10 +31,6 @@ EXPORT_CHUNKS = 50
 # More lines than these no browser takes at once, and more characters of one line nobody sees.
 MAX_LINES = 20_000
 MAX_TAIL = 50_000
-
-T = TypeVar("T")
-# One thread asks while the others that want the same wait; which lock is chosen by the key.
-_LOCKS = tuple(threading.Lock() for _ in range(256))
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ def steps_of(build: Build) -> list[Step]:
         steps = [replace(step, name=bounds.text(step.name, 300)) for step in found]
         return steps, FINISHED_SECONDS if build.is_final else STEPS_SECONDS
 
-    return _shared(_key("steps", build.pk, build.state), ask)
+    return shared(key_of("steps", build.pk, build.state), ask)
 
 
 def step_to_show(steps: list[Step], wanted: str = "") -> Step | None:
@@ -90,13 +84,13 @@ def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1, fold: 
     chunk = _chunk(build, log_id, offset)
     if chunk.restarted:
         offset, first_line, fold = 0, 1, 0
-    text = cache.get(_key("tail", build.pk, log_id, offset), "") + chunk.text
+    text = cache.get(key_of("tail", build.pk, log_id, offset), "") + chunk.text
     if not chunk.done:
         text, _, tail = text.rpartition("\n")
         text += "\n" if text else ""
         # Of a line without an end its beginning, by which it is shown; see log_lines.
         tail = tail.rstrip("\r").rpartition("\r")[2][:MAX_TAIL]
-        key = _key("tail", build.pk, log_id, chunk.next_offset)
+        key = key_of("tail", build.pk, log_id, chunk.next_offset)
         # Whoever began within the line, as an address may ask for, holds only a part of it.
         known = cache.get(key, "") if offset else ""
         cache.set(key, max(tail, known, key=len), FINISHED_SECONDS)
@@ -211,22 +205,4 @@ def _chunk(build: Build, log_id: str, offset: int) -> LogChunk:
         chunk = client.log(build.pipeline.external_id, build.external_id, log_id, offset)
         return chunk, FINISHED_SECONDS if chunk.done else LOG_SECONDS
 
-    return _shared(_key("log", build.pk, log_id, offset), ask)
-
-
-def _shared(key: str, ask: Callable[[], tuple[T, int]]) -> T:
-    """What is kept under the key, else what asking gives, for as many seconds as it says."""
-    found: T | None = cache.get(key)
-    if found is not None:
-        return found
-    with _LOCKS[int(key[:2], 16)]:
-        found = cache.get(key)
-        if found is None:
-            found, seconds = ask()
-            cache.set(key, found, seconds)
-    return found
-
-
-def _key(*parts: object) -> str:
-    # Hashed, because a step's id is the vendor's word and a cache key allows few characters.
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+    return shared(key_of("log", build.pk, log_id, offset), ask)

@@ -10,7 +10,6 @@ from pipelines.log_lines import masked
 from pipelines.logs import (
     MAX_LINES,
     MAX_TAIL,
-    _key,
     export,
     mark_of,
     offset_of,
@@ -19,6 +18,7 @@ from pipelines.logs import (
 )
 from pipelines.models import Build, Pipeline, Server
 from pipelines.providers.base import LogChunk, State, Step
+from pipelines.sharing import key_of
 
 
 def build_on(**server):
@@ -29,7 +29,7 @@ def test_a_reader_who_begins_in_a_line_takes_nothing_from_the_others():
     build = build_on()
     for offset, text in {0: "one\ntw", 5: "w", 6: "o\n"}.items():
         answer = LogChunk(text, min(offset + len(text), 8), done=offset == 6)
-        cache.set(_key("log", build.pk, "", offset), answer)
+        cache.set(key_of("log", build.pk, "", offset), answer)
     assert [line.html for line in read(build, "").lines] == ["one"]
     read(build, "", offset=5)
     assert [line.html for line in read(build, "", offset=6).lines] == ["two"]
@@ -67,7 +67,7 @@ def test_a_line_without_an_end_is_not_held_whole():
     for offset in range(5):
         keep(build, offset, f"shown{piece}", offset + 1, done=offset == 4)
         page = read(build, "", offset)
-        kept = cache.get(_key("tail", build.pk, "", offset + 1), "")
+        kept = cache.get(key_of("tail", build.pk, "", offset + 1), "")
         assert len(kept) <= MAX_TAIL
     assert [str(line.html)[:6] for line in page.lines] == ["shownx"]
 
@@ -85,7 +85,7 @@ def test_of_a_log_of_empty_lines_a_browser_gets_the_last():
 
 
 def keep(build, offset, text, next_offset, *, done=True, **more):
-    cache.set(_key("log", build.pk, "", offset), LogChunk(text, next_offset, done=done, **more))
+    cache.set(key_of("log", build.pk, "", offset), LogChunk(text, next_offset, done=done, **more))
 
 
 def test_an_export_is_every_piece_without_colours():

@@ -9,12 +9,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from pipelines import builds, logs
+from pipelines import builds
 from pipelines.logs import mark_of
 from pipelines.models import Build, Pipeline, Trigger
 from pipelines.outbox import MAX_LOOKUPS
 from pipelines.providers.base import StartRequest, State, Step
 from pipelines.servers import client_for
+from pipelines.sharing import key_of
 from pipelines.views import PER_PAGE
 from portal.models import Role
 from tests.pipelines.world import (
@@ -196,7 +197,7 @@ def test_build_log_is_followed_from_where_the_reader_stands(client, ana, live, s
 
 def test_build_log_is_waited_for_while_no_step_has_one_yet(client, ana, live):
     gate = Step("1", "Release?", State.WAITING, "blocked")
-    cache.set(logs._key("steps", live.pk, live.state), [gate])
+    cache.set(key_of("steps", live.pk, live.state), [gate])
     page = get(client, "build_detail", live.pk).content.decode()
     assert "build-log-more" in page
     assert "No output yet" in page
