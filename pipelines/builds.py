@@ -188,14 +188,19 @@ def _overdue(server: Server, taken: Sequence[int], limit: int, now: datetime) ->
     return found[: budget.sweep_pace(server, adapter.limits, now)] if found else []
 
 
+def known_of(found: Sequence[tuple[Pipeline, RemoteBuild]]) -> dict[tuple[int, str], Build]:
+    """Our rows of these builds, by pipeline and the vendor's id; one query."""
+    rows = Build.objects.filter(
+        pipeline__in={pipeline.pk for pipeline, _ in found},
+        external_id__in={remote.external_id for _, remote in found},
+    )
+    return {(build.pipeline_id, build.external_id): build for build in rows}
+
+
 def keep(found: Sequence[tuple[Pipeline, RemoteBuild]], now: datetime) -> set[int]:
     """Records what changed, and gives the ids of its pipelines; what did not change costs one
     query for all."""
-    ids = {remote.external_id for _, remote in found}
-    rows = Build.objects.filter(
-        pipeline__in={pipeline.pk for pipeline, _ in found}, external_id__in=ids
-    )
-    known = {(build.pipeline_id, build.external_id): build for build in rows}
+    known = known_of(found)
     unchanged, news = [], set()
     # The oldest first, so that ties in the vendor's times still sort by our ids.
     for pipeline, remote in reversed(found):

@@ -12,7 +12,7 @@ from pipelines.models import Server, Trigger
 from pipelines.outbox import State
 from pipelines.providers.base import CheckResult
 from pipelines.providers.errors import BudgetSpent, ProviderError
-from pipelines.servers import client_for, note_failure, note_success, probes
+from pipelines.servers import client_for, note_failure, note_success, pause_over, probes
 from portal import credential_ages
 from portal.health import Check
 from portal.models import Credential
@@ -76,9 +76,8 @@ def check(server_id: int) -> bool:
 
 def due(now: datetime) -> list[int]:
     """Ids of the servers to test: by the clock, and when the pause after a failure is over."""
-    waited = Q(not_before=None) | Q(not_before__lte=now)
     wanted = Q(check_due_at__lte=now) | Q(failures__gt=0)
-    servers = Server.objects.filter(waited, wanted, enabled=True)
+    servers = Server.objects.filter(pause_over(now), wanted, enabled=True)
     return list(servers.order_by("check_due_at").values_list("pk", flat=True))
 
 

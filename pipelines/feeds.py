@@ -12,13 +12,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from pipelines.budget import Purpose
-from pipelines.builds import keep
-from pipelines.models import Build, Pipeline, Server
+from pipelines.builds import keep, known_of
+from pipelines.models import Pipeline, Server
 from pipelines.polling import HOOKS_ALIVE, LOOKING, linked
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import FINAL, Capability, HookScope, RemoteBuild
 from pipelines.providers.errors import BudgetSpent, ProviderError
-from pipelines.servers import adapter_of, client_for, may_ask, note_answer, note_success
+from pipelines.servers import adapter_of, client_for, may_ask, note_answer, note_success, pause_over
 
 EVERY = timedelta(seconds=30)
 # With webhooks alive it only has to find what they missed.
@@ -68,8 +68,7 @@ def due(now: datetime) -> list[int]:
 def _free(now: datetime) -> QuerySet[Server]:
     fed = [slug for slug, adapter in PROVIDERS.items() if Capability.FEED in adapter.capabilities]
     unclaimed = Q(feed_claimed_until=None) | Q(feed_claimed_until__lt=now)
-    waited = Q(not_before=None) | Q(not_before__lte=now)
-    return Server.objects.filter(unclaimed, waited, enabled=True, provider__in=fed)
+    return Server.objects.filter(unclaimed, pause_over(now), enabled=True, provider__in=fed)
 
 
 def _keep(server: Server, builds: Sequence[RemoteBuild], now: datetime) -> None:
@@ -86,18 +85,11 @@ def _keep(server: Server, builds: Sequence[RemoteBuild], now: datetime) -> None:
 
 def _unlike(moving: Sequence[tuple[Pipeline, RemoteBuild]]) -> set[int]:
     """The pipelines of those that are not known, or in another state."""
-    rows = Build.objects.filter(
-        pipeline__in={pipeline.pk for pipeline, _ in moving},
-        external_id__in={build.external_id for _, build in moving},
-    )
-    known = {
-        (pipeline, build): state
-        for pipeline, build, state in rows.values_list("pipeline", "external_id", "state")
-    }
+    states = {key: build.state for key, build in known_of(moving).items()}
     return {
         pipeline.pk
         for pipeline, build in moving
-        if known.get((pipeline.pk, build.external_id)) != build.state
+        if states.get((pipeline.pk, build.external_id)) != build.state
     }
 
 

@@ -12,6 +12,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from pipelines.models import Build, Pipeline, PipelineLink, Server, Trigger
 from pipelines.outbox import State as TriggerState
 from pipelines.providers.base import MOVING, HookScope, RemoteBuild, State
+from pipelines.servers import pause_over
 
 # While somebody looks: how old a reading may be, when a build moves and when none does. Both grow
 # to a tenth of the time in which nothing happened.
@@ -101,10 +102,9 @@ def readable(now: datetime) -> QuerySet[Pipeline]:
     The claim's condition stands on the row itself, not in a subquery: PostgreSQL looks at the row
     again after waiting for a concurrent claim, but not at a subquery's rows.
     """
-    servers = Server.objects.filter(Q(not_before=None) | Q(not_before__lte=now), enabled=True)
+    servers = Server.objects.filter(pause_over(now), enabled=True)
     unclaimed = Q(refresh_claimed_until=None) | Q(refresh_claimed_until__lt=now)
-    allowed = Q(not_before=None) | Q(not_before__lte=now)
-    return Pipeline.objects.filter(unclaimed, allowed, server__in=servers)
+    return Pipeline.objects.filter(unclaimed, pause_over(now), server__in=servers)
 
 
 def stale(now: datetime) -> Q:

@@ -125,6 +125,11 @@ def unreachable(server: Server) -> str:
     return f"Unreachable since {since:{'%H:%M' if today else '%d %B, %H:%M'}} UTC."
 
 
+def pause_over(now: datetime) -> Q:
+    """Of servers, and of pipelines: those that may be asked again."""
+    return Q(not_before=None) | Q(not_before__lte=now)
+
+
 def may_ask(server: Server, now: datetime) -> bool:
     """Whether a worker may ask; of an open circuit only one may, when its pause is over."""
     if server.failures < OPEN_AFTER or probes(server, now):
@@ -134,8 +139,7 @@ def may_ask(server: Server, now: datetime) -> bool:
 
 def probes(server: Server, now: datetime) -> bool:
     """Takes the one question whether a server that failed is back, once its pause is over."""
-    over = Q(not_before=None) | Q(not_before__lte=now)
-    failed = Server.objects.filter(over, pk=server.pk, failures__gt=0)
+    failed = Server.objects.filter(pause_over(now), pk=server.pk, failures__gt=0)
     return bool(failed.update(not_before=now + PROBE_LEASE))
 
 

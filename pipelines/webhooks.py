@@ -16,10 +16,10 @@ from pipelines import builds
 from pipelines.bounds import usable_id
 from pipelines.models import Pipeline, Server
 from pipelines.polling import linked
-from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Capability, Hint, Hook, HookKeys
 from pipelines.providers.errors import HookRefused, ProviderError
 from pipelines.providers.provider import Provider
+from pipelines.servers import adapter_of
 from portal import crashpoints, inbox
 from portal.credential_ages import references
 from portal.credentials import CredentialError, Secret, resolve
@@ -56,13 +56,13 @@ def address(server: Server) -> str:
 
 def vendor(server: Server) -> str:
     """Who sends them, in a sentence."""
-    adapter = PROVIDERS.get(server.provider)
+    adapter = adapter_of(server)
     return adapter.label if adapter else server.name
 
 
 def sends(server: Server) -> bool:
     """Whether its provider has webhooks at all."""
-    adapter = PROVIDERS.get(server.provider)
+    adapter = adapter_of(server)
     return adapter is not None and Capability.WEBHOOK in adapter.capabilities
 
 
@@ -123,7 +123,7 @@ def _verified(server: Server, hook: Hook, now: datetime) -> str:
 
 
 def _adapter(server: Server) -> type[Provider]:
-    adapter = PROVIDERS.get(server.provider)
+    adapter = adapter_of(server)
     if adapter is None:
         raise HookRefused("The provider of this server is not known.")
     return adapter
