@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from catalog import tasks, teams
 from catalog.lock import catalog_lock
 from catalog.models import Entity, Source
-from catalog.sources import SourceFailed, reader_for
+from catalog.sources import SourceFailed, SourceSpec, reader_for
 from catalog.sync_requests import ask
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
 
@@ -32,7 +32,7 @@ class SourceForm(forms.ModelForm):
         data = super().clean() or {}
         if data.get("enabled") and data.get("kind") and data.get("target"):
             try:
-                reader_for(data["kind"], data["target"], data.get("credential_ref", ""))
+                reader_for(SourceSpec(data["kind"], data["target"], data.get("credential_ref", "")))
             except SourceFailed as refused:
                 raise ValidationError({"target": str(refused)}) from None
         return data
@@ -45,7 +45,13 @@ class SourceAdmin(AuditedModelAdmin):
     list_filter = ["kind", "enabled", "trusted_for_org"]
     search_fields = ["name", "slug", "target"]
     prepopulated_fields = {"slug": ["name"]}
-    exclude = ["next_due_at"]
+    exclude = [
+        "next_due_at",
+        "options",
+        "allowed_kinds",
+        "webhook_secret_ref",
+        "max_missing_percent",
+    ]
     unaudited_fields = ("next_due_at", "last_attempt_at", "last_success_at", "last_error")
     actions = ["sync_now"]
 
@@ -93,13 +99,13 @@ class SourceAdmin(AuditedModelAdmin):
 
 @admin.register(Entity)
 class EntityAdmin(ReadOnlyAdmin):
-    list_display = ["ref", "title", "type", "state", "source", "location", "seen_at"]
+    list_display = ["ref", "title", "type", "state", "source", "location", "changed_at"]
     list_filter = ["kind", "state", "source"]
     list_select_related = ["source"]
     search_fields = ["ref", "title"]
     list_per_page = 50
     show_full_result_count = False
-    exclude = ["document", "search_text", "digest", "annotation_lines"]
+    exclude = ["document", "search_text", "terms", "digest", "annotation_lines"]
     readonly_fields = ["descriptor"]
 
     @admin.display(description="descriptor")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from catalog import ownership, relations, teams
+from catalog import files, ownership, relations, teams
 from catalog.models import Entity, Source, Tag
 from catalog.reading import CONFLICT_STAGE, Found, Issue, Reading
 from catalog.relations import BATCH, batches
@@ -62,7 +62,7 @@ def apply(
         names.settle(found)
     rows = _compare(source, names.winners, known, applied, now)
     _write(rows, known, applied, progress)
-    _touch(applied, now)
+    files.record(source, reading, now)
     absent = {
         held: reading.absence(held.location, held.ref)
         for ref, held in known.items()
@@ -207,9 +207,3 @@ def _write(
         kind = applied.changed if row.entity.ref in known else applied.added
         kind.add(row.entity.pk)
     relations.replace({row.entity.pk: row.relations for row in rows})
-
-
-def _touch(applied: Applied, now: datetime) -> None:
-    """The rows that were written have it already."""
-    for batch in batches(applied.unchanged | applied.moved):
-        Entity.objects.filter(pk__in=batch).update(seen_at=now)

@@ -4,6 +4,7 @@ Targets are read once each, nearest first; how deep, how many and how much is bo
 authors of descriptors decide where this leads.
 """
 
+import hashlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -86,6 +87,7 @@ class _Follower:
             self._reading.add_unread()
             self._report(step, str(error))
             return
+        self._reading.digests[step.location] = hashlib.sha256(data).hexdigest()
         for found in self._reading.add_file(step.location, parse(data, read=placeholder)):
             if found.result.kind == "Location":
                 self._follow(step, found)

@@ -1,21 +1,16 @@
 """What pages and policy read of the catalog, each in a bounded number of queries."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Q, QuerySet
 
 from catalog.forms import ANY_KIND, Filters
-from catalog.models import Entity, Membership, Relation, SyncIssue, Tag, Team, TeamClosure
+from catalog.models import Entity, Tag
 from catalog.search import best_first, matching
 from portal.templatetags.ui import short_ref
 
-Scopes = frozenset[tuple[str, str]]
 # filter -> the column it filters by
 COLUMNS = {"owner": "owner_ref", "lifecycle": "lifecycle", "type": "type"}
-SHOWN_RELATIONS = 30  # of one type on one page
-SHOWN_ISSUES = 50
 # What a row or a link shows; the document and the search text stay in the database.
 ROW_FIELDS = (
     "ref",
@@ -84,110 +79,3 @@ def rows(filters: Filters) -> QuerySet[Entity]:
 def _supported(filters: Filters) -> Q:
     unsupported = Q(state=Entity.State.UNSUPPORTED)
     return unsupported if filters.wants_unsupported else ~unsupported
-
-
-# --- One entity ------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class RelationGroup:
-    """The edges of one type, at most SHOWN_RELATIONS of them; `total` counts all."""
-
-    type: str
-    edges: tuple[Relation, ...]
-    total: int
-
-    @property
-    def hidden(self) -> int:
-        return self.total - len(self.edges)
-
-
-def relations_of(entity: Entity, but: Iterable[str] = ()) -> dict[str, RelationGroup]:
-    """{relation type: group}, without the types in `but`; two queries, however many edges."""
-    edges = Relation.objects.filter(source=entity).exclude(type__in=list(but))
-    totals = dict(edges.values_list("type").annotate(total=Count("pk")).order_by("type"))
-    if not totals:
-        return {}
-    place = Window(RowNumber(), partition_by=[F("type")], order_by=[F("target_ref").asc()])
-    shown = (
-        edges.annotate(place=place)
-        .filter(place__lte=SHOWN_RELATIONS)
-        .select_related("target")
-        .defer("target__document", "target__search_text", "target__annotation_lines")
-        .order_by("type", "target_ref")
-    )
-    groups: dict[str, list[Relation]] = {kind: [] for kind in totals}
-    for edge in shown:
-        groups[edge.type].append(edge)
-    return {kind: RelationGroup(kind, tuple(groups[kind]), totals[kind]) for kind in totals}
-
-
-def issues_of(entity: Entity) -> list[SyncIssue]:
-    """What the latest reading of its source found wrong with this entity."""
-    issues = SyncIssue.objects.filter(entity_ref=entity.ref).select_related("source")
-    return list(issues.order_by("severity", "location", "line", "pk")[:SHOWN_ISSUES])
-
-
-def system_and_domain(entity: Entity) -> tuple[Entity | None, Entity | None]:
-    """The system that the entity is part of and that system's domain, where both are known."""
-    if entity.kind == "System":
-        return None, _part_of(entity, "Domain")
-    system = Entity.objects.filter(ref=entity.system_ref).first() if entity.system_ref else None
-    return system, _part_of(system, "Domain") if system else None
-
-
-def _part_of(entity: Entity, kind: str) -> Entity | None:
-    edge = (
-        Relation.objects.filter(source=entity, type="partOf", target__kind=kind)
-        .select_related("target")
-        .first()
-    )
-    return edge.target if edge else None
-
-
-# --- Teams -----------------------------------------------------------------------------------
-def teams() -> QuerySet[Team]:
-    """Every team by name, each with `people`: how many direct members it has."""
-    people = Count("memberships__user_ref", distinct=True)
-    return Team.objects.only(*ROW_FIELDS).annotate(people=people).order_by("name", "ref")
-
-
-@dataclass(frozen=True)
-class Member:
-    """A person in a team: who, and which source says so."""
-
-    ref: str
-    name: str
-    source: str
-    trusted: bool
-
-
-def members_of(team: Entity) -> list[Member]:
-    """The team's direct members, by name; two queries."""
-    rows = list(Membership.objects.filter(team=team).select_related("origin"))
-    names = names_of(row.user_ref for row in rows)
-    members = [
-        Member(row.user_ref, names[row.user_ref], row.origin.name, row.origin.trusted_for_org)
-        for row in rows
-    ]
-    return sorted(members, key=lambda member: (member.name.lower(), member.ref, member.source))
-
-
-# --- Policy ----------------------------------------------------------------------------------
-def scopes_of(entity: Entity) -> Scopes:
-    """Every (scope kind, scope ref) that covers the entity, for a policy Target; one query.
-
-    The owner is as the descriptor says it. The teams above it come from TeamClosure, which sync
-    makes of trusted sources alone; trust is asked again here, for it may have been withdrawn.
-    """
-    scopes = {("everything", ""), ("service", entity.ref)}
-    if entity.system_ref:
-        scopes.add(("system", entity.system_ref))
-    if entity.owner_ref.startswith("group:"):
-        scopes.add(("team", entity.owner_ref))
-        above = TeamClosure.objects.filter(
-            descendant__ref=entity.owner_ref,
-            descendant__source__trusted_for_org=True,
-            ancestor__source__trusted_for_org=True,
-            ancestor__state=Entity.State.ACTIVE,
-        )
-        scopes |= {("team", ref) for ref in above.values_list("ancestor__ref", flat=True)}
-    return frozenset(scopes)

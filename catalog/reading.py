@@ -74,6 +74,8 @@ class Reading:
     issues: list[Issue] = field(default_factory=list)
     files: int = 0
     visited: set[str] = field(default_factory=set)
+    # location -> SHA-256 of the bytes that were read
+    digests: dict[str, str] = field(default_factory=dict)
     _whole: set[str] = field(default_factory=set)
     _gone: set[str] = field(default_factory=set)
     _complete: bool = True

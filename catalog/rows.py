@@ -9,9 +9,10 @@ from typing import Any
 from catalog.descriptors import Descriptor
 from catalog.models import Entity, Source
 from catalog.reading import Found, Issue
+from catalog.terms import terms_of
 
 # Part of every digest: raise it when columns are derived differently, and all rows are rewritten.
-SHAPE = "1"
+SHAPE = "2"
 SEARCHED_DESCRIPTION = 2_000
 # What a sync writes when a row is new or changed; `ref` and `created_at` never change.
 COLUMNS = [
@@ -25,6 +26,7 @@ COLUMNS = [
     "owner_ref",
     "system_ref",
     "search_text",
+    "terms",
     "document",
     "digest",
     "source",
@@ -34,7 +36,6 @@ COLUMNS = [
     "annotation_lines",
     "state",
     "changed_at",
-    "seen_at",
     "gone_at",
     "reason",
 ]
@@ -88,11 +89,11 @@ def row_of(found: Found, descriptor: Descriptor, digest: str, source: Source, no
         "lifecycle": _text(spec.get("lifecycle")),
         "owner_ref": _first(row.relations, "ownedBy"),
         "system_ref": _first(row.relations, "partOf", "system:"),
+        "terms": terms_of(descriptor.document),
         "document": descriptor.document,
         "digest": digest,
         "state": Entity.State.ACTIVE if descriptor.supported else Entity.State.UNSUPPORTED,
         "changed_at": now,
-        "seen_at": now,
         "reason": "" if descriptor.supported else f"Stagedoor does not know {descriptor.kind}.",
         **place_of(found),
     }

@@ -1,6 +1,8 @@
-"""Which entities a role mapping's scope may name (hook `scope_choices`)."""
+"""Which scopes cover an entity, and which entities a scope may name (hook `scope_choices`)."""
 
-from catalog.models import Entity
+from catalog.models import Entity, TeamClosure
+
+Scopes = frozenset[tuple[str, str]]
 
 # scope kind of portal.policy -> kind of entity
 KINDS = {"team": "Group", "system": "System", "service": "Component"}
@@ -12,3 +14,24 @@ def scope_choices(kind: str) -> list[tuple[str, str]]:
         return []
     found = Entity.objects.filter(kind=KINDS[kind], state=Entity.State.ACTIVE).order_by("ref")
     return [(ref, title or name) for ref, title, name in found.values_list("ref", "title", "name")]
+
+
+def scopes_of(entity: Entity) -> Scopes:
+    """Every (scope kind, scope ref) that covers the entity, for a policy Target; one query.
+
+    The owner is as the descriptor says it. The teams above it come from TeamClosure, which sync
+    makes of trusted sources alone; trust is asked again here, for it may have been withdrawn.
+    """
+    scopes = {("everything", ""), ("service", entity.ref)}
+    if entity.system_ref:
+        scopes.add(("system", entity.system_ref))
+    if entity.owner_ref.startswith("group:"):
+        scopes.add(("team", entity.owner_ref))
+        above = TeamClosure.objects.filter(
+            descendant__ref=entity.owner_ref,
+            descendant__source__trusted_for_org=True,
+            ancestor__source__trusted_for_org=True,
+            ancestor__state=Entity.State.ACTIVE,
+        )
+        scopes |= {("team", ref) for ref in above.values_list("ancestor__ref", flat=True)}
+    return frozenset(scopes)

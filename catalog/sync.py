@@ -21,7 +21,7 @@ from catalog.lock import catalog_lock
 from catalog.models import Entity, Source, SyncIssue, SyncRun
 from catalog.reading import SOURCE_STAGE, Issue, Reading
 from catalog.runs import Claim, LeaseLost
-from catalog.sources import SourceFailed, reader_for
+from catalog.sources import SourceFailed, SourceSpec, reader_for
 from portal import hooks
 from portal.text import storable
 
@@ -94,10 +94,15 @@ def _read(claim: Claim, progress: Progress) -> Reading:
             shown = time.monotonic()
         progress("files", done, total)
 
-    reading = read_source(reader_for(source.kind, source.target, source.credential_ref), heard)
+    reading = read_source(reader_for(spec_of(source)), heard)
     if reading.failure:
         raise SourceFailed(reading.failure, reading.issues)
     return reading
+
+
+def spec_of(source: Source) -> SourceSpec:
+    """The settings that a reader is made of."""
+    return SourceSpec(source.kind, source.target, source.credential_ref, source.options)
 
 
 def _apply(claim: Claim, reading: Reading, progress: Progress) -> set[int]:

@@ -2,23 +2,26 @@
 
 from django.urls import path
 
-from catalog import source_views, views
+from catalog import entity_views, list_views, source_views, team_views
 
 app_name = "catalog"
 
+ENTITY = "catalog/<str:namespace>/<str:kind>/<str:name>/"
+
 urlpatterns = [
-    path("catalog/", views.entity_list, name="entity_list"),
-    path("catalog/states/", views.entity_states, name="entity_states"),
-    path("teams/", views.team_list, name="team_list"),
+    path("catalog/", list_views.entity_list, name="entity_list"),
+    path("catalog/states/", list_views.entity_states, name="entity_states"),
+    path("teams/", team_views.team_list, name="team_list"),
     path("sources/", source_views.source_list, name="source_list"),
     path("sources/<slug:slug>/", source_views.source_detail, name="source_detail"),
     path("sources/<slug:slug>/sync/", source_views.source_sync, name="source_sync"),
+    # Kinds with a page of their own come before ENTITY, which takes all others.
     path(
-        "catalog/<str:namespace>/component/<str:name>/", views.service_detail, name="service_detail"
+        "catalog/<str:namespace>/component/<str:name>/",
+        entity_views.service_detail,
+        name="service_detail",
     ),
-    path("catalog/<str:namespace>/group/<str:name>/", views.team_detail, name="team_detail"),
-    path(
-        "catalog/<str:namespace>/<str:kind>/<str:name>/", views.entity_detail, name="entity_detail"
-    ),
-    path("catalog/<str:namespace>/<str:kind>/<str:name>/raw/", views.entity_raw, name="entity_raw"),
+    path("catalog/<str:namespace>/group/<str:name>/", team_views.team_detail, name="team_detail"),
+    path(ENTITY, entity_views.entity_detail, name="entity_detail"),
+    path(f"{ENTITY}raw/", entity_views.entity_raw, name="entity_raw"),
 ]

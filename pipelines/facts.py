@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from catalog.models import Entity
-from catalog.queries import Scopes, scopes_of
+from catalog.scopes import Scopes, scopes_of
 from pipelines.environments import Rules, read_rules
 from pipelines.models import Pipeline, PipelineLink
 from pipelines.standing import RELATED, Standing, standing

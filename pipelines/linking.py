@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog.models import Entity
-from catalog.queries import scopes_of
+from catalog.scopes import scopes_of
 from pipelines.annotations import Directory, Named, Problem
 from pipelines.models import LinkProblem, Pipeline, PipelineLink, Server
 from pipelines.standing import RELATED, source_of, standing

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import Entity
-from catalog.queries import scopes_of
+from catalog.scopes import scopes_of
 from pipelines.bounds import text
 from pipelines.effects import Effect, effect_of
 from pipelines.facts import facts_of

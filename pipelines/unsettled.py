@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 
 from catalog.models import Entity
-from catalog.queries import scopes_of
+from catalog.scopes import scopes_of
 from pipelines.calls import WITHOUT_BUILD
 from pipelines.facts import Facts, facts_of
 from pipelines.models import Trigger

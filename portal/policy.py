@@ -22,7 +22,10 @@ PERMISSIONS = {
     "pipeline.activate": "switch pipelines on",
     "trigger.settle": "settle requests of which nobody knows what became",
     "link.confirm": "confirm a pipeline link",
+    "entity.refresh": "have an entity read again",
     "source.sync": "sync a catalog source",
+    "source.register": "register and unregister catalog locations",
+    "source.decide": "decide who keeps a name, and let many removals happen",
 }
 # scope kind -> how an admin reads it
 SCOPE_KINDS = {

@@ -3,14 +3,22 @@
 from portal.models import Role
 
 _VIEW = ["catalog.view", "build.view", "log.view"]
-_DEVELOP = [*_VIEW, "build.cancel", "build.retry"]
+_DEVELOP = [*_VIEW, "build.cancel", "build.retry", "entity.refresh"]
 _DEPLOY = [*_DEVELOP, "build.start", "build.unblock", "build.promote"]
-_ADMIN = [*_DEPLOY, "pipeline.activate", "trigger.settle", "link.confirm", "source.sync"]
+_ADMIN = [
+    *_DEPLOY,
+    "pipeline.activate",
+    "trigger.settle",
+    "link.confirm",
+    "source.sync",
+    "source.register",
+    "source.decide",
+]
 
 # (slug, name, permissions, what it is for)
 SEEDED = [
     ("viewer", "Viewer", _VIEW, "Reads everything, changes nothing."),
-    ("developer", "Developer", _DEVELOP, "Retries and cancels builds."),
+    ("developer", "Developer", _DEVELOP, "Retries and cancels builds, has entities read again."),
     (
         "deployer",
         "Deployer",
@@ -21,7 +29,7 @@ SEEDED = [
         "admin",
         "Admin",
         _ADMIN,
-        "Also syncs the catalog, confirms pipeline links and switches pipelines on.",
+        "Also registers and syncs catalog sources, confirms links, switches pipelines on.",
     ),
 ]
 

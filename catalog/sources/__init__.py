@@ -4,26 +4,35 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from catalog.sources.base import Gone, Listing, Reader, SourceFailed
+from catalog.sources.base import Gone, Listing, NotThere, Reader, SourceFailed, SourceSpec
 from catalog.sources.path import PathReader
 from catalog.sources.url import UrlReader
 from portal.credentials import CredentialError, resolve
 from portal.http import HttpClient
 
-__all__ = ["Gone", "Listing", "Reader", "SourceFailed", "reader_for", "url_reader"]
+__all__ = [
+    "Gone",
+    "Listing",
+    "NotThere",
+    "Reader",
+    "SourceFailed",
+    "SourceSpec",
+    "reader_for",
+    "url_reader",
+]
 
 # Seconds for one file: (connect, between two pieces of the answer), and in all.
 TIMEOUT = (5, 15)
 DEADLINE = 30
 
 
-def reader_for(kind: str, target: str, credential_ref: str = "") -> Reader:
+def reader_for(spec: SourceSpec) -> Reader:
     """The reader of a source. Raises SourceFailed with what to mend when it can't be one."""
-    if kind == "path":
-        return PathReader(target, settings.CATALOG_PATHS)
-    if kind == "url":
-        return url_reader(target, credential_ref)
-    raise SourceFailed(f'Stagedoor can\'t read sources of the kind "{kind}".')
+    if spec.kind == "path":
+        return PathReader(spec.target, settings.CATALOG_PATHS)
+    if spec.kind == "url":
+        return url_reader(spec.target, spec.credential_ref)
+    raise SourceFailed(f'Stagedoor can\'t read sources of the kind "{spec.kind}".')
 
 
 def url_reader(target: str, credential_ref: str = "") -> UrlReader:

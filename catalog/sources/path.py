@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from catalog.descriptors import ReadError
-from catalog.sources.base import MAX_FILE_BYTES, Gone, Listing, SourceFailed
+from catalog.sources.base import MAX_FILE_BYTES, Gone, Listing, Place, SourceFailed, Usage
 from catalog.sources.glob import has_wildcard, matches, split_fixed
 
 # What a folder is searched for; everything else is read only where a Location names it.
@@ -32,6 +32,7 @@ class PathReader:
         """`target` is absolute or relative to one of `allowed`. Raises SourceFailed."""
         fixed, self._pattern = split_fixed(target)
         self._allowed, self._place = _locate(fixed, allowed)
+        self.usage = Usage()
         self._folder = self._place if self._place.is_dir() else self._place.parent
 
     def roots(self) -> Listing:
@@ -71,6 +72,9 @@ class PathReader:
         if len(data) > MAX_FILE_BYTES:
             raise ReadError(f"{location} is larger than {MAX_FILE_BYTES:,} bytes.")
         return data
+
+    def place(self, location: str) -> Place:
+        return Place()
 
     def _search(self, start: Path, tree: Path, pattern: str) -> Listing:
         """The files below `start` that match; without a pattern, those named FILE_NAMES."""

@@ -7,7 +7,7 @@ could otherwise let the portal fetch any address, with the source's credential a
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from catalog.descriptors import ReadError
-from catalog.sources.base import MAX_FILE_BYTES, Gone, Listing, SourceFailed
+from catalog.sources.base import MAX_FILE_BYTES, Listing, NotThere, Place, SourceFailed, Usage
 from portal.credentials import Secret
 from portal.http import HttpClient, HttpError, Response, origin
 
@@ -32,6 +32,7 @@ class UrlReader:
             )
         self._root = urldefrag(target).url
         self._client = client
+        self.usage = Usage()
         self._headers = {"Accept": "application/yaml, text/yaml, text/plain, */*;q=0.5"}
         if credential is not None:
             self._headers["Authorization"] = f"Bearer {credential.reveal()}"
@@ -56,6 +57,7 @@ class UrlReader:
 
     def read(self, location: str) -> bytes:
         try:
+            self.usage.requests += 1
             answer = self._client.request(
                 "GET", location, headers=self._headers, max_bytes=MAX_FILE_BYTES
             )
@@ -63,12 +65,15 @@ class UrlReader:
             raise ReadError(str(error)) from None
         return _body(location, answer)
 
+    def place(self, location: str) -> Place:
+        return Place(url=location)
+
 
 def _body(location: str, answer: Response) -> bytes:
     """The text of a descriptor, or the sentence that says what came instead."""
     status, host = answer.status, origin(location)
     if status in {404, 410}:
-        raise Gone(f"{host} has no such file (it answered {status}).")
+        raise NotThere(f"{host} has no such file (it answered {status}).")
     if status in {401, 403}:
         raise ReadError(f"{host} refused access ({status}). Check the source's credential.")
     if status != 200:

@@ -1,8 +1,9 @@
-"""A role mapping may name the teams, systems and services that the catalog knows."""
+"""Which scopes cover an entity, and which entities a role mapping may name."""
 
 import pytest
 
-from catalog.scopes import scope_choices
+from catalog.models import Entity, Source
+from catalog.scopes import scope_choices, scopes_of
 from portal import hooks
 from tests.catalog.trees import component, document, group, read
 
@@ -26,3 +27,69 @@ def test_scopes_are_the_active_entities_of_the_scopes_kind(tree):
 
 def test_scopes_reach_the_role_mapping_form_by_the_hook():
     assert scope_choices in hooks.scope_choices._functions
+
+
+def entity(name):
+    return Entity.objects.get(name=name)
+
+
+ORG = (
+    group("engineering", children=["money"]),
+    group("money"),
+    group("payments", parent="money"),
+    document("System", "checkout", owner="payments"),
+)
+
+
+@pytest.fixture
+def org(tree):
+    """pay is owned by payments, which is below money, which is below engineering."""
+    tree.write("org.yaml", *ORG)
+    tree.write("services.yaml", component("pay", system="checkout"))
+    source = tree.source("org.yaml", trusted_for_org=True)
+    read(source)
+    read(tree.source("services.yaml", slug="services"))
+    return source
+
+
+def test_scopes_hold_the_service_its_system_its_team_and_the_teams_above(
+    org, django_assert_num_queries
+):
+    pay = entity("pay")
+    with django_assert_num_queries(1):
+        scopes = scopes_of(pay)
+    assert scopes == {
+        ("everything", ""),
+        ("service", "component:default/pay"),
+        ("system", "system:default/checkout"),
+        ("team", "group:default/payments"),
+        ("team", "group:default/money"),
+        ("team", "group:default/engineering"),
+    }
+
+
+def test_a_group_of_an_untrusted_source_is_above_nobody(org, tree):
+    tree.write("wild.yaml", group("raiders", children=["payments"]))
+    read(tree.source("wild.yaml", slug="wild"))
+    assert ("team", "group:default/raiders") not in scopes_of(entity("pay"))
+
+
+def test_an_untrusted_group_between_trusted_ones_joins_nothing(org, tree):
+    tree.write("org.yaml", *ORG, group("board"))
+    read(org)
+    tree.write("wild.yaml", group("raiders", parent="board", children=["payments"]))
+    read(tree.source("wild.yaml", slug="wild"))
+    assert ("team", "group:default/board") not in scopes_of(entity("pay"))
+
+
+def test_trust_that_was_withdrawn_counts_at_once(org):
+    # As an update that goes past the admin would leave it: the closure still stands.
+    Source.objects.filter(pk=org.pk).update(trusted_for_org=False)
+    teams = {ref for kind, ref in scopes_of(entity("pay")) if kind == "team"}
+    assert teams == {"group:default/payments"}
+
+
+def test_a_person_who_owns_is_no_team(tree):
+    tree.write("all.yaml", component("solo", owner="user:ana"))
+    read(tree.source("all.yaml"))
+    assert {kind for kind, _ in scopes_of(entity("solo"))} == {"everything", "service"}

@@ -57,7 +57,7 @@ def test_an_edited_file_changes_what_it_describes_and_nothing_else(tree, told):
     tree.write(FILE, component("pay", {"tags": ["old"]}), component("ship"))
     source = tree.source()
     read(source)
-    before = {e.name: e for e in Entity.objects.all()}
+    before = {e.name: e for e in Entity.objects.select_related("file")}
     tree.write(FILE, component("pay", {"title": "New", "tags": ["new"]}), component("ship"))
     run = read(source)
     assert (run.added, run.changed, run.unchanged) == (0, 1, 1)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from catalog.models import Entity, Service, Source, SyncIssue, Team
-from catalog.queries import scopes_of
+from catalog.scopes import scopes_of
 from pipelines.management.commands.demo import SERVERS
 from pipelines.models import EnvironmentRule, Server
 from pipelines.providers import PROVIDERS

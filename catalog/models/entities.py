@@ -1,101 +1,13 @@
-"""What exists and who owns it, as the catalog sources say it."""
+"""Entities and what hangs on them, as their descriptors say it."""
+
+import uuid
+from datetime import datetime
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 
-
-class Source(models.Model):
-    """Where descriptors are read from (Backstage: a Location or an entity provider)."""
-
-    class Kind(models.TextChoices):
-        PATH = "path", "file or folder"
-        URL = "url", "http(s) URL"
-
-    slug = models.SlugField(unique=True)
-    name = models.CharField(max_length=100)
-    kind = models.CharField(max_length=20, choices=Kind.choices)
-    target = models.CharField(
-        max_length=500,
-        help_text="Below CATALOG_PATHS: a file, a folder (every catalog-info.yaml or .yml in it is "
-        "read) or a pattern such as org/**/*.yaml. Or the URL of a descriptor.",
-    )
-    credential_ref = models.CharField(
-        max_length=200,
-        blank=True,
-        help_text='For example "env:NAME" or "file:name"; never the secret.',
-    )
-    trusted_for_org = models.BooleanField(
-        default=False, help_text="Its groups and members count for who may do what."
-    )
-    enabled = models.BooleanField(default=True)
-    interval_seconds = models.PositiveIntegerField(
-        default=300,
-        validators=[MinValueValidator(10)],
-        help_text="Seconds from the end of one reading to the next.",
-    )
-    next_due_at = models.DateTimeField(default=timezone.now, db_index=True)
-    last_attempt_at = models.DateTimeField(null=True, blank=True, editable=False)
-    last_success_at = models.DateTimeField(null=True, blank=True, editable=False)
-    last_error = models.TextField(blank=True, editable=False)
-
-    class Meta:
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class SyncRun(models.Model):
-    """One reading of a source: a job row that a sweep offers again when a worker died."""
-
-    class State(models.TextChoices):
-        QUEUED = "queued", "queued"
-        RUNNING = "running", "running"
-        SUCCEEDED = "succeeded", "succeeded"
-        FAILED = "failed", "failed"
-
-    class Cause(models.TextChoices):
-        SCHEDULE = "schedule", "schedule"
-        PERSON = "person", "a person"
-        COMMAND = "command", "command line"
-
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="runs")
-    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
-    cause = models.CharField(max_length=10, choices=Cause.choices)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-    # Queued: not offered to a worker again before. Running: the worker is taken for dead after.
-    claimed_until = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was begun.")
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    files = models.PositiveIntegerField(default=0)
-    added = models.PositiveIntegerField(default=0)
-    changed = models.PositiveIntegerField(default=0)
-    unchanged = models.PositiveIntegerField(default=0)
-    missing = models.PositiveIntegerField(default=0)
-    removed = models.PositiveIntegerField(default=0)
-    problems = models.PositiveIntegerField(default=0)
-    message = models.TextField(blank=True, help_text="What happened, in a sentence.")
-
-    class Meta:
-        ordering = ["-pk"]
-        constraints = [
-            # Two readings of one source at once would undo each other's marks.
-            models.UniqueConstraint(
-                fields=["source"],
-                condition=Q(state__in=["queued", "running"]),
-                name="sync_run_one_open_per_source",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.source}, run {self.pk}, {self.state}"
+from catalog.models.sources import Source, SourceFile
 
 
 class Entity(models.Model):
@@ -108,6 +20,8 @@ class Entity(models.Model):
 
     # Lower-case "kind:namespace/name": refs are compared without regard to case.
     ref = models.CharField(max_length=255, unique=True)
+    # Backstage's metadata.uid; lives as long as the row.
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=63, help_text="As written, e.g. Component.")
     namespace = models.CharField(max_length=63, default="default")
     name = models.CharField(max_length=63)
@@ -119,6 +33,8 @@ class Entity(models.Model):
     system_ref = models.CharField(max_length=255, blank=True, db_index=True)
     # Searched by catalog/search.py: lower-case name, title, description and tags in one column.
     search_text = models.TextField(blank=True, editable=False)
+    # What the API filters by: see catalog/terms.py.
+    terms = models.JSONField(default=list, editable=False)
     document = models.JSONField(help_text="The whole document: apiVersion, kind, metadata, spec.")
     digest = models.CharField(max_length=64, editable=False, help_text="Of document and place.")
 
@@ -126,6 +42,10 @@ class Entity(models.Model):
         Source, null=True, on_delete=models.SET_NULL, related_name="entities"
     )
     location = models.CharField(max_length=500, help_text="The file or URL it was read from.")
+    # The same place as a row, which says how fresh it is.
+    file = models.ForeignKey(
+        SourceFile, null=True, blank=True, on_delete=models.SET_NULL, related_name="entities"
+    )
     document_index = models.PositiveIntegerField(default=0)
     line = models.PositiveIntegerField(default=1, help_text="1-based line where it begins.")
     # {annotation key: 1-based line}, so that a problem can point at the line.
@@ -135,7 +55,10 @@ class Entity(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(default=timezone.now)
-    seen_at = models.DateTimeField(default=timezone.now, help_text="Last read successfully.")
+    # Its document is there but no longer valid: when it last was. Null: as fresh as its file.
+    last_good_at = models.DateTimeField(null=True, blank=True)
+    # The latest reading found something wrong with it.
+    has_issues = models.BooleanField(default=False)
     gone_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=300, blank=True, help_text="Why it is not active.")
 
@@ -152,6 +75,11 @@ class Entity(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.name
+
+    @property
+    def seen_at(self) -> datetime:
+        """When it was last read successfully; select_related("file") where it is shown."""
+        return self.last_good_at or (self.file.seen_at if self.file else self.changed_at)
 
     @property
     def spec(self) -> dict:
@@ -265,27 +193,61 @@ class TeamClosure(models.Model):
         return f"{self.ancestor.ref} above {self.descendant.ref} by {self.depth}"
 
 
-class SyncIssue(models.Model):
-    """A problem that a source's latest reading found; replaced by the next reading."""
+class DocPage(models.Model):
+    """A Markdown page of an entity's documentation, as its source holds it."""
 
-    class Severity(models.TextChoices):
-        ERROR = "error", "error"
-        WARNING = "warning", "warning"
-
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="issues")
-    run = models.ForeignKey(SyncRun, null=True, on_delete=models.SET_NULL, related_name="issues")
-    # Set where the problem belongs to a known entity, so that its page shows it.
-    entity_ref = models.CharField(max_length=255, blank=True, db_index=True)
-    severity = models.CharField(max_length=10, choices=Severity.choices, default=Severity.ERROR)
-    stage = models.CharField(max_length=20)
+    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="docs")
+    path = models.CharField(max_length=300, help_text='Below the docs\' root: "index.md".')
+    title = models.CharField(max_length=200)
+    text = models.TextField(help_text="Markdown, as written.")
+    digest = models.CharField(max_length=64)
     location = models.CharField(max_length=500)
-    document_index = models.PositiveIntegerField(null=True, blank=True)
-    line = models.PositiveIntegerField(null=True, blank=True)
-    column = models.PositiveIntegerField(null=True, blank=True)
-    message = models.TextField()
+    url = models.CharField(max_length=1000, blank=True, help_text="Its page at the host.")
+    edit_url = models.CharField(max_length=1000, blank=True)
+    position = models.PositiveIntegerField(default=0)
+    read_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        ordering = ["location", "line", "pk"]
+        ordering = ["position", "path"]
+        constraints = [models.UniqueConstraint(fields=["entity", "path"], name="doc_page_once")]
 
     def __str__(self) -> str:
-        return f"{self.location}:{self.line or 1} {self.message}"
+        return self.title
+
+
+class Star(models.Model):
+    """A person's mark on an entity, by ref: it outlives a move, or a removal that was a mistake."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="stars"
+    )
+    entity_ref = models.CharField(max_length=255, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "entity_ref"], name="star_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.entity_ref}"
+
+
+class NameDecision(models.Model):
+    """A person's word on which source a contested ref is read from."""
+
+    entity_ref = models.CharField(max_length=255, unique=True)
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    decided_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.entity_ref} from {self.source}"
+
+
+class CatalogState(models.Model):
+    """One row. `version` changes with anything that a list, a facet or the API shows."""
+
+    version = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"version {self.version}"

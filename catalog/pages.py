@@ -1,0 +1,67 @@
+"""What the catalog's pages share: finding the entity that an address names, and what each says."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+from django.http import Http404, HttpRequest
+
+from catalog.entity_queries import issues_of, relations_of
+from catalog.forms import Filters
+from catalog.links import links_of
+from catalog.models import Entity
+from catalog.queries import listed, names_in, rows
+from catalog.scopes import scopes_of
+from portal.guard import require
+from portal.policy import Target
+
+PER_PAGE = 50
+CATALOG = Target("the catalog")
+
+
+def entity_or_404(request: HttpRequest, namespace: str, kind: str, name: str) -> Entity:
+    """The entity, where the person may see it; Http404 with a sentence, or Denied."""
+    ref = f"{kind}:{namespace}/{name}".lower()
+    # PostgreSQL refuses to compare with a NUL, which an address may hold.
+    found = Entity.objects.filter(ref=ref).select_related("source", "file")
+    entity = found.first() if "\x00" not in ref else None
+    if entity is None:
+        raise Http404(
+            f"The catalog has no {kind} called {name} in the namespace {namespace}. "
+            "It may have been renamed, or removed because its descriptor went away."
+        )
+    require(request, "catalog.view", Target(str(entity), scopes_of(entity)))
+    return entity
+
+
+def table(request: HttpRequest, filters: Filters) -> dict[str, Any]:
+    """The first rows that the filters let through, for _rows.html on an entity's own page."""
+    entities = list(rows(filters)[:PER_PAGE])
+    return {
+        "entities": entities,
+        "names": names_in(entities),
+        "total": listed(filters).count(),
+        "all_query": filters.query(),
+        "states_wanted": "states" in request.GET,
+    }
+
+
+def about(entity: Entity, but: tuple[str, ...] = ("ownedBy",)) -> dict[str, Any]:
+    """What every entity's page says."""
+    return {
+        "entity": entity,
+        "tags": [tag.value for tag in entity.tags.order_by("value")],
+        "links": links_of(entity),
+        "relations": relations_of(entity, but),
+        "issues": issues_of(entity),
+        "removed_at": entity.gone_at
+        and entity.gone_at + timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS),
+    }
+
+
+def page_of(request: HttpRequest, found: Any, total: int) -> Page:
+    """One page of rows whose total is already known; a wrong page number gives the nearest."""
+    paginator = Paginator(found, PER_PAGE)
+    paginator.count = total
+    return paginator.get_page(request.GET.get("page"))

@@ -1,0 +1,19 @@
+"""The catalog's version: what is derived from the whole catalog may be kept while it stands."""
+
+from django.db.models import F
+
+from catalog.models import CatalogState
+
+ROW = 1
+
+
+def current() -> int:
+    """One query by primary key."""
+    found = CatalogState.objects.filter(pk=ROW).values_list("version", flat=True).first()
+    return found or 0
+
+
+def bump() -> None:
+    """In the transaction that changes what lists, facets or the API show."""
+    if not CatalogState.objects.filter(pk=ROW).update(version=F("version") + 1):
+        CatalogState.objects.get_or_create(pk=ROW, defaults={"version": 1})

@@ -1,0 +1,125 @@
+"""The pages of one entity, over a catalog that a real sync has read."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+import yaml
+from django.utils import timezone
+
+from catalog.models import Entity
+from tests.catalog.pages import names, page, queries
+from tests.catalog.trees import component, read
+
+pytestmark = pytest.mark.django_db
+FILE = "catalog-info.yaml"
+LIST = "/catalog/"
+HTMX = {"HTTP_HX_REQUEST": "true", "HTTP_HX_CURRENT_URL": "http://testserver/catalog/"}
+PAY = "/catalog/default/component/pay/"
+
+
+def test_service_detail_says_whose_it_is_and_where_it_belongs(viewer, shop):
+    text = page(viewer, PAY)
+    assert re.search(r"<h1>\s*Pay API\s*</h1>", text)
+    assert 'href="/catalog/default/group/payments/"' in text
+    assert 'href="mailto:pay@shop.example"' in text
+    assert 'href="/catalog/default/system/checkout/"' in text
+    assert "tag=tier-1" in text
+
+
+def test_service_detail_says_which_relations_lead_nowhere(viewer, shop, tree):
+    tree.write("more.yaml", component("cart", dependsOn=["component:pay", "resource:db"]))
+    read(tree.source("more.yaml", slug="more"))
+    text = page(viewer, "/catalog/default/component/cart/")
+    assert 'href="/catalog/default/component/pay/"' in text
+    assert re.search(r"resource:default/db</span> <span[^>]*>not in the catalog", text)
+    assert "Needed by" in page(viewer, PAY)
+
+
+def test_service_detail_makes_links_of_harmless_addresses_only(viewer, tree):
+    links = [
+        {"url": "https://dash.example/pay", "title": "Dashboard"},
+        {"url": "javascript:alert(1)", "title": "Runbook"},
+    ]
+    tree.write(FILE, component("pay", {"links": links, "description": "<script>x</script>"}))
+    read(tree.source())
+    text = page(viewer, PAY)
+    assert 'href="https://dash.example/pay"' in text
+    assert "Runbook" in text
+    assert "javascript:" not in text
+    assert "<script>x" not in text
+
+
+def test_service_detail_shows_what_is_wrong_with_its_descriptor(viewer, shop, tree):
+    tree.write(FILE, component("pay", owner=7))
+    read(shop)
+    text = page(viewer, PAY)
+    assert "Problems in its descriptor" in text
+    assert re.search(r"catalog-info\.yaml:\d+", text)
+
+
+def test_service_detail_says_since_when_and_why_it_is_gone(viewer, shop, settings):
+    settings.CATALOG_REMOVE_AFTER_SECONDS = 3600 * 5
+    gone = {"state": "missing", "gone_at": timezone.now() - timedelta(hours=2), "reason": "Why."}
+    Entity.objects.filter(name="pay").update(**gone)
+    text = page(viewer, PAY)
+    assert "This service left its source" in text
+    assert "2 h ago" in text
+    assert "Why." in text
+    assert re.search(r"removed from the catalog <time[^>]*>in (3 h|2 h)<", text)
+
+
+def test_service_detail_has_room_for_the_rooms_above(viewer, shop, panel):
+    panel(lambda place, request, objects: {e.pk: f"[{place}]" for e in objects})
+    text = page(viewer, PAY)
+    assert "[service_verdict]" in text
+    assert "[service_builds]" in text
+
+
+def test_service_detail_asks_the_same_number_of_queries_however_many_relations(viewer, shop, tree):
+    few = queries(viewer, PAY)
+    tree.write("more.yaml", *(component(f"c{n}", dependsOn=["component:pay"]) for n in range(40)))
+    read(tree.source("more.yaml", slug="more"))
+    assert "and 10 more" in page(viewer, PAY)
+    assert queries(viewer, PAY) == few
+
+
+def test_service_detail_of_an_unknown_name_says_so(viewer, shop):
+    text = page(viewer, "/catalog/default/component/nope/", status=404)
+    assert "The catalog has no component called nope in the namespace default." in text
+
+
+def test_service_detail_of_an_impossible_name_is_not_found(viewer, db):
+    page(viewer, "/catalog/default/component/a%00b/", status=404)
+
+
+def test_service_detail_is_refused_where_the_role_covers_other_services(viewer, shop, settings):
+    settings.DEFAULT_ROLE = ""
+    assert "No role lets you see the catalog for Pay API." in page(viewer, PAY, status=403)
+
+
+def test_entity_detail_shows_what_a_system_consists_of(viewer, shop):
+    text = page(viewer, "/catalog/default/system/checkout/")
+    assert names(text) == ["Pay API"]
+
+
+def test_entity_detail_says_that_a_kind_is_not_supported(viewer, shop):
+    text = page(viewer, "/catalog/default/widget/gadget/")
+    assert "Stagedoor does not support backstage.io/v1alpha1 Widget." in text
+
+
+def test_entity_detail_leads_another_spelling_to_the_page(viewer, shop):
+    response = viewer.get("/catalog/default/Component/Pay/")
+    assert (response.status_code, response["Location"]) == (301, PAY)
+
+
+def test_entity_raw_gives_the_document_back(viewer, shop):
+    raw = "/catalog/default/component/ledger/raw/"
+    text = page(viewer, raw)
+    shown = re.search(r"<code>(.*?)</code></pre>", text, re.S).group(1)
+    stored = Entity.objects.get(name="ledger").document
+    assert yaml.safe_load(shown.replace("&quot;", '"').replace("&#x27;", "'")) == stored
+    response = viewer.get(f"{raw}?format=json")
+    assert response["Content-Type"] == "application/json; charset=utf-8"
+    assert json.loads(response.content) == stored
