@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 from catalog.descriptors import ReadError
@@ -87,7 +86,7 @@ class SourceSpec:
     kind: str
     target: str
     credential_ref: str = ""
-    options: Mapping[str, Any] = MappingProxyType({})
+    options: Mapping[str, Any] = field(default_factory=dict)
     # The repositories as last listed, so that what has not changed costs no request.
     known: tuple[RemoteRepository, ...] = ()
     # Only the repositories with these external ids; None: all.
