@@ -7,9 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from catalog.entity_queries import system_and_domain
 from catalog.forms import ANY_KIND, Filters
-from catalog.pages import about, entity_or_404, table
+from catalog.pages import about, entity_or_404, head, table
 from portal.templatetags.ui import entity_url
 
 
@@ -17,9 +16,7 @@ from portal.templatetags.ui import entity_url
 def service_detail(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     """A component: is it broken, whose is it, what ran, what may you do; then what it is."""
     entity = entity_or_404(request, namespace, "component", name)
-    system, domain = system_and_domain(entity)
-    context = {"system": system, "domain": domain}
-    return render(request, "catalog/service_detail.html", about(entity) | context)
+    return render(request, "catalog/service_detail.html", about(entity))
 
 
 @require_safe
@@ -29,10 +26,9 @@ def entity_detail(request: HttpRequest, namespace: str, kind: str, name: str) ->
     if canonical and canonical != request.path:
         return redirect(canonical, permanent=True)
     entity = entity_or_404(request, namespace, kind, name)
-    system, domain = system_and_domain(entity)
-    context = {"system": system, "domain": domain}
+    context = {}
     if entity.kind == "System":
-        context |= table(request, Filters(kind=ANY_KIND, system=entity.ref))
+        context = table(request, Filters(kind=ANY_KIND, system=entity.ref))
     but = ("ownedBy", "hasPart") if entity.kind == "System" else ("ownedBy",)
     return render(request, "catalog/entity_detail.html", about(entity, but) | context)
 
@@ -45,4 +41,4 @@ def entity_raw(request: HttpRequest, namespace: str, kind: str, name: str) -> Ht
         text = json.dumps(entity.document, indent=2, ensure_ascii=False)
         return HttpResponse(text + "\n", content_type="application/json; charset=utf-8")
     text = yaml.safe_dump(entity.document, sort_keys=False, allow_unicode=True, width=100)
-    return render(request, "catalog/entity_raw.html", {"entity": entity, "text": text})
+    return render(request, "catalog/entity_raw.html", head(entity) | {"text": text})

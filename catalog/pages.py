@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest
 
-from catalog.entity_queries import issues_of, relations_of
+from catalog.entity_queries import issues_of, relations_of, system_and_domain
 from catalog.forms import Filters
 from catalog.links import links_of
 from catalog.models import Entity
@@ -47,16 +47,25 @@ def table(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     }
 
 
-def about(entity: Entity, but: tuple[str, ...] = ("ownedBy",)) -> dict[str, Any]:
-    """What every entity's page says."""
+def head(entity: Entity) -> dict[str, Any]:
+    """What stands above each of an entity's pages, for _entity_head.html."""
+    system, domain = system_and_domain(entity)
     return {
         "entity": entity,
+        "system": system,
+        "domain": domain,
         "tags": [tag.value for tag in entity.tags.order_by("value")],
+        "removed_at": entity.gone_at
+        and entity.gone_at + timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS),
+    }
+
+
+def about(entity: Entity, but: tuple[str, ...] = ("ownedBy",)) -> dict[str, Any]:
+    """What every entity's own page says."""
+    return head(entity) | {
         "links": links_of(entity),
         "relations": relations_of(entity, but),
         "issues": issues_of(entity),
-        "removed_at": entity.gone_at
-        and entity.gone_at + timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS),
     }
 
 
