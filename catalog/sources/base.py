@@ -21,6 +21,14 @@ class NotThere(Gone):
     """A host answered 404: gone, or hidden from this credential. Believed only when repeated."""
 
 
+class HostStops(ReadError):
+    """The host takes no more requests for now, or no longer takes the credential.
+
+    Reading ends here: with one sentence, nothing concluded from what was not read, and what was
+    read kept.
+    """
+
+
 class SourceFailed(Exception):
     """Nothing may be concluded from this reading; the text is a sentence for the reader.
 
@@ -37,7 +45,8 @@ class RemoteRepository:
     """A repository as its host tells it. `external_id` stays when it is renamed.
 
     `marker` is the host's own word for "changed since" (for example updated_on); `head_commit` is
-    of `default_branch`, empty where it was not asked for or nothing is there.
+    of `default_branch`, empty where it was not asked for or nothing is there. `descriptor` is the
+    path of the one that was found at `head_commit`: "" there is none, None nobody has looked.
     """
 
     external_id: str
@@ -49,6 +58,7 @@ class RemoteRepository:
     head_commit: str = ""
     archived: bool = False
     marker: str = ""
+    descriptor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,13 +130,15 @@ class Listing:
     """Where reading begins. `problems` are (location, sentence): what could not be listed.
 
     `repositories` is None for sources that have none. Those that are missing from it are gone only
-    if `complete`: no page of the list was lost, and `only` was not asked for.
+    if `complete`: no page of the list was lost, and `only` was not asked for. `optional`: the
+    locations are where a descriptor may be; one that is Gone is no problem to report.
     """
 
     locations: list[str] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
     repositories: list[RemoteRepository] | None = None
     complete: bool = True
+    optional: bool = False
 
 
 class Reader(Protocol):
@@ -160,6 +172,13 @@ class Reader(Protocol):
 @runtime_checkable
 class RepositoryReader(Reader, Protocol):
     """A reader whose source is a host of many repositories."""
+
+    def repositories(self) -> list[RemoteRepository]:
+        """Those of roots(), with what reading found since; to be stored once reading has ended.
+
+        One that could not be looked at has its old marker and descriptor, so that it comes again.
+        """
+        ...
 
     def pull_requests(self, repository: RemoteRepository) -> list[RemotePullRequest]:
         """The open ones, newest first, at most a page."""
