@@ -1,5 +1,6 @@
 """What exists and who owns it, as the catalog sources say it."""
 
+from catalog.models.digests import Digest
 from catalog.models.entities import (
     CatalogState,
     DocPage,
@@ -24,6 +25,7 @@ from catalog.models.sources import (
 
 __all__ = [
     "CatalogState",
+    "Digest",
     "DocPage",
     "Entity",
     "Membership",

@@ -204,6 +204,9 @@ class DocPage(models.Model):
     location = models.CharField(max_length=500)
     url = models.CharField(max_length=1000, blank=True, help_text="Its page at the host.")
     edit_url = models.CharField(max_length=1000, blank=True)
+    commit = models.CharField(max_length=64, blank=True)
+    # What the host compares by; equal means unchanged without reading it.
+    version = models.CharField(max_length=200, blank=True)
     position = models.PositiveIntegerField(default=0)
     read_at = models.DateTimeField(default=timezone.now)
 
