@@ -6,7 +6,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -44,17 +44,23 @@ class Part:
     listens: tuple[str, int] | None = None
 
 
-def parts() -> list[Part]:
-    """Web server, worker and beat; in the demo also the sandbox CI and the identity provider."""
+def parts(without: Collection[str] = ()) -> list[Part]:
+    """Web server, worker and beat; in the demo also the sandbox CI and the identity provider.
+
+    Beat is a thread of the worker: together they take half the memory.
+    """
+    return [part for part in _parts(beat="beat" not in without) if part.name not in without]
+
+
+def _parts(beat: bool) -> list[Part]:
     celery = [sys.executable, "-m", "celery", "--quiet", "-A", "portal"]
     quiet = ["--loglevel", os.environ.get("LOG_LEVEL", "WARNING")]
     worker = [*celery, "worker", "--pool", "threads", "--concurrency", "4"]
+    worker += ["--with-beat"] if beat else []
     found = [
         Part("web", _web_command(), address(settings.LISTEN_URL)),
         # Gossip and mingling are for fleets of workers; over a broker of files they only cost.
         Part("worker", [*worker, "--without-gossip", "--without-mingle", *quiet]),
-        # Without a pid file: one that a crash left behind would keep beat from starting.
-        Part("beat", [*celery, "beat", "--pidfile=", *quiet]),
     ]
     if settings.ENVIRONMENT != "demo":
         return found

@@ -37,13 +37,15 @@ class Worker:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self) -> None:
-        command = [sys.executable, "-m", "celery", "-A", "portal", "worker", "-B"]
+    def start(self, *options: str) -> None:
+        """With options of its own, else with as many processes as kills are to hit."""
+        command = [sys.executable, "-m", "celery", "-A", "portal", "worker"]
         # Celery keeps a killed child's place for 10 seconds unless told otherwise.
-        options = ["--concurrency", "4", "--loglevel", "WARNING", "--", "worker.lost_wait=0.2"]
+        forks = ["-B", "--concurrency", "4"]
+        common = ["--loglevel", "WARNING", "--", "worker.lost_wait=0.2"]
         with (self._folder / "worker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *options],
+                [*command, *(options or forks), *common],
                 cwd=settings.BASE_DIR,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

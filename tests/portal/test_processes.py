@@ -133,9 +133,16 @@ def test_the_demo_has_a_sandbox_and_a_provider_and_others_have_not(
     settings: Settings,
 ) -> None:
     settings.ENVIRONMENT = "demo"
-    assert [part.name for part in parts()] == ["sandbox", "idp", "web", "worker", "beat"]
+    assert [part.name for part in parts()] == ["sandbox", "idp", "web", "worker"]
     settings.ENVIRONMENT = "production"
-    assert [part.name for part in parts()] == ["web", "worker", "beat"]
+    assert [part.name for part in parts()] == ["web", "worker"]
+
+
+def test_beat_is_a_thread_of_the_worker_unless_it_is_left_out(settings: Settings) -> None:
+    settings.ENVIRONMENT = "production"
+    assert "--with-beat" in parts()[-1].command
+    assert "--with-beat" not in parts(without=["beat"])[-1].command
+    assert [part.name for part in parts(without=["web", "beat"])] == ["worker"]
 
 
 def test_the_web_server_listens_where_listen_url_says(settings: Settings) -> None:

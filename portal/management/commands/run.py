@@ -29,12 +29,12 @@ class Command(BaseCommand):
             "--without",
             action="append",
             default=[],
-            choices=[part.name for part in parts()],
+            choices=[*(part.name for part in parts()), "beat"],
             help="leave this process out, to start it by hand",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = [part for part in parts() if part.name not in options["without"]]
+        found = parts(options["without"])
         self._refuse_busy_ports(found)
         try:
             call_command("setup", stdout=self.stdout, stderr=self.stderr)
