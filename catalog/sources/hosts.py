@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from catalog.descriptors import ReadError
 from catalog.sources.base import MAX_FILE_BYTES, HostStops, NotThere, Usage
+from catalog.sources.tree import file_text
 from portal.http import HttpClient, HttpError, NotJson, RedirectRefused, Response
 
 JSON = "application/json"
@@ -25,7 +26,6 @@ HOUR = 3600.0
 MAX_WAIT = timedelta(days=1)
 MAX_KEYS = 100
 HTML_STARTS = (b"<!doctype html", b"<html")
-LFS_START = b"version https://git-lfs.github.com/spec/"
 GOES_ON = "This reading ends here with what it has; nothing else changes, and the next one goes on."
 
 Row = Mapping[str, Any]
@@ -134,11 +134,7 @@ class Host:
         start = answer.body[:200].lstrip()
         if start.lower().startswith(HTML_STARTS) and not shown.endswith((".html", ".htm", ".md")):
             raise ReadError(f"{self.name} answered a web page (HTML) in place of {shown}.")
-        if start.startswith(LFS_START):
-            raise ReadError(
-                f"{shown} is kept in Git LFS; only a pointer to it is in the repository."
-            )
-        return answer.body
+        return file_text(shown, answer.body)
 
     # --- What vendors do differently -------------------------------------------------------------
     def learn(self, answer: Response) -> None:
