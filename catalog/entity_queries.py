@@ -1,15 +1,35 @@
 """What an entity's own page reads, each in a bounded number of queries."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from django.db.models import Count, F, Window
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
 
-from catalog.models import Entity, Relation, SyncIssue
+from catalog.models import Entity, Relation, SourceFile, SyncIssue
+from catalog.near_names import hints_for
+from catalog.queries import ROW_FIELDS, Names, names_of
+from catalog.reading import CONFLICT_STAGE
 
 SHOWN_RELATIONS = 30  # of one type on one page
 SHOWN_ISSUES = 50
+# Reading order; a type of somebody's own comes last.
+ORDER = (
+    "dependsOn",
+    "dependencyOf",
+    "providesApi",
+    "consumesApi",
+    "apiProvidedBy",
+    "apiConsumedBy",
+    "hasPart",
+    "partOf",
+    "ownedBy",
+    "ownerOf",
+    "childOf",
+    "parentOf",
+    "memberOf",
+    "hasMember",
+)
 
 
 @dataclass(frozen=True)
@@ -25,29 +45,80 @@ class RelationGroup:
         return self.total - len(self.edges)
 
 
-def relations_of(entity: Entity, but: Iterable[str] = ()) -> dict[str, RelationGroup]:
-    """{relation type: group}, without the types in `but`; two queries, however many edges."""
+@dataclass(frozen=True)
+class Relations:
+    """An entity's edges for _relations.html, and what is said of their ends."""
+
+    groups: dict[str, RelationGroup]
+    names: Names = field(default_factory=Names)
+    # dangling ref -> refs that it may have meant
+    hints: dict[str, list[str]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.groups)
+
+    @property
+    def targets(self) -> list[Entity]:
+        """The other ends that are known, each once."""
+        edges = [edge for group in self.groups.values() for edge in group.edges]
+        return list({edge.target.pk: edge.target for edge in edges if edge.target}.values())
+
+    @property
+    def parent(self) -> Relation | None:
+        """The component that this one is a part of."""
+        part_of = self.groups.get("partOf")
+        edges = part_of.edges if part_of else ()
+        return next((edge for edge in edges if edge.target_ref.startswith("component:")), None)
+
+
+def relations_of(entity: Entity, but: Iterable[str] = ()) -> Relations:
+    """The edges by type, without the types in `but`; at most four queries, however many edges."""
     edges = Relation.objects.filter(source=entity).exclude(type__in=list(but))
     totals = dict(edges.values_list("type").annotate(total=Count("pk")).order_by("type"))
     if not totals:
-        return {}
+        return Relations({})
     place = Window(RowNumber(), partition_by=[F("type")], order_by=[F("target_ref").asc()])
-    shown = (
-        edges.annotate(place=place)
-        .filter(place__lte=SHOWN_RELATIONS)
-        .select_related("target")
-        .defer("target__document", "target__search_text", "target__annotation_lines")
-        .order_by("type", "target_ref")
-    )
-    groups: dict[str, list[Relation]] = {kind: [] for kind in totals}
-    for edge in shown:
-        groups[edge.type].append(edge)
-    return {kind: RelationGroup(kind, tuple(groups[kind]), totals[kind]) for kind in totals}
+    shown = with_targets(edges.annotate(place=place).filter(place__lte=SHOWN_RELATIONS))
+    found: dict[str, list[Relation]] = {kind: [] for kind in sorted(totals, key=_place)}
+    for edge in shown.order_by("type", "target_ref"):
+        found[edge.type].append(edge)
+    groups = {kind: RelationGroup(kind, tuple(rows), totals[kind]) for kind, rows in found.items()}
+    every = [edge for group in groups.values() for edge in group.edges]
+    return Relations(groups, owners_of(every), hints_of(every))
+
+
+def with_targets(edges: QuerySet[Relation]) -> QuerySet[Relation]:
+    """The edges with what a row says of their other ends, their documents left in the database."""
+    fields = [f"target__{name}" for name in ROW_FIELDS]
+    return edges.select_related("target").only("type", "target_ref", "declared", "source", *fields)
+
+
+def owners_of(edges: Sequence[Relation]) -> Names:
+    """What the owners of the edges' other ends are called; one query."""
+    return names_of(edge.target.owner_ref for edge in edges if edge.target)
+
+
+def hints_of(edges: Sequence[Relation]) -> dict[str, list[str]]:
+    """What the dangling ones among the edges may have meant; one query where there are any."""
+    return hints_for([edge.target_ref for edge in edges if edge.target is None])
+
+
+def _place(kind: str) -> tuple[int, str]:
+    return (ORDER.index(kind) if kind in ORDER else len(ORDER), kind)
 
 
 def issues_of(entity: Entity) -> list[SyncIssue]:
-    """What the latest reading of its source found wrong with this entity."""
-    issues = SyncIssue.objects.filter(entity_ref=entity.ref).select_related("source")
+    """What the latest reading found wrong with this entity, and with its file as a whole.
+
+    Each with `file_url`, the file's page at its host. Who else claims the name is told apart.
+    """
+    of_file = Q(entity_ref="", source=entity.source_id, location=entity.location)
+    file = SourceFile.objects.filter(source=OuterRef("source"), location=OuterRef("location"))
+    issues = (
+        SyncIssue.objects.filter(Q(entity_ref=entity.ref) | of_file)
+        .exclude(stage=CONFLICT_STAGE)
+        .annotate(file_url=Subquery(file.values("url")[:1]))
+    )
     return list(issues.order_by("severity", "location", "line", "pk")[:SHOWN_ISSUES])
 
 

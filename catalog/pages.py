@@ -9,8 +9,10 @@ from django.http import Http404, HttpRequest
 
 from catalog.entity_queries import issues_of, relations_of, system_and_domain
 from catalog.forms import Filters
+from catalog.hints import hints_of
 from catalog.links import links_of
 from catalog.models import Entity
+from catalog.origin import origin_of
 from catalog.queries import listed, names_in, rows
 from catalog.scopes import scopes_of
 from portal.guard import require
@@ -66,6 +68,8 @@ def about(entity: Entity, but: tuple[str, ...] = ("ownedBy",)) -> dict[str, Any]
         "links": links_of(entity),
         "relations": relations_of(entity, but),
         "issues": issues_of(entity),
+        "origin": origin_of(entity),
+        "hints": hints_of(entity),
     }
 
 

@@ -6,6 +6,7 @@ from django import template
 
 from catalog.links import contact_of
 from catalog.models import Entity
+from catalog.origin import line_url
 from catalog.queries import Names
 from catalog.tabs import OVERVIEW, tabs_of
 
@@ -48,6 +49,12 @@ def entity_tabs(entity: Entity, current: str = "") -> dict[str, Any]:
 def relation_words(relation_type: str) -> str:
     """The relation as a person says it; a type of somebody's own is shown as it is."""
     return RELATION_WORDS.get(relation_type, relation_type)
+
+
+@register.filter
+def at_line(url: str, line: int | None) -> str:
+    """A file's page at its host, at a line; empty where the address must not become a link."""
+    return line_url(url or "", line)
 
 
 @register.filter

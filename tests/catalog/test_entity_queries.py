@@ -2,8 +2,8 @@
 
 import pytest
 
-from catalog.entity_queries import SHOWN_RELATIONS, relations_of, system_and_domain
-from catalog.models import Entity, Relation
+from catalog.entity_queries import SHOWN_RELATIONS, issues_of, relations_of, system_and_domain
+from catalog.models import Entity, Relation, SourceFile
 from tests.catalog.trees import component, document, read
 
 pytestmark = pytest.mark.django_db
@@ -21,8 +21,8 @@ def test_relations_are_grouped_counted_and_cut(tree, django_assert_num_queries):
     )
     read(tree.source("all.yaml"))
     pay = entity("pay")
-    with django_assert_num_queries(2):
-        groups = relations_of(pay, but=("ownedBy",))
+    with django_assert_num_queries(3):
+        groups = relations_of(pay, but=("ownedBy",)).groups
         targets = [str(edge.target) for edge in groups["dependencyOf"].edges]
     assert list(groups) == ["dependencyOf"]
     assert (len(targets), groups["dependencyOf"].hidden) == (SHOWN_RELATIONS, 5)
@@ -31,7 +31,7 @@ def test_relations_are_grouped_counted_and_cut(tree, django_assert_num_queries):
 def test_relations_keep_ends_that_nobody_describes(tree):
     tree.write("all.yaml", component("pay", dependsOn=["resource:db"]))
     read(tree.source("all.yaml"))
-    [edge] = relations_of(entity("pay"))["dependsOn"].edges
+    [edge] = relations_of(entity("pay")).groups["dependsOn"].edges
     assert (edge.target, edge.target_ref) == (None, "resource:default/db")
 
 
@@ -41,7 +41,32 @@ def test_no_relations_cost_one_query(tree, django_assert_num_queries):
     pay = entity("pay")
     Relation.objects.all().delete()
     with django_assert_num_queries(1):
-        assert relations_of(pay) == {}
+        assert not relations_of(pay)
+
+
+def test_the_component_that_it_is_part_of_is_its_parent(tree):
+    tree.write(
+        "all.yaml", component("shop"), component("cart", subcomponentOf="shop", system="checkout")
+    )
+    read(tree.source("all.yaml"))
+    assert relations_of(entity("cart")).parent.target == entity("shop")
+    assert relations_of(entity("shop")).parent is None
+
+
+def test_issues_are_its_own_and_those_of_its_file_with_the_page_at_the_host(tree):
+    tree.write("all.yaml", component("pay"))
+    tree.write("other.yaml", component("far"))
+    source = tree.source("*.yaml")
+    read(source)
+    tree.write("all.yaml", component("pay", owner=7), "- no mapping\n")
+    tree.write("other.yaml", component("far", owner=7))
+    read(source)
+    pay = entity("pay")
+    SourceFile.objects.filter(location=pay.location).update(url="https://host.example/blob/all")
+    issues = issues_of(pay)
+    assert {issue.location for issue in issues} == {pay.location}
+    assert len(issues) >= 2
+    assert {issue.file_url for issue in issues} == {"https://host.example/blob/all"}
 
 
 def test_system_and_domain_are_found_upwards(tree):

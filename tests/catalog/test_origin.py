@@ -1,0 +1,62 @@
+"""Where an entity comes from."""
+
+import pytest
+
+from catalog.models import Entity, SourceFile
+from catalog.origin import line_url, origin_of
+from tests.catalog.trees import component, location, read
+
+pytestmark = pytest.mark.django_db
+
+
+def entity(name):
+    return Entity.objects.select_related("file").get(name=name)
+
+
+def test_the_locations_that_led_there_are_named_nearest_first(tree):
+    tree.write("root.yaml", location("root", targets=["./teams/*.yaml"]))
+    tree.write("teams/all.yaml", location("teams", target="../pay/catalog-info.yaml"))
+    tree.write("pay/catalog-info.yaml", component("pay"))
+    read(tree.source("root.yaml"))
+    assert [found.name for found in origin_of(entity("pay")).ancestry] == ["teams", "root"]
+
+
+def test_locations_that_name_each_other_end(tree):
+    tree.write("a.yaml", location("a", target="./b.yaml"), component("pay"))
+    tree.write("b.yaml", location("b", target="./a.yaml"))
+    read(tree.source("a.yaml"))
+    assert [found.name for found in origin_of(entity("pay")).ancestry] == ["b", "a"]
+
+
+def test_what_the_same_file_describes_is_told(tree, django_assert_num_queries):
+    tree.write("all.yaml", component("pay"), *(component(f"c{n}") for n in range(25)))
+    read(tree.source("all.yaml"))
+    pay = entity("pay")
+    with django_assert_num_queries(2):
+        origin = origin_of(pay)
+    assert (len(origin.neighbours), origin.more) == (20, True)
+
+
+def test_file_edit_link_and_commit_are_those_of_its_file(tree):
+    tree.write("all.yaml", component("pay"), component("cart"))
+    read(tree.source("all.yaml"))
+    SourceFile.objects.update(
+        url="https://github.com/acme/pay/blob/main/all.yaml",
+        edit_url="javascript:alert(1)",
+        commit="3f2c1a9",
+    )
+    origin = origin_of(entity("cart"))
+    assert origin.url == f"https://github.com/acme/pay/blob/main/all.yaml#L{entity('cart').line}"
+    assert (origin.edit_url, origin.commit) == ("", "3f2c1a9")
+
+
+@pytest.mark.parametrize(
+    ("url", "at_line"),
+    [
+        ("https://bitbucket.org/a/b/src/main/c.yaml", "#lines-7"),
+        ("https://dc.example/projects/P/repos/r/browse/c.yaml?at=main", "#7"),
+        ("https://files.example/c.yaml", ""),
+    ],
+)
+def test_a_line_is_named_as_its_host_does(url, at_line):
+    assert line_url(url, 7) == url + at_line
