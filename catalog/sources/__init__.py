@@ -5,9 +5,10 @@ from functools import lru_cache
 from django.conf import settings
 
 from catalog.sources.base import Gone, Listing, NotThere, Reader, SourceFailed, SourceSpec
+from catalog.sources.github import GithubReader
 from catalog.sources.path import PathReader
 from catalog.sources.url import UrlReader
-from portal.credentials import CredentialError, resolve
+from portal.credentials import CredentialError, Secret, resolve
 from portal.http import HttpClient
 
 __all__ = [
@@ -32,17 +33,23 @@ def reader_for(spec: SourceSpec) -> Reader:
         return PathReader(spec.target, settings.CATALOG_PATHS)
     if spec.kind == "url":
         return url_reader(spec.target, spec.credential_ref)
+    if spec.kind == "github":
+        return GithubReader(spec, *access(spec.credential_ref))
     raise SourceFailed(f'Stagedoor can\'t read sources of the kind "{spec.kind}".')
 
 
 def url_reader(target: str, credential_ref: str = "") -> UrlReader:
     """A reader of one origin; the credential, if any, is sent as a bearer token."""
+    return UrlReader(target, *access(credential_ref))
+
+
+def access(credential_ref: str) -> tuple[HttpClient, Secret | None]:
+    """What a reader of a host asks with. Raises SourceFailed when there is no such secret."""
     client = _client(tuple(settings.OUTGOING_ALLOW), settings.OUTGOING_CA_BUNDLE)
     try:
-        secret = resolve(credential_ref) if credential_ref else None
+        return client, resolve(credential_ref) if credential_ref else None
     except CredentialError as error:
         raise SourceFailed(str(error)) from None
-    return UrlReader(target, client, secret)
 
 
 @lru_cache(maxsize=4)
