@@ -5,6 +5,8 @@ from functools import lru_cache
 from django.conf import settings
 
 from catalog.sources.base import Gone, Listing, NotThere, Reader, SourceFailed, SourceSpec
+from catalog.sources.bitbucket import BitbucketReader
+from catalog.sources.bitbucket_dc import BitbucketDcReader
 from catalog.sources.github import GithubReader
 from catalog.sources.path import PathReader
 from catalog.sources.url import UrlReader
@@ -33,6 +35,10 @@ def reader_for(spec: SourceSpec) -> Reader:
         return PathReader(spec.target, settings.CATALOG_PATHS)
     if spec.kind == "url":
         return url_reader(spec.target, spec.credential_ref)
+    if spec.kind == "bitbucket":
+        return BitbucketReader(spec, *access(spec.credential_ref))
+    if spec.kind == "bitbucket_dc":
+        return BitbucketDcReader(spec, *access(spec.credential_ref))
     if spec.kind == "github":
         return GithubReader(spec, *access(spec.credential_ref))
     raise SourceFailed(f'Stagedoor can\'t read sources of the kind "{spec.kind}".')

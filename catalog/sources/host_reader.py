@@ -73,6 +73,8 @@ class HostReader(ABC):
     flavour: str
     # What the target names, for sentences.
     whole = "account"
+    # Whether the commits in the list are of the branch that is read, and not of the default one.
+    lists_read_branch = False
 
     def __init__(self, spec: SourceSpec, host: Host) -> None:
         """Raises SourceFailed for options that can't be."""
@@ -86,10 +88,10 @@ class HostReader(ABC):
             )
         self._target = spec.target
         self._only = spec.only
-        self._known = {repository.external_id: repository for repository in spec.known}
+        self.known = {repository.external_id: repository for repository in spec.known}
         self._repositories = words(spec.options, "repositories")
         self._projects = words(spec.options, "projects")
-        self._archived = bool(spec.options.get("include_archived"))
+        self.archived_too = bool(spec.options.get("include_archived"))
         asked = "\n".join((self.branch, *self.paths))
         # A repository is looked at again when something else is looked for in it.
         self._sought = hashlib.sha256(asked.encode(errors="replace")).hexdigest()[:8]
@@ -157,7 +159,7 @@ class HostReader(ABC):
     def _flagged(self, listing: Listing) -> Iterator[list[RemoteRepository]]:
         """The repositories that were asked for, one request each."""
         for external_id in sorted(self._only or ()):
-            known = self._known.get(external_id)
+            known = self.known.get(external_id)
             if known is None:
                 continue
             try:
@@ -169,14 +171,14 @@ class HostReader(ABC):
                 listing.problems.append((known.full_name, sentence))
 
     def _hold(self, repository: RemoteRepository) -> None:
-        if not self._wanted(repository) or repository.external_id in self._held:
+        if not self.wanted(repository) or repository.external_id in self._held:
             return
-        known = self._known.get(repository.external_id)
+        known = self.known.get(repository.external_id)
         marker = f"{repository.marker} {self._sought}"
-        # The head in a list is that of the default branch.
-        head = "" if self.branch else repository.head_commit
+        told = self.lists_read_branch or not self.branch
+        head = repository.head_commit if told else ""
         held = Held(repository, known, marker, fresh=True, head=head, verified=bool(head))
-        if repository.archived and not self._archived:
+        if repository.archived and not self.archived_too:
             held.fresh, held.descriptor = False, known.descriptor if known else None
         elif known is not None and self._unchanged(known, marker, head):
             held.fresh, held.descriptor = False, known.descriptor
@@ -190,14 +192,14 @@ class HostReader(ABC):
             return head == known.head_commit and known.marker.endswith(f" {self._sought}")
         return marker == known.marker
 
-    def _wanted(self, repository: RemoteRepository) -> bool:
+    def wanted(self, repository: RemoteRepository) -> bool:
         name = repository.full_name.partition("/")[2]
         wanted = _passes((name, repository.full_name), self._repositories)
         return wanted and _passes((repository.project,), self._projects)
 
     def _places(self, held: Held) -> list[str]:
         """The locations at which a repository's descriptor is, or may be."""
-        if held.listed.archived and not self._archived:
+        if held.listed.archived and not self.archived_too:
             return []
         paths = self.paths if held.fresh else filter(None, [held.descriptor])
         return [f"{held.listed.full_name}/{path}" for path in paths]
@@ -301,11 +303,12 @@ class HostReader(ABC):
     def _commit(self, held: Held) -> str:
         """The commit to read; asked once in a reading, where the list did not tell."""
         if not held.head or (held.fresh and not held.verified):
-            held.head = self._ask_head(held)
+            held.head = self.ask_head(held)
             held.verified = True
         return held.head
 
-    def _ask_head(self, held: Held) -> str:
+    def ask_head(self, held: Held) -> str:
+        """The commit that the branch to read is at, whatever became of it since the list."""
         name = held.listed.full_name
         branch = self.branch or held.listed.default_branch
         if not branch:
