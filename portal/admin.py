@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from portal import user_admin  # noqa: F401  registers people, groups and identities
+from portal import token_admin, user_admin  # noqa: F401  they register tokens, people and groups
 from portal.audit import ACTIONS
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
 from portal.models import AuditEvent, Delivery, Role, RoleMapping

@@ -5,7 +5,11 @@ import os
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
-from portal.body_limit import BodyLimit
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-application = BodyLimit(get_asgi_application(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+_pages = get_asgi_application()
+
+from portal.api_gate import ApiGate  # noqa: E402  it has models, which Django has to load first
+from portal.body_limit import BodyLimit  # noqa: E402
+
+_limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+application = ApiGate(BodyLimit(_pages, _limit), _limit)

@@ -29,7 +29,7 @@ class BodyLimit:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
-        elif _announced(scope) > self._limit:
+        elif announced(scope) > self._limit:
             await _refuse(send)
         else:
             try:
@@ -51,7 +51,7 @@ class BodyLimit:
         return counted
 
 
-def _announced(scope: Message) -> int:
+def announced(scope: Message) -> int:
     """The Content-Length, 0 where there is none: a body in chunks is counted as it comes."""
     for name, value in scope["headers"]:
         if name.lower() == b"content-length" and value.isdigit():

@@ -227,3 +227,29 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.receiver} {self.received_at:%Y-%m-%d %H:%M:%S}"
+
+
+class ApiToken(models.Model):
+    """What lets a script act as a person, within the permissions that the person chose for it.
+
+    Holds a digest of the token, never the token: it is shown once and can't be shown again.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
+    )
+    name = models.CharField(max_length=100, help_text="What it is for.")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    permissions = models.JSONField(default=list, validators=[validate_permissions])
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "API token"
+        verbose_name_plural = "API tokens"
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user}"

@@ -1,9 +1,10 @@
 """Every address of the portal; the rooms above are named as strings only."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
-from portal import account_views, views
+from portal import account_views, token_views, views
+from portal.api_views import api_not_found
 from portal.signin import SignOutView
 
 handler403 = "portal.views.permission_denied"
@@ -20,9 +21,16 @@ portal_urls = [
     path("signout/provider/", account_views.signout_provider, name="signout_provider"),
     path("signed-out/", account_views.signed_out, name="signed_out"),
     path("account/", account_views.account, name="account"),
+    path("account/tokens/", token_views.token_list, name="token_list"),
+    path("account/tokens/new/", token_views.token_create, name="token_create"),
+    path("account/tokens/<int:pk>/", token_views.token_created, name="token_created"),
+    path("account/tokens/<int:pk>/revoke/", token_views.token_revoke, name="token_revoke"),
 ]
 
 urlpatterns = [
+    # First: scripts ask often. portal/api_gate.py answers these without the pages' middleware.
+    path("api/catalog/", include("catalog.api.urls")),
+    re_path(r"^api(?:/|$)", api_not_found),
     path("", include((portal_urls, "portal"))),
     path("", include("catalog.urls")),
     path("", include("pipelines.urls")),

@@ -1,0 +1,1 @@
+"""Backstage's catalog REST API over our catalog; README.md says how to use it."""
