@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from catalog import entity_views, list_views, source_views, team_views
+from catalog import (
+    entity_views,
+    list_views,
+    repository_views,
+    source_views,
+    team_views,
+)
+from catalog.docs import views as doc_views
 
 app_name = "catalog"
 
@@ -12,6 +19,8 @@ urlpatterns = [
     path("catalog/", list_views.entity_list, name="entity_list"),
     path("catalog/states/", list_views.entity_states, name="entity_states"),
     path("teams/", team_views.team_list, name="team_list"),
+    path("repositories/", repository_views.repository_list, name="repository_list"),
+    path("repositories/<int:pk>/", repository_views.repository_detail, name="repository_detail"),
     path("sources/", source_views.source_list, name="source_list"),
     path("sources/<slug:slug>/", source_views.source_detail, name="source_detail"),
     path("sources/<slug:slug>/sync/", source_views.source_sync, name="source_sync"),
@@ -23,5 +32,7 @@ urlpatterns = [
     ),
     path("catalog/<str:namespace>/group/<str:name>/", team_views.team_detail, name="team_detail"),
     path(ENTITY, entity_views.entity_detail, name="entity_detail"),
+    path(f"{ENTITY}docs/", doc_views.entity_docs, name="entity_docs"),
+    path(f"{ENTITY}docs/<path:page>", doc_views.entity_docs, name="entity_docs"),
     path(f"{ENTITY}raw/", entity_views.entity_raw, name="entity_raw"),
 ]

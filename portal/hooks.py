@@ -45,3 +45,5 @@ page_panels = Hook("page_panels")
 health_checks = Hook("health_checks")
 # (kind: str) -> list[tuple[value, label]]: what a role mapping's scope may name.
 scope_choices = Hook("scope_choices")
+# (repository) -> dict[str, str]: annotations that would link an entity to what builds it.
+repository_annotations = Hook("repository_annotations")
