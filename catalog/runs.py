@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from catalog.models import Source, SyncRun
+from catalog.models import Repository, Source, SyncRun
 
 # A worker that has not shown itself for so long is taken for dead.
 LEASE = timedelta(minutes=3)
@@ -53,9 +53,20 @@ class Claim:
             raise LeaseLost(f"run {self.run.pk}, attempt {self.attempt}")
 
 
-def request(source: Source, cause: str, user: User | None = None) -> SyncRun:
-    """A queued run of the source, or the one that is already queued or running."""
-    run = _open_run(source)
+def request(
+    source: Source,
+    cause: str,
+    user: User | None = None,
+    *,
+    dry_run: bool = False,
+    partial: bool = False,
+) -> SyncRun:
+    """A queued run of the source, or the one that is already queued or running.
+
+    A dry run stands beside a real one. `partial` reads only what is flagged as changed; a run of
+    that kind which has not begun becomes a whole one when that is asked for.
+    """
+    run = _open_run(source, dry_run, partial)
     while run is None:
         try:
             with transaction.atomic():
@@ -63,11 +74,13 @@ def request(source: Source, cause: str, user: User | None = None) -> SyncRun:
                     source=source,
                     cause=cause,
                     requested_by=user,
+                    dry_run=dry_run,
+                    partial=partial,
                     claimed_until=timezone.now() + OFFER_AGAIN,
                 )
         except IntegrityError:
             # Someone else was quicker; that run may even have ended by now.
-            run = _open_run(source)
+            run = _open_run(source, dry_run, partial)
     return run
 
 
@@ -93,21 +106,29 @@ def claim(run_id: int) -> Claim | None:
 def offer() -> list[int]:
     """What the sweep finds: the ids of runs that a worker should look at now.
 
-    Requests a run for each source that is due, and offers again what was lost on its way and what a
+    Requests a run for each source that is due, a partial one where a repository is flagged as
+    changed, and offers again what was lost on its way and what a
     dead worker has left. Each id is handed out once in OFFER_AGAIN, however many sweep at a time.
     """
     now = timezone.now()
     _give_up(now)
-    due = Source.objects.filter(enabled=True, next_due_at__lte=now)
-    idle = due.exclude(runs__state__in=OPEN).order_by("next_due_at")
-    fresh = [request(source, SyncRun.Cause.SCHEDULE).pk for source in idle[:SWEEP]]
+    being_read = SyncRun.objects.filter(source=OuterRef("pk"), state__in=OPEN, dry_run=False)
+    idle = Source.objects.filter(~Exists(being_read), enabled=True)
+    due = idle.filter(next_due_at__lte=now).order_by("next_due_at")
+    fresh = [request(source, SyncRun.Cause.SCHEDULE).pk for source in due[:SWEEP]]
+    flagged = Repository.objects.filter(source=OuterRef("pk"), flagged_at__isnull=False)
+    hinted = idle.filter(Exists(flagged)).order_by("pk")
+    fresh += [request(s, SyncRun.Cause.WEBHOOK, partial=True).pk for s in hinted[:SWEEP]]
     lost = Q(claimed_until__lt=now) | Q(claimed_until=None)
     stale = SyncRun.objects.filter(lost, state__in=OPEN).order_by("pk")
     return fresh + list(_offer_again(stale[:SWEEP], now))
 
 
-def _open_run(source: Source) -> SyncRun | None:
-    return SyncRun.objects.filter(source=source, state__in=OPEN).first()
+def _open_run(source: Source, dry_run: bool, partial: bool) -> SyncRun | None:
+    found = SyncRun.objects.filter(source=source, state__in=OPEN, dry_run=dry_run)
+    if not partial:
+        found.filter(state=State.QUEUED, partial=True).update(partial=False)
+    return found.first()
 
 
 def _offer_again(runs: models.QuerySet[SyncRun], now: datetime) -> Iterator[int]:
@@ -128,7 +149,7 @@ def _give_up(now: datetime) -> None:
         ended = SyncRun.objects.filter(
             pk=run.pk, state=State.RUNNING, claimed_until=run.claimed_until
         ).update(state=State.FAILED, finished_at=now, message=sentence)
-        if ended:
+        if ended and not run.dry_run:
             Source.objects.filter(pk=run.source_id).update(
                 last_error=sentence,
                 last_attempt_at=now,

@@ -1,0 +1,101 @@
+"""Who keeps a name that several documents claim, and a person's word on it.
+
+Who has it keeps it; else who came first. The others' documents are problems of stage "conflict",
+which both sides' pages can ask for. A NameDecision lets the named source take the name with its
+next reading.
+"""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from catalog import runs
+from catalog.models import Entity, NameDecision, Source, SyncIssue, SyncRun
+from catalog.reading import CONFLICT_STAGE
+from portal import audit
+from portal.access import fresh_actor
+from portal.policy import Actor, Decision, Target
+from portal.policy import decide as decide_policy
+
+PERMISSION = "source.decide"
+ACTION = "entity.name"
+audit.register(ACTION, "decided which source keeps a name")
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """A document that describes the ref. `source` is None once it was deleted."""
+
+    source: Source | None
+    location: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """`holder` is what the catalog shows; `claimants` are ignored. `decision` is a person's word,
+    which may still wait for its source's next reading."""
+
+    ref: str
+    holder: Claimant | None
+    claimants: tuple[Claimant, ...]
+    decision: NameDecision | None
+
+
+def conflicts_of(ref: str) -> Conflict | None:
+    """Who holds the name and who claims it as well; None when nobody else does. Three queries."""
+    lost = SyncIssue.objects.filter(entity_ref=ref, stage=CONFLICT_STAGE).select_related("source")
+    claimants = tuple(Claimant(issue.source, issue.location, issue.line or 1) for issue in lost)
+    if not claimants:
+        return None
+    held = (
+        Entity.objects.filter(ref=ref).select_related("source").only("source", "location", "line")
+    )
+    entity = held.first()
+    holder = Claimant(entity.source, entity.location, entity.line) if entity else None
+    decision = NameDecision.objects.filter(entity_ref=ref).select_related("source", "by").first()
+    return Conflict(ref, holder, claimants, decision)
+
+
+def decide_for(actor: Actor, ref: str, source: Source | None = None) -> Decision:
+    """Whether the actor may say who keeps the name; with `source`, whether it may be that one."""
+    blocked = ""
+    if source is not None:
+        conflict = conflicts_of(ref)
+        sides = [conflict.holder, *conflict.claimants] if conflict else []
+        if not any(side and side.source and side.source.pk == source.pk for side in sides):
+            blocked = f"The source {source.name} does not claim this name any more."
+    target = Target(ref, blocked=blocked)
+    return decide_policy(actor, PERMISSION, target, now=timezone.now())
+
+
+def decide(
+    ref: str, source: Source, user: User, request: HttpRequest | None
+) -> tuple[SyncRun | None, Decision]:
+    """Notes that the ref is read from this source, and asks for the reading that takes it.
+
+    The run is to be handed to a worker; None when the decision refuses. Both are audited.
+    """
+    actor = fresh_actor(user.pk)
+    decision = decide_for(actor, ref, source)
+    run = None
+    with transaction.atomic():
+        if decision.allowed:
+            now = timezone.now()
+            values = {"source": source, "by": user, "decided_at": now}
+            NameDecision.objects.update_or_create(entity_ref=ref, defaults=values)
+            Source.objects.filter(pk=source.pk).update(next_due_at=now)
+            run = runs.request(source, SyncRun.Cause.PERSON, user)
+        audit.record(
+            ACTION,
+            actor=actor,
+            target=ref,
+            outcome="ok" if decision.allowed else "denied",
+            decision=decision,
+            request=request,
+            data={"source": source.slug},
+        )
+    return run, decision
