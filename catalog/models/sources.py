@@ -186,10 +186,12 @@ class Repository(models.Model):
     archived = models.BooleanField(default=False)
     # Null: nobody has looked yet.
     has_descriptor = models.BooleanField(null=True)
+    # Its path at head_commit; "" there is none, null as above.
+    descriptor = models.CharField(max_length=500, null=True, blank=True, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     # A webhook says that it changed; null once it has been read since.
     flagged_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    read_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True, help_text="Last listed by its host.")
     # The host's own word for "changed since", for example updated_on.
     marker = models.CharField(max_length=100, blank=True)
     pull_requests_read_at = models.DateTimeField(null=True, blank=True)
