@@ -1,0 +1,1 @@
+"""Stand-ins for repository hosts: real HTTP servers that speak the wire formats."""
