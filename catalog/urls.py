@@ -4,6 +4,7 @@ from django.urls import path
 
 from catalog import (
     entity_views,
+    hook_views,
     list_views,
     repository_views,
     source_views,
@@ -19,6 +20,7 @@ urlpatterns = [
     path("catalog/", list_views.entity_list, name="entity_list"),
     path("catalog/states/", list_views.entity_states, name="entity_states"),
     path("teams/", team_views.team_list, name="team_list"),
+    path("hooks/catalog/<str:slug>/", hook_views.source_hook, name="source_hook"),
     path("repositories/", repository_views.repository_list, name="repository_list"),
     path("repositories/<int:pk>/", repository_views.repository_detail, name="repository_detail"),
     path("sources/", source_views.source_list, name="source_list"),

@@ -19,8 +19,9 @@ from django.utils.deprecation import MiddlewareMixin
 
 current_request_id: ContextVar[str] = ContextVar("request_id", default="-")
 # /hooks/<receiver>/<secret>/, in any case: one that is misspelt holds the secret all the same.
+# Receivers of the catalog have a name of two parts, catalog/<source>.
 HOOK_PATH = re.compile(
-    r"/+hooks/+(?P<receiver>[^/]+)(?:/(?P<secret>.*?))?/?", re.DOTALL | re.IGNORECASE
+    r"/+hooks/+(?P<receiver>(?:catalog/)?[^/]+)(?:/(?P<secret>.*?))?/?", re.DOTALL | re.IGNORECASE
 )
 
 

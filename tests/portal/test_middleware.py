@@ -86,6 +86,13 @@ def test_the_secret_in_a_webhooks_address_is_known_to_the_view_only(path, secret
     assert request.get_full_path() == "/hooks/drone/"
 
 
+def test_a_receiver_of_the_catalog_has_two_parts():
+    for path, secret in (("/hooks/catalog/acme/", ""), ("/hooks/catalog/acme/s3cret/", "s3cret")):
+        request = RequestFactory().post(path)
+        PathSecretMiddleware(HttpResponse).process_request(request)
+        assert (request.path, request.path_secret) == ("/hooks/catalog/acme/", secret)
+
+
 def test_other_addresses_stay_as_they_are():
     request = RequestFactory().get("/catalog/hooks/drone/s3cret/")
     PathSecretMiddleware(HttpResponse).process_request(request)
