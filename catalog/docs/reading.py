@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Length
 
 from catalog.descriptors import ReadError
@@ -27,6 +28,7 @@ from catalog.docs.layout import (
 )
 from catalog.docs.rendering import title_of
 from catalog.models import DocPage, Entity, Source, SyncIssue
+from catalog.relations import batches
 from catalog.sources.base import Gone, HostStops, NotThere, Place, Reader, RepositoryReader
 from portal.text import storable
 
@@ -42,7 +44,6 @@ MAX_PROBLEMS = 200
 TURNS = 13
 # At a host this share of its limit is left to the descriptors.
 RESERVE = 4
-BATCH = 200
 
 
 @dataclass(frozen=True)
@@ -115,51 +116,49 @@ class _Run:
 
     # --- Which entities --------------------------------------------------------------------------
     def _folders(self) -> Iterator[Folder]:
-        found: dict[tuple[str, str], Folder] = {}
-        bare: list[int] = []
-        for entity in self._entities():
-            self._looked.append(entity.ref)
-            try:
-                prefix = self._prefix(entity)
-            except BadDocs as bad:
-                self._complain(Folder(entity.location, "", [entity]), str(bad))
-                continue
-            if prefix is None:
-                bare += [entity.pk] if entity.has_docs else []
-                continue
-            key = (entity.location.rpartition("/")[0], prefix)
-            folder = found.setdefault(key, Folder(entity.location, prefix))
-            folder.entities.append(entity)
-            folder.touched |= entity.pk in self._touched
-            folder.has_docs |= entity.has_docs
-        DocPage.objects.filter(entity__in=bare).delete()
-        yield from found.values()
+        for batch in self._batches():
+            found: dict[tuple[str, str], Folder] = {}
+            bare: list[int] = []
+            for entity in batch:
+                self._looked.append(entity.ref)
+                try:
+                    prefix = _prefix(entity)
+                except BadDocs as bad:
+                    self._complain(Folder(entity.location, "", [entity]), str(bad))
+                    continue
+                if prefix is None:
+                    bare += [entity.pk] if entity.has_docs else []
+                    continue
+                key = (_folder(entity.location), prefix)
+                folder = found.setdefault(key, Folder(entity.location, prefix))
+                folder.entities.append(entity)
+                folder.touched |= entity.pk in self._touched
+                folder.has_docs |= entity.has_docs
+            DocPage.objects.filter(entity__in=bare).delete()
+            yield from found.values()
 
-    def _entities(self) -> Iterator[Any]:
-        """Those that may have changed or have pages, and a share of the others."""
+    def _batches(self) -> Iterator[list[Any]]:
+        """Those that may have changed or have pages, and a share of the others; by folder."""
         turn = int(self._now.timestamp()) // 60 % TURNS
         mine = Entity.objects.filter(source=self._source, state=Entity.State.ACTIVE)
-        mine = mine.annotate(has_docs=Exists(DocPage.objects.filter(entity=OuterRef("pk"))))
-        due = mine.alias(turn=F("pk") % TURNS).filter(Q(has_docs=True) | Q(turn=turn))
-        pks = set(due.values_list("pk", flat=True)) | self._touched
-        ordered = sorted(pks)
-        for start in range(0, len(ordered), BATCH):
-            rows = mine.filter(pk__in=ordered[start : start + BATCH]).select_related("file")
-            yield from rows.only(
-                "ref", "kind", "location", "document", "file__misses", "file__refs"
-            )
-
-    def _prefix(self, entity: Entity) -> str | None:
-        """Where its documentation is looked for; None: it has none."""
-        annotation = entity.annotations.get(TECHDOCS_REF)
-        if isinstance(annotation, str) and annotation.strip():
-            return prefix_of(annotation)
-        # A README beside the descriptor is about the one component that the descriptor describes.
-        components = [
-            ref for ref in (entity.file.refs if entity.file else []) if ref.startswith("component:")
-        ]
-        alone = entity.kind == "Component" and len(components) <= 1
-        return "" if alone else None
+        has_docs = Exists(DocPage.objects.filter(entity=OuterRef("pk")))
+        due = mine.alias(turn=F("pk") % TURNS).filter(Q(has_docs) | Q(turn=turn))
+        places = dict(due.values_list("pk", "location"))
+        for pks in batches(sorted(self._touched)):
+            places.update(mine.filter(pk__in=pks).values_list("pk", "location"))
+        ordered = sorted(places, key=lambda pk: (_folder(places[pk]), pk))
+        beside = Entity.objects.filter(
+            file=OuterRef("file"), kind="Component", state=Entity.State.ACTIVE
+        )
+        annotations = KeyTransform("annotations", KeyTransform("metadata", "document"))
+        rows = mine.select_related("file").annotate(
+            has_docs=has_docs,
+            has_siblings=Exists(beside.exclude(pk=OuterRef("pk"))),
+            techdocs_ref=KeyTextTransform(TECHDOCS_REF, annotations),
+        )
+        light = rows.only("ref", "kind", "location", "file__misses")
+        for pks in batches(ordered):
+            yield sorted(light.filter(pk__in=pks), key=lambda entity: entity.pk)
 
     # --- One folder ------------------------------------------------------------------------------
     def _one(self, folder: Folder) -> None:
@@ -263,10 +262,22 @@ class _Run:
     def _save_issues(self) -> None:
         with transaction.atomic():
             old = SyncIssue.objects.filter(source=self._source, stage=STAGE)
-            for start in range(0, len(self._looked), BATCH):
-                old.filter(entity_ref__in=self._looked[start : start + BATCH]).delete()
+            for refs in batches(self._looked):
+                old.filter(entity_ref__in=refs).delete()
             old.filter(entity_ref="").delete()
             SyncIssue.objects.bulk_create(self._issues[:MAX_PROBLEMS])
+
+
+def _folder(location: str) -> str:
+    return location.rpartition("/")[0]
+
+
+def _prefix(entity: Any) -> str | None:
+    """Where its documentation is looked for; None: it has none."""
+    if entity.techdocs_ref and entity.techdocs_ref.strip():
+        return prefix_of(entity.techdocs_ref)
+    # A README beside the descriptor is about the one component that the descriptor describes.
+    return "" if entity.kind == "Component" and not entity.has_siblings else None
 
 
 def _known(folder: Folder) -> list[DocPage]:
