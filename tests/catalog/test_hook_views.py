@@ -98,31 +98,30 @@ def test_source_hook_refuses_what_is_not_signed_and_says_nothing(client, source,
 
 
 @pytest.mark.parametrize(
-    ("names", "body", "digest"),
+    ("names", "example"),
     [
         (
             ("X-Hub-Signature-256", "X-GitHub-Delivery"),
-            b"Hello, World!",
-            "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+            b"Hello, World! 757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
         ),
         (
             ("X-Hub-Signature", "X-Request-UUID"),
-            b"Hello World!",
-            "a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9",
+            b"Hello World! a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9",
         ),
         (
             ("X-Hub-Signature", "X-Request-Id"),
-            b"Hello World!",
-            "a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9",
+            b"Hello World! a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9",
         ),
     ],
 )
 def test_source_hook_takes_the_examples_of_the_hosts_manuals(
-    client, source, monkeypatch, names, body, digest
+    client, source, monkeypatch, names, example
 ):
     monkeypatch.setenv("STAGEDOOR_CREDENTIAL_HOOK", "It's a Secret to Everybody")
     signature, identity = names
-    assert post(client, {signature: f"sha256={digest}", identity: "r-1"}, body).status_code == 202
+    body, _, digest = example.rpartition(b" ")
+    headers = {signature: f"sha256={digest.decode()}", identity: "r-1"}
+    assert post(client, headers, body).status_code == 202
     assert Delivery.objects.get().delivery_id == "r-1"
 
 
