@@ -3,6 +3,7 @@
 import json
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.catalog.hosts.forge import Forge, Pull, Question, Reply, Repo
 from tests.httpd import json_reply, reply
@@ -46,14 +47,15 @@ class BitbucketHost(Forge):
         repo = self.repos.get(name) if workspace == "{}" else self.find(f"{workspace}/{name}")
         if repo is None:
             return self._missing(f"Repository {workspace}/{name} not found")
-        if not rest:
-            return self.json(json.dumps(_trim(self._repository(repo), asked.query)))
-        if rest[:2] == ["refs", "branches"]:
-            return self._branch(repo, "/".join(rest[2:]), asked)
-        if rest[0] == "src":
-            return self._source(repo, rest[1], "/".join(rest[2:]), asked)
-        if rest == ["pullrequests"]:
-            return self._pulls(repo, asked)
+        match rest:
+            case []:
+                return self.json(json.dumps(_trim(self._repository(repo, asked), asked.query)))
+            case ["refs", "branches", *names]:
+                return self._branch(repo, "/".join(names), asked)
+            case ["src", commit, *names]:
+                return self._source(repo, commit, "/".join(names), asked)
+            case ["pullrequests"]:
+                return self._pulls(repo, asked)
         return self._missing("Resource not found")
 
     def _list(self, asked: Question) -> Reply:
@@ -63,7 +65,7 @@ class BitbucketHost(Forge):
         repos = [repo for repo in self.repos.values() if repo.owner == asked.parts[2]]
         if not repos and asked.parts[2] != self.owner:
             return self._missing(f"No workspace with identifier '{asked.parts[2]}'.")
-        return self._page([self._repository(repo) for repo in repos], asked, 100)
+        return self._page([self._repository(repo, asked) for repo in repos], asked, 100)
 
     def _page(self, rows: list[dict[str, Any]], asked: Question, most: int) -> Reply:
         size, page = int(asked.query.get("pagelen", "10")), int(asked.query.get("page", "1"))
@@ -73,8 +75,7 @@ class BitbucketHost(Forge):
         body: dict[str, Any] = {"values": rows[start : start + size], "pagelen": size, "page": page}
         if self.endless or start + size < len(rows):
             query = {**asked.query, "page": str(page if self.endless else page + 1)}
-            pairs = "&".join(f"{name}={value}" for name, value in query.items())
-            body["next"] = f"{self.url}{asked.path}?{pairs}"
+            body["next"] = f"{self.url}{asked.path}?{urlencode(query)}"
         return self.json(json.dumps(_trim(body, asked.query)))
 
     def _branch(self, repo: Repo, name: str, asked: Question) -> Reply:
@@ -105,11 +106,12 @@ class BitbucketHost(Forge):
         newest = sorted(repo.pulls, key=lambda pull: pull.updated, reverse=True)
         return self._page([self._pull(repo, pull) for pull in newest], asked, 50)
 
-    def _repository(self, repo: Repo) -> dict[str, Any]:
+    def _repository(self, repo: Repo, asked: Question) -> dict[str, Any]:
         main: dict[str, Any] | None = None
         if repo.main:
             main = {"type": "branch", "name": repo.main}
-            if self.tells_heads:
+            # Only for those who ask for it.
+            if self.tells_heads and "mainbranch.target" in asked.query.get("fields", ""):
                 main["target"] = _commit(repo.heads[repo.main])
         return {
             "type": "repository",

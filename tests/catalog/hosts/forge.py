@@ -69,7 +69,7 @@ class Forge:
 
     prefix = ""
 
-    def __init__(self, owner: str = "acme", token: str = "s3cret-token") -> None:  # noqa: S107
+    def __init__(self, owner: str = "acme", token: str = "s3cret-token") -> None:
         self.owner, self.token = owner, token
         self.repos: dict[str, Repo] = {}  # by id
         self.asked: list[Question] = []
@@ -102,7 +102,7 @@ class Forge:
         tree |= {path: content(value) for path, value in files.items()}
         tree = {path: data for path, data in tree.items() if path not in remove}
         said = f"{repo.id} {branch} {len(repo.commits)}"
-        commit = hashlib.sha1(said.encode()).hexdigest()  # noqa: S324
+        commit = hashlib.sha1(said.encode()).hexdigest()
         repo.commits[commit] = tree
         repo.heads[branch] = commit
         repo.main = repo.main or branch
