@@ -7,10 +7,15 @@ from django.conf import settings
 from catalog.sources.base import Gone, Listing, NotThere, Reader, SourceFailed, SourceSpec
 from catalog.sources.bitbucket import BitbucketReader
 from catalog.sources.bitbucket_dc import BitbucketDcReader
+from catalog.sources.git import GitReader
+from catalog.sources.git_remote import parse_remote
+from catalog.sources.git_session import Session
+from catalog.sources.git_store import Store
 from catalog.sources.github import GithubReader
 from catalog.sources.path import PathReader
 from catalog.sources.url import UrlReader
 from portal.credentials import CredentialError, Secret, resolve
+from portal.egress import Egress
 from portal.http import HttpClient
 
 __all__ = [
@@ -39,6 +44,8 @@ def reader_for(spec: SourceSpec) -> Reader:
         return BitbucketReader(spec, *access(spec.credential_ref))
     if spec.kind == "bitbucket_dc":
         return BitbucketDcReader(spec, *access(spec.credential_ref))
+    if spec.kind == "git":
+        return git_reader(spec)
     if spec.kind == "github":
         return GithubReader(spec, *access(spec.credential_ref))
     raise SourceFailed(f'Stagedoor can\'t read sources of the kind "{spec.kind}".')
@@ -47,6 +54,22 @@ def reader_for(spec: SourceSpec) -> Reader:
 def url_reader(target: str, credential_ref: str = "") -> UrlReader:
     """A reader of one origin; the credential, if any, is sent as a bearer token."""
     return UrlReader(target, *access(credential_ref))
+
+
+def git_reader(spec: SourceSpec) -> GitReader:
+    """A reader of one git repository; its cache is in the data folder."""
+    remote = parse_remote(spec.target, settings.CATALOG_PATHS)
+    _, secret = access(spec.credential_ref)
+    session = Session(
+        remote,
+        # Another credential may see another repository, so it has a cache of its own.
+        lambda: Store(settings.DATA_DIR / "git", remote.url, spec.credential_ref),
+        Egress(settings.OUTGOING_ALLOW),
+        secret,
+        str(spec.options.get("username") or "").strip(),
+        settings.OUTGOING_CA_BUNDLE,
+    )
+    return GitReader(session, spec.options)
 
 
 def access(credential_ref: str) -> tuple[HttpClient, Secret | None]:
