@@ -47,6 +47,9 @@ class BitbucketHost(Forge):
         repo = self.repos.get(name) if workspace == "{}" else self.find(f"{workspace}/{name}")
         if repo is None:
             return self._missing(f"Repository {workspace}/{name} not found")
+        return self._of(repo, rest, asked)
+
+    def _of(self, repo: Repo, rest: list[str], asked: Question) -> Reply:
         match rest:
             case []:
                 return self.json(json.dumps(_trim(self._repository(repo, asked), asked.query)))
