@@ -249,6 +249,8 @@ class SourceFile(models.Model):
     refs = models.JSONField(default=list, help_text="The entities that it describes.")
     # Everything in it is applied, and follows from its bytes alone: need not be looked at again.
     settled = models.BooleanField(default=False)
+    # What its entities are made of beside its bytes: see catalog.files.basis_of().
+    basis = models.CharField(max_length=16, blank=True)
     seen_at = models.DateTimeField(default=timezone.now, help_text="Last read successfully.")
     # Readings in a row that found it absent (404), and when the first of them was.
     misses = models.PositiveSmallIntegerField(default=0)
