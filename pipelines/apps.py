@@ -8,7 +8,7 @@ class PipelinesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from pipelines import repository_panels
+        from pipelines import fleet, repository_panels
         from pipelines.checks import health_checks
         from pipelines.environments import environment_choices
         from pipelines.linking import link_entities
@@ -20,4 +20,5 @@ class PipelinesConfig(AppConfig):
         hooks.scope_choices.register(environment_choices)
         hooks.page_panels.register(page_panels)
         hooks.page_panels.register(repository_panels.page_panels)
+        hooks.page_panels.register(fleet.page_panels)
         hooks.repository_annotations.register(repository_panels.annotations)
