@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 
+from catalog import repositories
 from catalog.hook_events import Hint, HookUnread, hint_of
 from catalog.models import Repository, Source, SyncRun
 from portal import inbox
@@ -142,8 +143,7 @@ def _follow(source: Source, delivery: Delivery, hint: Hint, now: datetime) -> bo
     known = _repositories(source, hint) if hosts else []
     if hint.changed and known and not any(_concerned(source, hint, one) for one in known):
         return _ignore(delivery, "It is about a branch that is not read.", now, hint.event)
-    mine = Repository.objects.filter(pk__in=[one.pk for one in known])
-    mine.update(flagged_at=now)
+    repositories.flag(known, now)
     if (hint.listing or not known) and not _due(source, now):
         # Left waiting: the sweep comes back once the reading that is under way has ended.
         return False
