@@ -1,15 +1,26 @@
 """The pages of one entity: services, every other kind, and the descriptor itself."""
 
 import json
+from typing import Any
 
 import yaml
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from catalog.forms import ANY_KIND, Filters
+from catalog.highlight import lines_of
+from catalog.models import Entity
+from catalog.origin import origin_of
 from catalog.pages import about, entity_or_404, head, table
 from portal.templatetags.ui import entity_url
+
+# Their specs are said in words; every other kind's is shown as it is written.
+SAID = {"Component", "API", "Resource", "System", "Domain", "Group", "User"}
+# More than that is on the Raw page only.
+SHOWN_SPEC = 20_000
+SHOWN_RAW = 300_000
 
 
 @require_safe
@@ -26,9 +37,9 @@ def entity_detail(request: HttpRequest, namespace: str, kind: str, name: str) ->
     if canonical and canonical != request.path:
         return redirect(canonical, permanent=True)
     entity = entity_or_404(request, namespace, kind, name)
-    context = {}
+    context: dict[str, Any] = {"spec_lines": _spec_lines(entity)}
     if entity.kind == "System":
-        context = table(request, Filters(kind=ANY_KIND, system=entity.ref))
+        context |= table(request, Filters(kind=ANY_KIND, system=entity.ref))
     but = ("ownedBy", "hasPart") if entity.kind == "System" else ("ownedBy",)
     return render(request, "catalog/entity_detail.html", about(entity, but) | context)
 
@@ -37,8 +48,28 @@ def entity_detail(request: HttpRequest, namespace: str, kind: str, name: str) ->
 def entity_raw(request: HttpRequest, namespace: str, kind: str, name: str) -> HttpResponse:
     """The descriptor as it was read, placeholders resolved: YAML on a page, or `?format=json`."""
     entity = entity_or_404(request, namespace, kind, name)
-    if request.GET.get("format") == "json":
+    wanted = request.GET.get("format")
+    if wanted == "json":
         text = json.dumps(entity.document, indent=2, ensure_ascii=False)
         return HttpResponse(text + "\n", content_type="application/json; charset=utf-8")
-    text = yaml.safe_dump(entity.document, sort_keys=False, allow_unicode=True, width=100)
-    return render(request, "catalog/entity_raw.html", head(entity) | {"text": text})
+    text = _yaml(entity.document)
+    if wanted == "yaml":
+        return HttpResponse(text, content_type="text/plain; charset=utf-8")
+    context = {
+        "lines": lines_of(text[:SHOWN_RAW].removesuffix("\n"), "yaml"),
+        "is_cut": len(text) > SHOWN_RAW,
+        "origin": origin_of(entity),
+    }
+    return render(request, "catalog/entity_raw.html", head(entity) | context)
+
+
+def _spec_lines(entity: Entity) -> list[SafeString]:
+    if entity.kind in SAID and entity.state != Entity.State.UNSUPPORTED:
+        return []
+    spec = entity.document.get("spec")
+    text = _yaml(spec) if spec else ""
+    return lines_of(text.removesuffix("\n"), "yaml") if 0 < len(text) <= SHOWN_SPEC else []
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)

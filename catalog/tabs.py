@@ -30,4 +30,7 @@ def _tabs(entity: Entity, overview: str) -> Iterator[Tab]:
         yield Tab("builds", "Builds", f"{overview}#builds")
     if entity.docs.exists():
         yield Tab("docs", "Docs", f"{overview}docs/")
+    if entity.kind == "API" and entity.spec.get("definition"):
+        yield Tab("definition", "Definition", f"{overview}definition/")
+    yield Tab("dependencies", "Dependencies", f"{overview}graph/")
     yield Tab("raw", "Raw", f"{overview}raw/")

@@ -3,14 +3,15 @@
 import json
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 import yaml
 from django.utils import timezone
 
-from catalog.models import Entity
+from catalog.models import Entity, SourceFile
 from tests.catalog.pages import names, page, queries
-from tests.catalog.trees import component, read
+from tests.catalog.trees import component, document, location, read
 
 pytestmark = pytest.mark.django_db
 FILE = "catalog-info.yaml"
@@ -114,12 +115,70 @@ def test_entity_detail_leads_another_spelling_to_the_page(viewer, shop):
     assert (response.status_code, response["Location"]) == (301, PAY)
 
 
+def test_entity_detail_shows_the_spec_of_other_kinds_as_it_is_written(viewer, tree):
+    tree.write(
+        FILE,
+        document("Widget", "gadget", colour="red"),
+        document("Resource", "db", type="database", owner="payments"),
+    )
+    read(tree.source())
+    text = re.sub("<[^>]+>", "", page(viewer, "/catalog/default/widget/gadget/"))
+    assert "colour: red" in text
+    assert "What it says" not in page(viewer, "/catalog/default/resource/db/")
+
+
+def test_entity_detail_shows_labels_annotations_parent_and_other_entities_of_its_file(viewer, tree):
+    metadata = {"labels": {"tier": "one"}, "annotations": {"acme.example/room": "12"}}
+    tree.write(FILE, component("cart", metadata, subcomponentOf="shop"), component("shop"))
+    read(tree.source())
+    text = page(viewer, "/catalog/default/component/cart/")
+    assert "<dt>tier</dt><dd>one</dd>" in text
+    assert "<dt>acme.example/room</dt><dd>12</dd>" in text
+    assert re.search(r"<dt>Part of</dt><dd><a[^>]*>shop<", text)
+    assert re.search(r"<dt>Same file</dt>\s*<dd><ul[^>]*><li><a[^>]*>shop<", text)
+
+
+def test_service_detail_says_what_a_ref_that_leads_nowhere_may_have_meant(viewer, shop, tree):
+    tree.write("more.yaml", component("cart", dependsOn=["component:ledgre"]))
+    read(tree.source("more.yaml", slug="more"))
+    text = page(viewer, "/catalog/default/component/cart/")
+    assert re.search(r"Did you mean <a[^>]*>component:default/ledger</a>\?", text)
+
+
+def test_service_detail_links_problems_to_their_lines_at_the_host(viewer, shop, tree):
+    tree.write(FILE, component("pay", owner=7))
+    read(shop)
+    SourceFile.objects.update(url="https://github.com/acme/shop/blob/main/catalog-info.yaml")
+    assert re.search(r'href="https://github.com/acme/[^"]*yaml#L\d+"', page(viewer, PAY))
+
+
 def test_entity_raw_gives_the_document_back(viewer, shop):
     raw = "/catalog/default/component/ledger/raw/"
-    text = page(viewer, raw)
-    shown = re.search(r"<code>(.*?)</code></pre>", text, re.S).group(1)
     stored = Entity.objects.get(name="ledger").document
-    assert yaml.safe_load(shown.replace("&quot;", '"').replace("&#x27;", "'")) == stored
+    assert yaml.safe_load(code_of(page(viewer, raw))) == stored
+    assert yaml.safe_load(viewer.get(f"{raw}?format=yaml").content) == stored
     response = viewer.get(f"{raw}?format=json")
     assert response["Content-Type"] == "application/json; charset=utf-8"
     assert json.loads(response.content) == stored
+
+
+def test_entity_raw_shows_hostile_text_as_text(viewer, tree):
+    hostile = {"description": "</span></pre><script>alert(1)</script>"}
+    tree.write(FILE, component("pay", hostile))
+    read(tree.source())
+    text = page(viewer, f"{PAY}raw/")
+    assert "<script>alert" not in text
+    assert yaml.safe_load(code_of(text))["metadata"]["description"] == hostile["description"]
+
+
+def test_entity_raw_says_through_which_locations_it_came(viewer, tree):
+    tree.write("root.yaml", location("root", target="./pay.yaml"))
+    tree.write("pay.yaml", component("pay"))
+    read(tree.source("root.yaml"))
+    assert re.search(r"Named by</dt>\s*<dd>.*?>root</a>", page(viewer, f"{PAY}raw/"), re.S)
+
+
+def code_of(text):
+    """What a person copies out of numbered code."""
+    [code] = re.findall(r'<pre class="code"[^>]*>(.*?)</pre>', text, re.S)
+    return unescape(re.sub(r"<[^>]+>", "", re.sub(r'<a href="#L\d+">\d+</a>', "", code)))

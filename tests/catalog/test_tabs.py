@@ -7,6 +7,7 @@ import pytest
 from catalog.models import DocPage, Entity
 from catalog.tabs import tabs_of
 from tests.catalog.pages import page
+from tests.catalog.trees import component, document, read
 
 pytestmark = pytest.mark.django_db
 
@@ -32,3 +33,14 @@ def test_the_open_tab_is_marked(viewer, shop):
     assert re.findall(r'aria-current="page">([^<]+)<', text)[-1] == "Raw"
     text = page(viewer, "/catalog/default/component/pay/")
     assert re.findall(r'aria-current="page">([^<]+)<', text)[-1] == "Overview"
+
+
+def test_a_definition_has_a_tab_where_an_api_has_one(tree):
+    tree.write(
+        "all.yaml",
+        document("API", "pay", type="openapi", lifecycle="x", owner="a", definition="openapi: 3"),
+        component("web"),
+    )
+    read(tree.source("all.yaml"))
+    assert "Definition" in labels("pay")
+    assert "Definition" not in labels("web")

@@ -1,0 +1,175 @@
+"""Where the nodes and edges of a relation graph are drawn: columns from left to right. Pure.
+
+A column for each rank. An edge that passes a column gets a place of its own there, so that it runs
+between the nodes and not behind them; within a column, everything stands near what it is tied to.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+NODE_WIDTH, NODE_HEIGHT = 200, 46
+COLUMN_GAP, ROW_GAP, LANE = 150, 18, 14
+MARGIN = 14
+SWEEPS = 6
+# Characters of a name that fit into a node.
+LABEL = 25
+
+
+@dataclass(frozen=True)
+class Place:
+    """The upper left corner of a node."""
+
+    x: int
+    y: int
+
+    @property
+    def middle(self) -> int:
+        return self.y + NODE_HEIGHT // 2
+
+
+@dataclass(frozen=True)
+class Line:
+    """An SVG path, and where its label stands."""
+
+    path: str
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Drawing:
+    width: int
+    height: int
+    places: dict[str, Place]
+    lines: tuple[Line, ...]  # as the edges that were given
+
+
+@dataclass(frozen=True)
+class _Lane:
+    """Where an edge passes a column."""
+
+    edge: int
+    rank: int
+
+
+_Item = str | _Lane
+
+
+def draw(ranks: Mapping[str, int], edges: Sequence[tuple[str, str]]) -> Drawing:
+    """`ranks`: node -> column; `edges`: (from, to), between nodes of `ranks`."""
+    chains = [_chain(ranks, number, *edge) for number, edge in enumerate(edges)]
+    columns = _columns(ranks, chains)
+    _untangle(columns, chains)
+    first = min(columns)
+    x_of = {rank: MARGIN + (rank - first) * (NODE_WIDTH + COLUMN_GAP) for rank in columns}
+    height = max(_height(column) for column in columns.values())
+    middles: dict[_Item, int] = {}
+    for column in columns.values():
+        y = MARGIN + (height - _height(column)) // 2
+        for item in column:
+            middles[item] = y + _size(item) // 2
+            y += _size(item) + ROW_GAP
+    places = {
+        item: Place(x_of[rank], middles[item] - NODE_HEIGHT // 2)
+        for rank, column in columns.items()
+        for item in column
+        if isinstance(item, str)
+    }
+    lines = tuple(_line(chain, ranks, x_of, middles) for chain in chains)
+    width = max(x_of.values()) + NODE_WIDTH + MARGIN
+    # An edge within the last column turns beside it.
+    return Drawing(width + 40, height + 2 * MARGIN, places, lines)
+
+
+def _chain(ranks: Mapping[str, int], number: int, source: str, target: str) -> list[_Item]:
+    """The edge's stations from left to right or right to left: node, lanes, node."""
+    step = 1 if ranks[target] > ranks[source] else -1
+    between = range(ranks[source] + step, ranks[target], step)
+    return [source, *(_Lane(number, rank) for rank in between), target]
+
+
+def _columns(ranks: Mapping[str, int], chains: Iterable[Sequence[_Item]]) -> dict[int, list[_Item]]:
+    every = range(min(ranks.values()), max(ranks.values()) + 1)
+    columns: dict[int, list[_Item]] = {rank: [] for rank in every}
+    for node, rank in ranks.items():
+        columns[rank].append(node)
+    for chain in chains:
+        for item in chain[1:-1]:
+            if isinstance(item, _Lane):
+                columns[item.rank].append(item)
+    return columns
+
+
+def _untangle(columns: dict[int, list[_Item]], chains: Iterable[Sequence[_Item]]) -> None:
+    """Sorts each column by the mean place of its neighbours, to and fro."""
+    tied: dict[_Item, list[_Item]] = {}
+    for chain in chains:
+        for left, right in pairwise(chain):
+            tied.setdefault(left, []).append(right)
+            tied.setdefault(right, []).append(left)
+    order = list(columns)
+    for sweep in range(SWEEPS):
+        at = {
+            item: place / max(1, len(column) - 1) if len(column) > 1 else 0.5
+            for column in columns.values()
+            for place, item in enumerate(column)
+        }
+        for rank in order if sweep % 2 == 0 else reversed(order):
+            column = columns[rank]
+            own = {
+                item: _mean([at[other] for other in tied.get(item, [])], at[item])
+                for item in column
+            }
+            column.sort(key=own.__getitem__)
+            for place, item in enumerate(column):
+                at[item] = place / (len(column) - 1) if len(column) > 1 else 0.5
+
+
+def _mean(values: list[float], otherwise: float) -> float:
+    return sum(values) / len(values) if values else otherwise
+
+
+def _size(item: _Item) -> int:
+    return NODE_HEIGHT if isinstance(item, str) else LANE
+
+
+def _height(column: Sequence[_Item]) -> int:
+    return sum(_size(item) for item in column) + ROW_GAP * (len(column) - 1)
+
+
+def _line(
+    chain: Sequence[_Item], ranks: Mapping[str, int], x_of: Mapping[int, int], middles: Mapping
+) -> Line:
+    ends = [ranks[item] if isinstance(item, str) else item.rank for item in chain]
+    if ends[0] == ends[-1]:
+        return _turn(x_of[ends[0]] + NODE_WIDTH, middles[chain[0]], middles[chain[-1]])
+    right = ends[-1] > ends[0]
+    x = x_of[ends[0]] + (NODE_WIDTH if right else 0)
+    y = middles[chain[0]]
+    path = [f"M{x} {y}"]
+    label = (0, 0)
+    for number, (item, rank) in enumerate(zip(chain[1:], ends[1:], strict=True)):
+        near = x_of[rank] + (0 if right else NODE_WIDTH)
+        half = (x + near) // 2
+        path.append(f"C{half} {y} {half} {middles[item]} {near} {middles[item]}")
+        if number == 0:
+            label = (half, (y + middles[item]) // 2)
+        x, y = near, middles[item]
+        if not isinstance(item, str):
+            x = x_of[rank] + (NODE_WIDTH if right else 0)
+            path.append(f"H{x}")
+    return Line("".join(path), *label)
+
+
+def _turn(x: int, start: int, end: int) -> Line:
+    """Between two nodes of one column, or from a node to itself: out and back on the right."""
+    if start == end:
+        start, end = start - 10, end + 10
+    out = x + 34
+    return Line(f"M{x} {start}C{out} {start} {out} {end} {x} {end}", out, (start + end) // 2)
+
+
+def shortened(label: str) -> str:
+    """A name as it fits into a node; the whole is in the node's title."""
+    return label if len(label) <= LABEL else f"{label[: LABEL - 1]}…"
