@@ -60,6 +60,8 @@ class Held:
     head: str = ""
     descriptor: str | None = None
     failed: bool = False
+    # Where it certainly has no descriptor.
+    absent: set[str] = field(default_factory=set)
     # The host showed `head` in this very reading.
     verified: bool = False
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -205,6 +207,9 @@ class HostReader(ABC):
         return [f"{held.listed.full_name}/{path}" for path in paths]
 
     def _told(self, held: Held) -> RemoteRepository:
+        known = held.known or RemoteRepository("", "", "")
+        if held.descriptor is None and held.fresh and self._as_known(held, known):
+            held.descriptor = known.descriptor
         if not held.fresh or (held.descriptor is not None and not held.failed):
             return replace(
                 held.listed,
@@ -213,10 +218,17 @@ class HostReader(ABC):
                 descriptor=held.descriptor,
             )
         # Without a marker it is looked at again.
-        known = held.known or RemoteRepository("", "", "")
         return replace(
             held.listed, marker="", head_commit=known.head_commit, descriptor=known.descriptor
         )
+
+    def _as_known(self, held: Held, known: RemoteRepository) -> bool:
+        """Whether a descriptor that nobody read is as it was: the same commit, and none before it
+        in the order of paths."""
+        if not held.head or held.head != known.head_commit or known.descriptor not in self.paths:
+            return False
+        before = self.paths[: self.paths.index(known.descriptor)]
+        return known.descriptor not in held.absent and held.absent.issuperset(before)
 
     # --- Files -----------------------------------------------------------------------------------
     def read(self, location: str) -> bytes:
@@ -227,8 +239,9 @@ class HostReader(ABC):
         try:
             data = self._fetch(held, path)
         except Gone:
-            if root and path == self.paths[-1]:
-                held.descriptor = ""
+            if root:
+                held.absent.add(path)
+                held.descriptor = "" if held.absent.issuperset(self.paths) else None
             raise
         except ReadError:
             held.failed = True

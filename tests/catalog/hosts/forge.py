@@ -125,8 +125,9 @@ class Forge:
         return str(len(self.repos) + 1)
 
     def find(self, full_name: str) -> Repo | None:
-        found = (r for r in self.repos.values() if r.full_name.lower() == full_name.lower())
-        return next(found, None)
+        owner, _, name = full_name.lower().partition("/")
+        named = (r for r in self.repos.values() if r.name.lower() == name)
+        return next((r for r in named if r.owner.lower() == owner), None)
 
     def paths(self) -> list[str]:
         """The paths that were asked for, in order."""
