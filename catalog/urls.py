@@ -5,14 +5,11 @@ from django.urls import path
 from catalog import (
     definition_views,
     entity_views,
-    export,
     graph_views,
     hook_views,
     list_views,
     repository_views,
-    search_views,
     source_views,
-    stars,
     team_views,
 )
 from catalog.docs import views as doc_views
@@ -24,9 +21,6 @@ ENTITY = "catalog/<str:namespace>/<str:kind>/<str:name>/"
 urlpatterns = [
     path("catalog/", list_views.entity_list, name="entity_list"),
     path("catalog/states/", list_views.entity_states, name="entity_states"),
-    path("catalog/facets/", list_views.entity_facets, name="entity_facets"),
-    path("catalog/export.<str:format>", export.entity_export, name="entity_export"),
-    path("search/", search_views.search, name="search"),
     path("teams/", team_views.team_list, name="team_list"),
     path("hooks/catalog/<str:slug>/", hook_views.source_hook, name="source_hook"),
     path("repositories/", repository_views.repository_list, name="repository_list"),
@@ -47,5 +41,4 @@ urlpatterns = [
     path(f"{ENTITY}definition/", definition_views.entity_definition, name="entity_definition"),
     path(f"{ENTITY}graph/", graph_views.entity_graph, name="entity_graph"),
     path(f"{ENTITY}raw/", entity_views.entity_raw, name="entity_raw"),
-    path(f"{ENTITY}star/", stars.entity_star, name="entity_star"),
 ]
