@@ -62,7 +62,7 @@ class BitbucketDcReader(HostReader):
         headers = {} if credential is None else {"Authorization": _bearer(credential)}
         host = Host("Bitbucket Data Center", f"{self._base}/rest/api/1.0", client, headers)
         super().__init__(spec, host)
-        self._now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._now = datetime.now(UTC).isoformat()
 
     def listed(self) -> Iterator[list[RemoteRepository]]:
         path = f"/projects{segments(self._project)}/repos" if self._project else "/repos"
