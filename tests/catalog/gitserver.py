@@ -107,92 +107,94 @@ class GitServer:
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, Authorization
+    last: int | None = None  # so many requests are answered, and `then` is the status of the rest
+    then: int = 0
 
     def refuse_after(self, requests: int, status: int) -> None:
         """The token is revoked in the middle of a reading."""
-        self._last, self._then = len(self.asked) + requests, status
+        self.last, self.then = len(self.asked) + requests, status
 
-    _last: int | None = None
-    _then: int = 0
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    git: GitServer
+
+    def do_GET(self) -> None:
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        self._answer(self._body())
+
+    def _body(self) -> bytes:
+        if self.headers["Transfer-Encoding"] != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"] or 0))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def _answer(self, body: bytes) -> None:
+        self.git.asked.append((self.command, self.path, self.headers["Authorization"] or ""))
+        status = self.git.status
+        if self.git.last is not None and len(self.git.asked) > self.git.last:
+            status = self.git.then
+        wanted = "Basic " + base64.b64encode(self.git.credential.encode()).decode()
+        if not status and self.git.credential and self.headers["Authorization"] != wanted:
+            status = 401
+        if status:
+            self.send_response(status)
+            for name, value in self.git.headers.items():
+                self.send_header(name, value)
+            if status == 401:
+                self.send_header("WWW-Authenticate", "Basic")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self._run(body)
+
+    def _run(self, body: bytes) -> None:
+        parts = urlsplit(self.path)
+        done = subprocess.run(
+            ["git", "http-backend"],
+            check=True,
+            capture_output=True,
+            input=body,
+            env={
+                "PATH": os.environ["PATH"],
+                "GIT_CONFIG_NOSYSTEM": "1",
+                "GIT_PROJECT_ROOT": str(self.git.folder),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "GIT_PROTOCOL": self.headers["Git-Protocol"] or "",
+                "HTTP_CONTENT_ENCODING": self.headers["Content-Encoding"] or "",
+                "PATH_INFO": parts.path,
+                "QUERY_STRING": parts.query,
+                "REQUEST_METHOD": self.command,
+                "CONTENT_TYPE": self.headers["Content-Type"] or "",
+                "CONTENT_LENGTH": str(len(body)),
+            },
+        )
+        head, _, answer = done.stdout.partition(b"\r\n\r\n")
+        lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        self.send_response(int(lines.pop("Status", "200").split()[0]))
+        for name, value in lines.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
 
 
 @contextlib.contextmanager
 def git_server(folder: Path) -> Iterator[GitServer]:
     """Serves every repository below the folder."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._answer(b"")
-
-        def do_POST(self) -> None:
-            self._answer(self._body())
-
-        def _body(self) -> bytes:
-            if self.headers["Transfer-Encoding"] != "chunked":
-                return self.rfile.read(int(self.headers["Content-Length"] or 0))
-            body = b""
-            while size := int(self.rfile.readline(), 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return body
-
-        def _answer(self, body: bytes) -> None:
-            server.asked.append((self.command, self.path, self.headers["Authorization"] or ""))
-            status = server.status
-            if server._last is not None and len(server.asked) > server._last:
-                status = server._then
-            wanted = "Basic " + base64.b64encode(server.credential.encode()).decode()
-            if not status and server.credential and self.headers["Authorization"] != wanted:
-                status = 401
-            if status:
-                self.send_response(status)
-                for name, value in server.headers.items():
-                    self.send_header(name, value)
-                if status == 401:
-                    self.send_header("WWW-Authenticate", "Basic")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            self._run(body)
-
-        def _run(self, body: bytes) -> None:
-            parts = urlsplit(self.path)
-            done = subprocess.run(
-                ["git", "http-backend"],
-                check=True,
-                capture_output=True,
-                input=body,
-                env={
-                    "PATH": os.environ["PATH"],
-                    "GIT_CONFIG_NOSYSTEM": "1",
-                    "GIT_PROJECT_ROOT": str(server.folder),
-                    "GIT_HTTP_EXPORT_ALL": "1",
-                    "GIT_PROTOCOL": self.headers["Git-Protocol"] or "",
-                    "HTTP_CONTENT_ENCODING": self.headers["Content-Encoding"] or "",
-                    "PATH_INFO": parts.path,
-                    "QUERY_STRING": parts.query,
-                    "REQUEST_METHOD": self.command,
-                    "CONTENT_TYPE": self.headers["Content-Type"] or "",
-                    "CONTENT_LENGTH": str(len(body)),
-                },
-            )
-            head, _, answer = done.stdout.partition(b"\r\n\r\n")
-            lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-            self.send_response(int(lines.pop("Status", "200").split()[0]))
-            for name, value in lines.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *args: object) -> None:
-            """Quiet."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {})
+    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server = GitServer(f"http://127.0.0.1:{http.server_port}", folder)
+    handler.git = server  # type: ignore[attr-defined]
     thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -113,23 +113,24 @@ def test_the_address_of_a_page_becomes_that_of_the_repository():
 
 
 # --- Odd repositories ------------------------------------------------------------------------
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n"
+ODD = {
+    "a/catalog-info.yaml": "kind: X\r\nname: y\r\n",
+    "b/catalog-info.yaml": b"\xef\xbb\xbfkind: X\n",
+    "c/catalog-info.yaml": POINTER,
+    "d/catalog-info.yaml": ("120000", "../a/catalog-info.yaml"),
+    "e/catalog-info.yaml": ("120000", "../../../etc/passwd"),
+    "f/catalog-info.yaml": ("120000", "catalog-info.yaml"),
+    "g": ("160000", "1" * 40),
+    "h/catalog-info.yaml": "x" * (MAX_FILE_BYTES + 1),
+    "i/catalog-info.yaml": b"kind: X\nname: caf\xe9\n",
+    "caf\udce9/catalog-info.yaml": "x",
+    "loop": ("120000", "."),
+}
+
+
 def test_what_is_odd_in_a_repository_is_a_sentence_each_and_the_rest_is_read(repo):
-    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n"
-    repo.commit(
-        {
-            "a/catalog-info.yaml": "kind: X\r\nname: y\r\n",
-            "b/catalog-info.yaml": b"\xef\xbb\xbfkind: X\n",
-            "c/catalog-info.yaml": pointer,
-            "d/catalog-info.yaml": ("120000", "../a/catalog-info.yaml"),
-            "e/catalog-info.yaml": ("120000", "../../../etc/passwd"),
-            "f/catalog-info.yaml": ("120000", "catalog-info.yaml"),
-            "g": ("160000", "1" * 40),
-            "h/catalog-info.yaml": "x" * (MAX_FILE_BYTES + 1),
-            "i/catalog-info.yaml": b"kind: X\nname: caf\xe9\n",
-            "caf\udce9/catalog-info.yaml": "x",
-            "loop": ("120000", "."),
-        }
-    )
+    repo.commit(ODD)
     opened = reader(repo.url, path="*/catalog-info.yaml")
     listing = opened.roots()
     assert listing.locations == [f"{name}/{FILE}" for name in "abchi"]

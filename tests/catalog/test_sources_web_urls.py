@@ -147,3 +147,15 @@ def test_a_file_to_be_is_filled_in_where_the_host_can():
         "acme/shop",
         "PAY/shop",
     ]
+
+
+def test_a_token_is_taken_to_where_the_host_takes_it():
+    hosts = [parse_repository(url) for url in (GH, GL, DC)]
+    hosts.append(parse_file(f"{GHE}/blob/main/x").repository)
+    assert [repository.authorised("main", "a/x.yaml") for repository in hosts] == [
+        "https://raw.githubusercontent.com/acme/shop/main/a/x.yaml",
+        "https://gitlab.com/api/v4/projects/acme%2Fgroup%2Fshop/repository/files/"
+        "a%2Fx.yaml/raw?ref=main",
+        f"{DC}/raw/a/x.yaml?at=main",
+        "https://git.corp.example/api/v3/repos/acme/shop/contents/a/x.yaml?ref=main",
+    ]
