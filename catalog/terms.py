@@ -13,25 +13,32 @@ MAX_VALUE = 200
 _LEFT_OUT = {"metadata.uid", "metadata.etag", "relations", "status", "attachments"}
 
 
+def values_at(document: dict[str, Any], wanted: str) -> set[str]:
+    """The values of one (lower-case) key, as they are written."""
+    return {
+        value for key, value in _values("", document) if key == wanted and value is not None
+    }
+
+
 def terms_of(document: dict[str, Any]) -> list[str]:
     """Sorted, each once: "spec.type" (it is there) and "spec.type=service"."""
     found: set[str] = set()
-    for key, value in _flat("", document):
+    for key, value in _values("", document):
         found.add(key)
         if value is not None and len(value) <= MAX_VALUE:
-            found.add(f"{key}={value}")
+            found.add(f"{key}={value.lower()}")
     return sorted(found)
 
 
-def _flat(path: str, value: Any) -> Iterator[tuple[str, str | None]]:
+def _values(path: str, value: Any) -> Iterator[tuple[str, str | None]]:
     if path in _LEFT_OUT:
         return
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _flat(f"{path}.{key}".lower() if path else str(key).lower(), item)
+            yield from _values(f"{path}.{key}".lower() if path else str(key).lower(), item)
     elif isinstance(value, list):
         for item in value:
-            yield from _flat(path, item)
+            yield from _values(path, item)
             if isinstance(item, str) and len(item) <= MAX_VALUE:
                 yield f"{path}.{item}".lower(), "true"
     elif isinstance(value, bool):
@@ -39,4 +46,4 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, str | None]]:
     elif value is None:
         yield path, None
     else:
-        yield path, str(value).lower()
+        yield path, str(value)

@@ -1,0 +1,48 @@
+"""GET and POST /entity-facets."""
+
+import json
+from collections.abc import Sequence
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from catalog.api import params
+from catalog.api.answers import reading
+from catalog.api.facets import MAX_FACETS, facet
+from catalog.api.search import condition_of, matching
+from catalog.api.seen import Seen
+from portal.api_errors import ApiError, json_response
+from portal.api_tokens import Caller
+
+MAX_FILTERS = 200
+
+
+def entity_facets(request: HttpRequest, caller: Caller) -> HttpResponseBase:
+    def make(seen: Seen) -> HttpResponseBase:
+        return _answer(seen, request.GET.getlist("facet"), request.GET.getlist("filter"), "")
+
+    return reading(request, caller, make)
+
+
+def entity_facets_body(request: HttpRequest, caller: Caller) -> HttpResponseBase:
+    """POST: with a predicate in place of filters."""
+
+    def make(seen: Seen) -> HttpResponseBase:
+        sent = params.body(request, "facets", "query")
+        query = params.member(sent, "query", dict, None)
+        facets = params.texts(sent, "facets", MAX_FACETS)
+        return _answer(seen, facets, (), json.dumps(query) if query else "")
+
+    return reading(request, caller, make)
+
+
+def _answer(
+    seen: Seen, fields: Sequence[str], filters: Sequence[str], query: str
+) -> HttpResponseBase:
+    wanted = list(dict.fromkeys(name for text in fields for name in text.split(",") if name))
+    if not wanted:
+        raise ApiError(400, "Missing facet parameter: name a field, for example spec.type.")
+    if len(wanted) > MAX_FACETS:
+        raise ApiError(400, f"There can be {MAX_FACETS} facets in one call.")
+    found = matching(seen, condition_of(filters, query))
+    return json_response({"facets": {name: facet(found, name) for name in wanted}})
