@@ -3,9 +3,7 @@
 import json
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,28 +12,15 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from catalog import tasks, teams
+from catalog import connections, tasks, teams, webhooks
 from catalog.lock import catalog_lock
 from catalog.models import Entity, Source
-from catalog.sources import SourceFailed, SourceSpec, reader_for
+from catalog.source_form import PREFIX, SourceForm, option_fields
 from catalog.sync_requests import ask
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
 
 # What another reading follows from.
-READ_AGAIN = {"kind", "target", "credential_ref", "enabled"}
-
-
-class SourceForm(forms.ModelForm):
-    """Refuses a target that can't be a source, with what to mend."""
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        if data.get("enabled") and data.get("kind") and data.get("target"):
-            try:
-                reader_for(SourceSpec(data["kind"], data["target"], data.get("credential_ref", "")))
-            except SourceFailed as refused:
-                raise ValidationError({"target": str(refused)}) from None
-        return data
+READ_AGAIN = {"kind", "target", "credential_ref", "options", "allowed_kinds", "enabled"}
 
 
 @admin.register(Source)
@@ -45,15 +30,39 @@ class SourceAdmin(AuditedModelAdmin):
     list_filter = ["kind", "enabled", "trusted_for_org"]
     search_fields = ["name", "slug", "target"]
     prepopulated_fields = {"slug": ["name"]}
-    exclude = [
+    readonly_fields = ["webhook_address"]
+    unaudited_fields = (
         "next_due_at",
-        "options",
-        "allowed_kinds",
-        "webhook_secret_ref",
-        "max_missing_percent",
-    ]
-    unaudited_fields = ("next_due_at", "last_attempt_at", "last_success_at", "last_error")
+        "last_attempt_at",
+        "last_success_at",
+        "last_error",
+        "held",
+        "quota",
+    )
     actions = ["sync_now"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Source | None = None) -> Any:
+        """Options of every kind while it is still to be chosen; then those of its kind."""
+        options = option_fields(obj)
+        sets = [
+            ("Source", {"fields": ["name", "slug", "kind", "target", "credential_ref", "enabled"]}),
+            ("Options of the kind", {"fields": options}),
+            (
+                "What it may bring",
+                {"fields": ["allowed_kinds", "max_missing_percent", "trusted_for_org"]},
+            ),
+            (
+                "When it is read",
+                {"fields": ["interval_seconds", "webhook_secret_ref", "webhook_address"]},
+            ),
+        ]
+        return [part for part in sets if part[1]["fields"]]
+
+    @admin.display(description="webhook address")
+    def webhook_address(self, source: Source) -> str:
+        if not source.pk:
+            return "Save the source first; then it stands here."
+        return webhooks.address(source)
 
     @admin.display(description="last reading")
     def read(self, source: Source) -> SafeString | str:
@@ -82,11 +91,19 @@ class SourceAdmin(AuditedModelAdmin):
         return None
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
-        if READ_AGAIN & set(form.changed_data):
+        changed = {"options" if name.startswith(PREFIX) else name for name in form.changed_data}
+        if READ_AGAIN & changed:
             obj.next_due_at = timezone.now()
         super().save_model(request, obj, form, change)
-        if "trusted_for_org" in form.changed_data:
+        if obj.enabled and READ_AGAIN & changed:
+            self._try_out(request, obj)
+        if "trusted_for_org" in changed:
             _rebuild_teams()
+
+    def _try_out(self, request: HttpRequest, source: Source) -> None:
+        """Says what the host says; the source is saved whatever that is."""
+        for level, sentence in connections.try_out(source):
+            self.message_user(request, sentence, level)
 
     def delete_model(self, request: HttpRequest, obj: Source) -> None:
         super().delete_model(request, obj)

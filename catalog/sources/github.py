@@ -139,6 +139,7 @@ class GithubReader(HostReader):
         base = API if web == f"https://{HOST}" else f"{web}/api/v3"
         self.app = _app(spec, client, base, credential, self._organisation)
         super().__init__(spec, GithubHost(base, client, credential, self.app))
+        self.signs_in = credential is not None
         self._topics = {topic.lower() for topic in words(spec.options, "topics")}
         self._forks = bool(spec.options.get("include_forks"))
 
@@ -194,6 +195,20 @@ class GithubReader(HostReader):
         address = f"/repos{segments(repository.full_name)}/pulls"
         rows = self.host.rows(self.host.json(address, params))
         return [pull for row in rows if (pull := _pull_request(row)) is not None]
+
+    def who(self) -> tuple[str, datetime | None]:
+        """Who the host says that we are and what we may, and when that ends. Raises ReadError."""
+        if self.app is not None:
+            rights = ", ".join(self.app.installation().rights) or "nothing that it names"
+            return f"The App's installation may: {rights}.", None
+        if not self.signs_in:
+            return f"Nobody signs in, so {NAME} shows what is public only.", None
+        answer = self.host.get("/user")
+        login = text(mapping(self.host.parsed(answer)).get("login"))
+        scopes = answer.headers.get("X-OAuth-Scopes", "").strip()
+        may = f", with the scopes {scopes}" if scopes else ""
+        end = answer.headers.get("GitHub-Authentication-Token-Expiration", "")
+        return f"{NAME} knows the token as {login}{may}.", _end(end)
 
     def _taken(self, row: Row) -> bool:
         owner = text(mapping(row.get("owner")).get("login")).lower()
@@ -284,6 +299,17 @@ def _pull_request(row: Row) -> RemotePullRequest | None:
         draft=bool(row.get("draft")),
         updated_at=updated_at,
     )
+
+
+def _end(told: str) -> datetime | None:
+    """ "2026-12-31 10:00:00 UTC", or with an offset in its place."""
+    for shape in ("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S %z"):
+        try:
+            end = datetime.strptime(told.strip(), shape)
+        except ValueError:
+            continue
+        return end if end.tzinfo else end.replace(tzinfo=UTC)
+    return None
 
 
 def _told(data: bytes, path: str) -> bytes:

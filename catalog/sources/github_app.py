@@ -24,6 +24,7 @@ PROOF_SECONDS = 540
 CLOCK_SECONDS = 60
 RIGHTS = {"contents": "read", "metadata": "read", "pull_requests": "read"}
 MAX_KEPT = 100
+MAX_RIGHTS = 30
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Installation:
 
     token: Secret = field(repr=False)
     expires_at: datetime
+    rights: tuple[str, ...] = ()
 
 
 _kept: dict[tuple[str, str, str, str], Installation] = {}
@@ -60,6 +62,10 @@ class GithubApp:
 
     def token(self) -> Secret:
         """A token that holds for some minutes at least. Raises ReadError."""
+        return self.installation().token
+
+    def installation(self) -> Installation:
+        """The token with what it may."""
         place = (self._base, self._app_id, self._organisation.lower(), self._installation_id)
         with _lock:
             kept = _kept.get(place)
@@ -68,7 +74,7 @@ class GithubApp:
                 if len(_kept) >= MAX_KEPT:
                     _kept.clear()
                 _kept[place] = kept
-        return kept.token
+        return kept
 
     def forget(self) -> None:
         """The token was refused: the next one is made anew."""
@@ -90,7 +96,9 @@ class GithubApp:
         expires_at = moment(told.get("expires_at"))
         if not text(told.get("token")) or expires_at is None:
             raise ReadError("GitHub answered no token for the App.")
-        return Installation(Secret(text(told["token"])), expires_at)
+        rights = mapping(told.get("permissions"))
+        words = tuple(f"{name}: {text(right)}" for name, right in sorted(rights.items()))
+        return Installation(Secret(text(told["token"])), expires_at, words[:MAX_RIGHTS])
 
     def _look_up(self) -> str:
         answer = self._send("GET", f"/orgs{segments(self._organisation)}/installation")

@@ -1,13 +1,17 @@
 """Sources are configured in the admin: checked, audited, and in effect at once."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import Entity, Source, SyncRun, TeamClosure
-from portal.models import AuditEvent, Role, RoleMapping
+from portal.models import AuditEvent, Credential, Role, RoleMapping
+from tests.catalog.hosts.github import APP_ID, PRIVATE, GithubHost
 from tests.catalog.trees import component, group, read
+from tests.httpd import closed_port
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +29,8 @@ def boss(client):
 
 def form(tree, **fields):
     values = {"name": "Org", "slug": "org", "kind": "path", "target": str(tree.folder)}
-    return {**values, "interval_seconds": 300, "enabled": "on", **fields}
+    values |= {"interval_seconds": 300, "max_missing_percent": 30, "enabled": "on"}
+    return {**values, **fields}
 
 
 def test_a_source_that_is_added_is_due_at_once_and_audited(boss, tree):
@@ -96,6 +101,111 @@ def test_a_source_can_be_deleted_and_its_teams_count_no_more(boss, tree, how):
     assert not Source.objects.exists()
     assert not TeamClosure.objects.filter(depth__gt=0).exists()
     assert AuditEvent.objects.filter(action="admin.delete").count() == 1
+
+
+# --- Options, kinds, secrets -----------------------------------------------------------------
+def test_options_of_the_kind_are_kept_and_audited(boss, tree):
+    options = {"option_repositories": "pay-*\r\n!*-old\r\n", "option_include_forks": "on"}
+    given = form(tree, kind="github", target="acme", enabled="", **options)
+    given |= {"allowed_kinds": ["Component", "API"], "max_missing_percent": 10}
+    assert boss.post(ADD, given).status_code == 302
+    source = Source.objects.get()
+    assert source.options == {"repositories": ["pay-*", "!*-old"], "include_forks": True}
+    assert (source.allowed_kinds, source.max_missing_percent) == (["Component", "API"], 10)
+    event = AuditEvent.objects.get(action="admin.add")
+    assert event.data["after"]["options"] == source.options
+    change = boss.get(reverse("admin:catalog_source_change", args=[source.pk])).content.decode()
+    assert "pay-*\n!*-old" in change
+    assert "option_topics" in change
+    assert "option_projects" not in change  # of Bitbucket
+    assert f"/hooks/catalog/{source.slug}/" in change
+
+
+def test_options_of_another_kind_are_refused(boss, tree):
+    given = form(tree, option_topics="go")
+    answer = boss.post(ADD, given).content.decode()
+    assert "Sources of this kind have no such option." in answer
+    assert not Source.objects.exists()
+
+
+def test_another_option_has_the_source_read_at_once(boss, tree):
+    later = timezone.now() + timedelta(hours=1)
+    values = {"kind": "github", "target": "acme", "enabled": False, "next_due_at": later}
+    source = Source.objects.create(name="Org", slug="org", options={"topics": ["go"]}, **values)
+    change = reverse("admin:catalog_source_change", args=[source.pk])
+    given = form(tree, kind="github", target="acme", enabled="")
+    boss.post(change, {**given, "option_topics": "go"})
+    source.refresh_from_db()
+    assert source.next_due_at == later
+    boss.post(change, given)
+    source.refresh_from_db()
+    assert (source.options, source.next_due_at <= timezone.now()) == ({}, True)
+
+
+@pytest.mark.parametrize("field", ["credential_ref", "webhook_secret_ref"])
+def test_a_pasted_secret_is_refused_and_shown_to_nobody(boss, tree, field):
+    secret = "ghp_0123456789abcdef"
+    answer = boss.post(ADD, form(tree, **{field: secret})).content.decode()
+    assert "not the secret itself" in answer
+    assert secret not in answer
+    assert not Source.objects.exists()
+
+
+def test_two_secrets_of_webhooks_are_taken_while_one_replaces_the_other(boss, tree):
+    tree.write(FILE, component("pay"))
+    given = form(tree, webhook_secret_ref="env:A, env:B")
+    assert boss.post(ADD, given).status_code == 302
+    assert Source.objects.get().webhook_secret_ref == "env:A,env:B"
+    three = boss.post(ADD, form(tree, slug="two", webhook_secret_ref="env:A,env:B,env:C"))
+    assert "Two at most" in three.content.decode()
+
+
+# --- The connection is tried -----------------------------------------------------------------
+@pytest.fixture
+def github(monkeypatch):
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_GITHUB", "s3cret-token")
+    with GithubHost().running() as host:
+        host.add("pay", {FILE: component("pay")})
+        yield host
+
+
+def save(boss, tree, host, **fields):
+    values = {"kind": "github", "target": host.target, **fields}
+    values.setdefault("credential_ref", "env:STAGEDOOR_CREDENTIAL_GITHUB")
+    response = boss.post(ADD, form(tree, **values), follow=True)
+    assert Source.objects.count() == 1  # saved whatever the host says
+    return response.content.decode()
+
+
+def test_a_saved_source_says_who_it_is_at_its_host(boss, tree, github):
+    github.user_headers = {
+        "X_OAuth_Scopes": "repo, read:org",
+        "GitHub_Authentication_Token_Expiration": "2031-02-03 10:00:00 UTC",
+    }
+    text = save(boss, tree, github)
+    assert "GitHub knows the token as robot, with the scopes repo, read:org." in text
+    assert "The credential ends on 03 February 2031." in text
+    assert "of 5,000 requests are left." in text
+    assert "s3cret-token" not in text
+    assert Credential.objects.get().expires_at.year == 2031
+
+
+def test_a_saved_source_says_what_its_host_refuses(boss, tree, github):
+    github.token = "another"
+    text = save(boss, tree, github)
+    assert "Saved, but it can&#x27;t be read yet." in text
+    assert "does not accept the credential (401)" in text
+
+
+def test_a_saved_source_of_a_host_that_is_away(boss, tree, github):
+    target = f"http://127.0.0.1:{closed_port()}/acme"
+    assert "it can&#x27;t be read yet" in save(boss, tree, github, target=target)
+
+
+def test_a_saved_app_says_what_it_may(boss, tree, github, monkeypatch):
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_GITHUB", PRIVATE)
+    text = save(boss, tree, github, option_app_id=APP_ID)
+    assert "installation may: contents: read, metadata: read" in text
 
 
 def sync_action(client, *sources):

@@ -46,6 +46,7 @@ class GithubHost(Forge):
         # (repository's name, path) -> "symlink", "submodule" or "large"
         self.odd: dict[tuple[str, str], str] = {}
         self.app_rights = {"contents", "metadata", "pull_requests"}
+        self.user_headers: dict[str, str] = {}
         self.tokens_made = 0
         self.token_life = timedelta(hours=1)
 
@@ -105,6 +106,8 @@ class GithubHost(Forge):
             return self._list(asked, parts[1])
         if parts == ("installation", "repositories"):
             return self._list(asked, self.owner, inside=True)
+        if parts == ("user",):
+            return json_reply(json.dumps({"login": "robot"}), **self.headers, **self.user_headers)
         if parts[0] == "repositories":
             return self._inside(asked, self.repos.get(parts[1]), parts[2:])
         return self._named(asked, parts) if parts[0] == "repos" else self._missing()
@@ -214,7 +217,12 @@ class GithubHost(Forge):
         self.tokens_made += 1
         self.token = f"ghs_{APP_ID}.{self.tokens_made}"
         end = (datetime.now(UTC) + self.token_life).strftime("%Y-%m-%dT%H:%M:%SZ")
-        told = {"token": self.token, "expires_at": end, "repository_selection": "selected"}
+        told: dict[str, Any] = {
+            "token": self.token,
+            "expires_at": end,
+            "repository_selection": "selected",
+        }
+        told["permissions"] = {"contents": "read", "metadata": "read"}
         return json_reply(json.dumps(told), 201)
 
     def _row(self, repo: Repo) -> dict[str, Any]:
