@@ -3,11 +3,13 @@
 from django.urls import path
 
 from catalog import (
+    conflict_views,
     definition_views,
     entity_views,
     graph_views,
     hook_views,
     list_views,
+    refresh_views,
     repository_views,
     source_views,
     team_views,
@@ -39,6 +41,8 @@ urlpatterns = [
     path(f"{ENTITY}docs/", doc_views.entity_docs, name="entity_docs"),
     path(f"{ENTITY}docs/<path:page>", doc_views.entity_docs, name="entity_docs"),
     path(f"{ENTITY}definition/", definition_views.entity_definition, name="entity_definition"),
+    path(f"{ENTITY}conflict/", conflict_views.conflict_decide, name="conflict_decide"),
     path(f"{ENTITY}graph/", graph_views.entity_graph, name="entity_graph"),
+    path(f"{ENTITY}refresh/", refresh_views.entity_refresh, name="entity_refresh"),
     path(f"{ENTITY}raw/", entity_views.entity_raw, name="entity_raw"),
 ]

@@ -8,7 +8,6 @@ from catalog.links import contact_of
 from catalog.models import Entity
 from catalog.origin import line_url
 from catalog.queries import Names
-from catalog.tabs import OVERVIEW, tabs_of
 
 register = template.Library()
 
@@ -37,12 +36,6 @@ def owner_cell(entity: Entity) -> dict[str, Any]:
     owner = Entity.objects.filter(ref=entity.owner_ref).first() if entity.owner_ref else None
     contacts = contact_of(owner)[:CONTACTS] if owner else []
     return {"ref": entity.owner_ref, "owner": owner, "contacts": contacts}
-
-
-@register.inclusion_tag("catalog/_entity_tabs.html")
-def entity_tabs(entity: Entity, current: str = "") -> dict[str, Any]:
-    """The tabs of an entity's pages, with the open one marked; one query."""
-    return {"tabs": tabs_of(entity), "current": current or OVERVIEW}
 
 
 @register.filter
