@@ -25,7 +25,7 @@ def services_of(objects: Sequence[Entity], *, below: bool = False) -> dict[int, 
     mine = mine.filter(Q(owner_ref__in=list(owners)) | Q(system_ref__in=list(systems)))
     found: dict[int, set[int]] = {item.pk: set() for item in objects}
     for pk, owner, system in mine.values_list("pk", "owner_ref", "system_ref"):
-        for holder in owners.get(owner, ()) | systems.get(system, set()):
+        for holder in owners.get(owner, set()) | systems.get(system, set()):
             found[holder].add(pk)
     return found
 

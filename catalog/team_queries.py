@@ -1,11 +1,16 @@
 """What the pages of teams and people read."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from django.db.models import Count, QuerySet
 
-from catalog.models import Entity, Membership, Team
+from catalog.models import Entity, Membership, Relation, Team, TeamClosure
 from catalog.queries import ROW_FIELDS, names_of
+
+# Of the tree of subteams; who has more has a page that nobody reads to its end.
+MAX_NODES = 200
 
 
 def teams() -> QuerySet[Team]:
@@ -14,22 +19,121 @@ def teams() -> QuerySet[Team]:
     return Team.objects.only(*ROW_FIELDS).annotate(people=people).order_by("name", "ref")
 
 
+def parents_of(found: Iterable[Entity]) -> dict[int, list[Relation]]:
+    """{team pk: the edges to the teams directly above it}; one query."""
+    edges = Relation.objects.filter(source__in=list(found), type="childOf").select_related("target")
+    above: dict[int, list[Relation]] = defaultdict(list)
+    for edge in edges.defer("target__document").order_by("target_ref"):
+        above[edge.source_id].append(edge)
+    return above
+
+
+# --- Teams around a team ---------------------------------------------------------------------
+def above(team: Entity) -> list[Entity]:
+    """The teams above it, the highest first, as trusted sources say."""
+    rows = TeamClosure.objects.filter(descendant=team, depth__gt=0).select_related("ancestor")
+    rows = rows.defer("ancestor__document").order_by("-depth", "ancestor__ref")
+    return [row.ancestor for row in rows]
+
+
+def refs_below(team: Entity) -> list[str]:
+    """The team's ref and those of all teams below it, as trusted sources say."""
+    rows = TeamClosure.objects.filter(ancestor=team, depth__gt=0)
+    return [
+        team.ref,
+        *rows.order_by("depth", "descendant__ref").values_list("descendant__ref", flat=True),
+    ]
+
+
+@dataclass
+class Node:
+    """A subteam; `entity` is None where nobody describes it."""
+
+    ref: str
+    entity: Entity | None
+    below: list["Node"] = field(default_factory=list)
+
+
+def subteams(team: Entity, refs: Collection[str]) -> list[Node]:
+    """The teams below as a tree, by name; `refs` are those that refs_below() gives. One query.
+
+    A team that is below several stands under the first; a cycle ends where it began.
+    """
+    edges = (
+        Relation.objects.filter(type="parentOf", source__ref__in=list(refs))
+        .select_related("target")
+        .defer("target__document")
+        .order_by("target_ref")
+    )
+    children: dict[int, list[Relation]] = defaultdict(list)
+    for edge in edges:
+        children[edge.source_id].append(edge)
+    root = Node(team.ref, team)
+    seen, waiting = {team.ref}, [root]
+    while waiting and len(seen) < MAX_NODES:
+        node = waiting.pop(0)
+        for edge in children[node.entity.pk] if node.entity else ():
+            if edge.target_ref not in seen:
+                seen.add(edge.target_ref)
+                node.below.append(Node(edge.target_ref, edge.target))
+        waiting += node.below
+    return root.below
+
+
+# --- People ------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Member:
-    """A person in a team: who, and which source says so."""
+    """A person in a team: who, in which, and which source says so.
+
+    `known`: the catalog has the person; else a team names somebody whom nobody describes.
+    """
 
     ref: str
     name: str
     source: str
     trusted: bool
+    known: bool = True
+    team: str = ""
 
 
-def members_of(team: Entity) -> list[Member]:
-    """The team's direct members, by name; two queries."""
-    rows = list(Membership.objects.filter(team=team).select_related("origin"))
-    names = names_of(row.user_ref for row in rows)
+def members_of(team: Entity, refs: Collection[str] = ()) -> list[Member]:
+    """The direct members, by name; with `refs` those of all these teams. Two queries."""
+    rows = Membership.objects.select_related("origin", "team").defer("team__document")
+    rows = rows.filter(team__ref__in=list(refs)) if refs else rows.filter(team=team)
+    found = list(rows)
+    names = names_of(row.user_ref for row in found)
     members = [
-        Member(row.user_ref, names[row.user_ref], row.origin.name, row.origin.trusted_for_org)
-        for row in rows
+        Member(
+            row.user_ref,
+            names[row.user_ref],
+            row.origin.name,
+            row.origin.trusted_for_org,
+            row.user_ref in names,
+            "" if row.team_id == team.pk else str(row.team),
+        )
+        for row in found
     ]
     return sorted(members, key=lambda member: (member.name.lower(), member.ref, member.source))
+
+
+def initials(name: str) -> str:
+    """For a picture's place: pictures lie on other hosts, which our pages load nothing from."""
+    words = [word for word in name.replace("-", " ").replace(".", " ").split() if word[0].isalnum()]
+    letters = [word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words[:1])]
+    return "".join(letters).upper() or "?"
+
+
+def teams_of_person(person: Entity) -> Iterator[tuple[Entity, bool]]:
+    """(team, the person is in it directly): first those, then the ones above; two queries."""
+    rows = Membership.objects.filter(user_ref=person.ref).select_related("team")
+    direct = {row.team_id: row.team for row in rows.defer("team__document").order_by("team__name")}
+    yield from ((team, True) for team in direct.values())
+    higher = TeamClosure.objects.filter(descendant__in=direct, depth__gt=0)
+    higher = (
+        higher.exclude(ancestor__in=direct).select_related("ancestor").order_by("ancestor__name")
+    )
+    seen: set[int] = set()
+    for row in higher.defer("ancestor__document"):
+        if row.ancestor_id not in seen:
+            seen.add(row.ancestor_id)
+            yield row.ancestor, False

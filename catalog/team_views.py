@@ -1,39 +1,58 @@
-"""The pages of teams: all of them, and one with its people and services."""
+"""The pages of teams: all of them, and one with its people and what it owns."""
 
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from catalog.forms import Filters
 from catalog.links import contact_of
-from catalog.pages import CATALOG, about, entity_or_404, page_of, table
-from catalog.queries import listed
-from catalog.team_queries import members_of, teams
+from catalog.models import Entity
+from catalog.owned import by_kind, owned_by
+from catalog.pages import CATALOG, about, entity_or_404, page_of
+from catalog.problems import problems_of
+from catalog.team_queries import above, members_of, parents_of, refs_below, subteams, teams
 from portal.guard import require
+
+# The tree, the table and the list of people say these already.
+SAID = ("ownedBy", "ownerOf", "hasMember", "childOf", "parentOf")
 
 
 @require_safe
 def team_list(request: HttpRequest) -> HttpResponse:
-    """Every team, with how many people and services it has."""
+    """Every team, with how many people and services it has and how those do."""
     require(request, "catalog.view", CATALOG)
     found = teams()
     page = page_of(request, found, found.count())
-    refs = [team.ref for team in page]
-    owned = (
-        listed(Filters(owner=tuple(refs)))
-        .values_list("owner_ref")
-        .annotate(count=Count("pk"))
-        .order_by("owner_ref")
-    )
-    return render(request, "catalog/team_list.html", {"page": page, "owned": dict(owned)})
+    services = owned_by([team.ref for team in page]).filter(kind="Component")
+    owned = services.values_list("owner_ref").annotate(count=Count("pk")).order_by("owner_ref")
+    context = {"page": page, "owned": dict(owned), "parents": parents_of(page)}
+    return render(request, "catalog/team_list.html", context)
 
 
 @require_safe
 def team_detail(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
-    """A team: its people, the teams around it and the services it owns."""
+    """A team: how its services do, what it owns, its people and the teams around it.
+
+    `?below=1` counts its subteams' people and things in.
+    """
     team = entity_or_404(request, namespace, "group", name)
-    context = {"members": members_of(team), "contacts": contact_of(team)}
-    context |= table(request, Filters(owner=(team.ref,)))
-    hidden = ("ownerOf", "hasMember")
-    return render(request, "catalog/team_detail.html", about(team, but=hidden) | context)
+    lower = refs_below(team)
+    below = "below" in request.GET
+    refs = lower if below else [team.ref]
+    keep = {"below": "1"} if below else {}
+    context = about(team, but=SAID) | by_kind(request, owned_by(refs), keep, owner=refs)
+    context |= {
+        "contacts": contact_of(team),
+        "above": above(team),
+        "subteams": subteams(team, lower),
+        "below": below,
+        "has_below": len(lower) > 1,
+        "members": members_of(team, refs),
+        "troubled": problems_of(refs),
+        "trusted": _trusted(team),
+    }
+    return render(request, "catalog/team_detail.html", context)
+
+
+def _trusted(team: Entity) -> bool:
+    return bool(team.source and team.source.trusted_for_org)

@@ -9,9 +9,11 @@ from catalog import (
     graph_views,
     hook_views,
     list_views,
+    people_views,
     refresh_views,
     repository_views,
     source_views,
+    system_views,
     team_views,
 )
 from catalog.docs import views as doc_views
@@ -37,6 +39,17 @@ urlpatterns = [
         name="service_detail",
     ),
     path("catalog/<str:namespace>/group/<str:name>/", team_views.team_detail, name="team_detail"),
+    path("catalog/<str:namespace>/user/<str:name>/", people_views.user_detail, name="user_detail"),
+    path(
+        "catalog/<str:namespace>/system/<str:name>/",
+        system_views.system_detail,
+        name="system_detail",
+    ),
+    path(
+        "catalog/<str:namespace>/domain/<str:name>/",
+        system_views.domain_detail,
+        name="domain_detail",
+    ),
     path(ENTITY, entity_views.entity_detail, name="entity_detail"),
     path(f"{ENTITY}docs/", doc_views.entity_docs, name="entity_docs"),
     path(f"{ENTITY}docs/<path:page>", doc_views.entity_docs, name="entity_docs"),
