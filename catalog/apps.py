@@ -1,6 +1,7 @@
 """Registers the catalog room with Django."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class CatalogConfig(AppConfig):
@@ -8,7 +9,7 @@ class CatalogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from catalog import panels
+        from catalog import panels, search_index
         from catalog.scopes import scope_choices
         from catalog.source_status import health_checks
         from portal import hooks
@@ -16,3 +17,5 @@ class CatalogConfig(AppConfig):
         hooks.page_panels.register(panels.home_teams)
         hooks.scope_choices.register(scope_choices)
         hooks.health_checks.register(health_checks)
+        hooks.health_checks.register(search_index.health_checks)
+        post_migrate.connect(search_index.ensure_after_migrate, sender=self)

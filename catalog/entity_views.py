@@ -39,7 +39,7 @@ def entity_detail(request: HttpRequest, namespace: str, kind: str, name: str) ->
     entity = entity_or_404(request, namespace, kind, name)
     context: dict[str, Any] = {"spec_lines": _spec_lines(entity)}
     if entity.kind == "System":
-        context |= table(request, Filters(kind=ANY_KIND, system=entity.ref))
+        context |= table(request, Filters(kind=ANY_KIND, system=(entity.ref,)))
     but = ("ownedBy", "hasPart") if entity.kind == "System" else ("ownedBy",)
     return render(request, "catalog/entity_detail.html", about(entity, but) | context)
 

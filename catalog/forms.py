@@ -22,7 +22,10 @@ KINDS = {
 DEFAULT_KIND = "Component"
 ANY_KIND = "any"
 MISSING, UNSUPPORTED = "missing", "unsupported"  # as in Entity.State
-MULTIPLE = ("owner", "lifecycle", "type", "tag")
+PROBLEMS = "problems"  # Entity.has_issues
+STATES = (MISSING, PROBLEMS, UNSUPPORTED)
+OWNED, STARRED = "owned", "starred"
+MULTIPLE = ("type", "owner", "lifecycle", "tag", "system", "namespace", "state")
 MAX_VALUES = 20  # of one filter; more come from a broken link, not from a person
 
 
@@ -35,26 +38,31 @@ class FilterForm(forms.Form):
         error_messages={"max_length": "Search text can have 200 characters at most."},
     )
     kind = forms.CharField(max_length=63, required=False)
-    system = forms.CharField(max_length=255, required=False)
-    state = forms.ChoiceField(
-        choices=[(MISSING, MISSING), (UNSUPPORTED, UNSUPPORTED)],
+    show = forms.ChoiceField(
+        choices=[(OWNED, OWNED), (STARRED, STARRED)],
         required=False,
-        error_messages={"invalid_choice": "There is no state “%(value)s” to filter by."},
+        error_messages={"invalid_choice": "There is nothing to show as “%(value)s”."},
     )
 
 
 @dataclass(frozen=True)
 class Filters:
-    """The list's filters; `owner`, `lifecycle` and `type` are one-of, `tag` is all-of."""
+    """The list's filters: one of the values of each, and all of the `tag`s; "" and () are any.
+
+    `show` is what the person has to do with it, and stands beside `owner`: neither undoes the
+    other.
+    """
 
     q: str = ""
+    show: str = ""
     kind: str = DEFAULT_KIND
-    system: str = ""
-    state: str = ""
+    type: tuple[str, ...] = ()
     owner: tuple[str, ...] = ()
     lifecycle: tuple[str, ...] = ()
-    type: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
+    system: tuple[str, ...] = ()
+    namespace: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
 
     @property
     def is_default(self) -> bool:
@@ -64,7 +72,7 @@ class Filters:
     def query(self, **more: Any) -> str:
         """The query string, without what is empty or the default; "" for the plain list."""
         data = QueryDict(mutable=True)
-        for name in ("q", "system", "state"):
+        for name in ("q", "show"):
             if value := getattr(self, name):
                 data[name] = value
         if self.kind != DEFAULT_KIND:
@@ -78,7 +86,7 @@ class Filters:
     @property
     def wants_unsupported(self) -> bool:
         """Unsupported entities stand outside every list but the ones that ask for them."""
-        return self.state == UNSUPPORTED or self.kind not in (ANY_KIND, *KINDS)
+        return UNSUPPORTED in self.state or self.kind not in (ANY_KIND, *KINDS)
 
     def without(self, name: str, value: str = "") -> "Filters":
         """These filters with one value taken away."""
@@ -87,9 +95,13 @@ class Filters:
             left = tuple(one for one in getattr(self, name) if one != value)
         return replace(self, **{name: left})
 
-    def with_kind(self, kind: str, state: str = "") -> "Filters":
+    def with_kind(self, kind: str, *state: str) -> "Filters":
         """Another kind; states, types and lifecycles are another kind's words, so they go."""
         return replace(self, kind=kind, state=state, type=(), lifecycle=())
+
+    def showing(self, show: str) -> "Filters":
+        """The same of what the person owns or has starred; "" of everything."""
+        return replace(self, show=show)
 
 
 def read_filters(data: QueryDict) -> tuple[Filters, list[str]]:
@@ -103,12 +115,14 @@ def read_filters(data: QueryDict) -> tuple[Filters, list[str]]:
         if len(values) > MAX_VALUES:
             problems.append(f"Only the first {MAX_VALUES} values of “{name}” are used.")
         many[name] = tuple(dict.fromkeys(values[:MAX_VALUES]))
+    odd = [value for value in many["state"] if value not in STATES]
+    problems += [f"There is no state “{value}” to filter by. It was left out." for value in odd]
+    many["state"] = tuple(value for value in many["state"] if value in STATES)
     return (
         Filters(
             q=form.cleaned_data.get("q", ""),
+            show=form.cleaned_data.get("show", ""),
             kind=_kind(form.cleaned_data.get("kind", "")),
-            system=form.cleaned_data.get("system", ""),
-            state=form.cleaned_data.get("state", ""),
             **many,
         ),
         problems,

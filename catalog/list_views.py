@@ -1,24 +1,38 @@
 """The catalog's list: facets, search, rows and their build states."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from catalog.facets import chips, kind_choices, named, value_facets
+from catalog import version
+from catalog.counted import Counts, counts_of, shows_of
+from catalog.facets import chips
 from catalog.forms import ANY_KIND, KINDS, MISSING, Filters, read_filters
+from catalog.mine import Mine, mine_of
 from catalog.models import Entity
-from catalog.pages import CATALOG, PER_PAGE, page_of
-from catalog.queries import listed, names_of, rows
+from catalog.pages import CATALOG, PER_PAGE
+from catalog.queries import names_of, rows
 from portal.fragments import render_either, wants_fragment
 from portal.guard import require
 
 # Kinds of things that nothing is built from: their lists have no state column.
 WITHOUT_BUILDS = {"Group", "User", "Domain", "Location"}
+MAX_PAGE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request for the list: whose, of which version of the catalog, and what is counted."""
+
+    version: int
+    filters: Filters
+    mine: Mine
+    counts: Counts
+    expand: str
 
 
 @require_safe
@@ -26,8 +40,9 @@ def entity_list(request: HttpRequest) -> HttpResponse:
     """The catalog: facets, search and 50 rows a page; htmx gets the table with its facets."""
     require(request, "catalog.view", CATALOG)
     filters, problems = read_filters(request.GET)
-    context = _list_context(request, filters)
+    asked = _asked(request, filters, at_once="counts" in request.GET)
     fragment = wants_fragment(request)
+    context = _counted(asked) | _rows(request, asked)
     context |= {"problems": problems, "fragment": fragment}
     response = render_either(
         request, "catalog/entity_list.html", "catalog/_entity_table.html", context
@@ -40,38 +55,84 @@ def entity_list(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _list_context(request: HttpRequest, filters: Filters) -> dict[str, Any]:
-    totals = listed(filters).aggregate(
-        all=Count("pk"), missing=Count("pk", filter=Q(state=Entity.State.MISSING))
-    )
-    page = page_of(request, rows(filters), totals["all"])
+@require_safe
+def entity_facets(request: HttpRequest) -> HttpResponse:
+    """The facets with their counts, and the total, for a page that went out before them."""
+    require(request, "catalog.view", CATALOG)
+    filters, _ = read_filters(request.GET)
+    asked = _asked(request, filters, at_once=True)
+    context = _counted(asked) | {"chips": filters.query() != "?", "counted": True}
+    return render(request, "catalog/_entity_facets.html", context)
+
+
+def _asked(request: HttpRequest, filters: Filters, at_once: bool) -> Asked:
+    # Before anything else is read: what is kept under it is then never older than it.
+    now = version.current()
+    mine = mine_of(request, now)
     expand = request.GET.get("expand", "")
-    facets = value_facets(filters, expand)
-    shown = [ref for row in page for ref in (row.owner_ref, row.system_ref)]
-    offered = [c.value for facet in facets if facet.name == "owner" for c in facet.choices]
-    names = names_of([*shown, *offered, *filters.owner, filters.system])
+    return Asked(now, filters, mine, counts_of(now, filters, mine, expand, at_once), expand)
+
+
+def _counted(asked: Asked) -> dict[str, Any]:
+    """What the facets, and the words above and below the table, show."""
+    filters, counts = asked.filters, asked.counts
     return {
         "filters": filters,
-        "page": page,
-        "entities": page.object_list,
-        "missing": totals["missing"],
-        "kinds": kind_choices(filters),
-        "count_words": _count_words(totals["all"], filters.kind),
-        "facets": named(facets, names),
-        "chips": chips(filters, names),
-        "names": names,
-        "without_states": filters.kind in WITHOUT_BUILDS,
-        "states_wanted": "states" in request.GET,
-        "states_query": filters.query(page=page.number, states=1),
-        "missing_query": replace(filters, state=MISSING).query(),
-        "any_query": filters.with_kind(ANY_KIND).query(),
-        "previous_query": filters.query(page=page.number - 1),
-        "next_query": filters.query(page=page.number + 1),
+        "total": counts.total,
+        "missing": counts.missing,
+        "shows": shows_of(asked.version, filters, asked.mine, counts),
+        "kinds": counts.kinds,
+        "facets": counts.facets,
+        "count_words": _count_words(counts.total, filters.kind),
+        "facets_query": filters.query(expand=asked.expand) if asked.expand else filters.query(),
+        "counts_query": filters.query(counts=1),
     }
 
 
-def _count_words(count: int, kind: str) -> str:
+def _rows(request: HttpRequest, asked: Asked) -> dict[str, Any]:
+    filters, total = asked.filters, asked.counts.total
+    number = _page_number(request.GET.get("page", ""), total)
+    start = (number - 1) * PER_PAGE
+    # One more than is shown tells whether there is a next page, even while nothing is counted.
+    found = list(rows(filters, asked.mine)[start : start + PER_PAGE + 1])
+    shown = found[:PER_PAGE]
+    names = names_of(
+        [
+            *(ref for row in shown for ref in (row.owner_ref, row.system_ref)),
+            *filters.owner,
+            *filters.system,
+        ]
+    )
+    return {
+        "entities": shown,
+        "first": start + 1,
+        "last": start + len(shown),
+        "names": names,
+        "chips": chips(filters, names),
+        "stars": asked.mine.stars,
+        "owns": bool(asked.mine.owners),
+        "export_query": filters.query().rstrip("?"),
+        "without_states": filters.kind in WITHOUT_BUILDS,
+        "states_wanted": "states" in request.GET,
+        "states_query": filters.query(page=number, states=1),
+        "missing_query": replace(filters, state=(MISSING,)).query(),
+        "any_query": filters.with_kind(ANY_KIND).query(),
+        "previous_query": filters.query(page=number - 1) if number > 1 else "",
+        "next_query": filters.query(page=number + 1) if len(found) > PER_PAGE else "",
+    }
+
+
+def _page_number(word: str, total: int | None) -> int:
+    """The page that is asked for; a wrong number gives the nearest there is."""
+    asked = int(word) if word.isascii() and word.isdigit() and len(word) < 10 else 1
+    last = MAX_PAGE if total is None else -(-total // PER_PAGE)
+    return max(1, min(asked, last))
+
+
+def _count_words(count: int | None, kind: str) -> str:
     words = "entities" if kind == ANY_KIND else KINDS.get(kind, f"of kind {kind}")
+    if count is None:
+        return f"Counting the {words}…"
     if count == 1:
         words = "entity" if kind == ANY_KIND else words.removesuffix("s")
     return f"{count} {words}"

@@ -4,13 +4,20 @@ from collections.abc import Iterable
 
 from django.db.models import Q, QuerySet
 
-from catalog.forms import ANY_KIND, Filters
+from catalog.forms import ANY_KIND, OWNED, PROBLEMS, STARRED, UNSUPPORTED, Filters
+from catalog.mine import NOBODY, Mine
 from catalog.models import Entity, Tag
 from catalog.search import best_first, matching
 from portal.templatetags.ui import short_ref
 
 # filter -> the column it filters by
-COLUMNS = {"owner": "owner_ref", "lifecycle": "lifecycle", "type": "type"}
+COLUMNS = {
+    "type": "type",
+    "owner": "owner_ref",
+    "lifecycle": "lifecycle",
+    "system": "system_ref",
+    "namespace": "namespace",
+}
 # What a row or a link shows; the document and the search text stay in the database.
 ROW_FIELDS = (
     "ref",
@@ -24,6 +31,7 @@ ROW_FIELDS = (
     "owner_ref",
     "system_ref",
     "state",
+    "has_issues",
     "gone_at",
     "reason",
 )
@@ -51,17 +59,20 @@ def names_in(entities: Iterable[Entity]) -> Names:
 
 
 # --- The list --------------------------------------------------------------------------------
-def listed(filters: Filters, but: tuple[str, ...] = ()) -> QuerySet[Entity]:
-    """The entities that the filters let through, leaving out the filters named in `but`."""
+def listed(filters: Filters, mine: Mine = NOBODY, but: tuple[str, ...] = ()) -> QuerySet[Entity]:
+    """The entities that the filters let through, leaving out the filters named in `but`.
+
+    `mine` is what `filters.show` speaks of: nothing, unless the caller says whose list it is.
+    """
     found = Entity.objects.all()
     if "kind" not in but:
-        found = found.filter(_supported(filters))
+        found = found.filter(_in_states(filters, but))
         if filters.kind != ANY_KIND:
             found = found.filter(kind=filters.kind)
-    if filters.state and "state" not in but:
-        found = found.filter(state=filters.state)
-    if filters.system:
-        found = found.filter(system_ref=filters.system)
+    if filters.show == OWNED and "show" not in but:
+        found = found.filter(owner_ref__in=mine.owners)
+    elif filters.show == STARRED and "show" not in but:
+        found = found.filter(ref__in=mine.stars)
     for name, column in COLUMNS.items():
         values = getattr(filters, name)
         if values and name not in but:
@@ -71,11 +82,17 @@ def listed(filters: Filters, but: tuple[str, ...] = ()) -> QuerySet[Entity]:
     return matching(found, filters.q)
 
 
-def rows(filters: Filters) -> QuerySet[Entity]:
+def rows(filters: Filters, mine: Mine = NOBODY) -> QuerySet[Entity]:
     """The list's rows in reading order, without their documents."""
-    return best_first(listed(filters), filters.q).only(*ROW_FIELDS)
+    return best_first(listed(filters, mine), filters.q).only(*ROW_FIELDS)
 
 
-def _supported(filters: Filters) -> Q:
-    unsupported = Q(state=Entity.State.UNSUPPORTED)
-    return unsupported if filters.wants_unsupported else ~unsupported
+def _in_states(filters: Filters, but: tuple[str, ...]) -> Q:
+    """Unsupported entities stand outside every list but the ones that ask for them."""
+    states = () if "state" in but else filters.state
+    wanted = Q(state__in=[state for state in states if state != PROBLEMS]) if states else Q()
+    if PROBLEMS in states:
+        wanted |= Q(has_issues=True)
+    if filters.wants_unsupported:
+        return wanted if states else Q(state=UNSUPPORTED)
+    return wanted & ~Q(state=UNSUPPORTED)

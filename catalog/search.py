@@ -1,34 +1,143 @@
-"""Text search over the catalog: every word must occur, what is named so comes first."""
+"""Text search over entities: every word must occur, what is named so comes first.
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+Words are found inside words, at the speed of an index of trigrams (catalog/search_index.py) that
+names the rows where a word may occur; the column itself then says where it does.
+"""
+
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+
+from django.db import connection
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower
 
 from catalog.models import Entity
 
 MAX_WORDS = 8
+GRAM = 3
+# The paths, as the API writes them, of what has a column of its own; all others are terms.
+FIELDS = {"metadata.name": "name", "metadata.title": "title", "metadata.description": "description"}
+# A mistyped name shares this much with what was meant, and no more than so many are offered.
+ALIKE = 0.4
+CANDIDATES = 200
+OFFERED = 3
+
+_TRIGRAMS = "SELECT rowid FROM catalog_entity_trigrams WHERE catalog_entity_trigrams MATCH %s"
+_TERM_POSTGRESQL = (
+    "SELECT e.id FROM catalog_entity e, jsonb_array_elements_text(e.terms) AS term(value) "
+    "WHERE value LIKE %s ESCAPE '\\'"
+)
+_TERM_SQLITE = (
+    "SELECT e.id FROM catalog_entity e, json_each(e.terms) AS term WHERE value LIKE %s ESCAPE '\\'"
+)
 
 
-def matching(entities: QuerySet[Entity], text: str) -> QuerySet[Entity]:
+def words_of(text: str) -> list[str]:
+    """The words that are asked for, in lower case."""
+    return text.lower().split()[:MAX_WORDS]
+
+
+def matching(
+    entities: QuerySet[Entity], text: str, fields: Iterable[str] | None = None
+) -> QuerySet[Entity]:
     """The entities in whose search text every word of `text` occurs, in any order and case.
+
+    With `fields` (paths such as "metadata.name" or "spec.type") as Backstage's API has it: all of
+    the text, as it is, in one of them.
 
     `Entity.search_text` is stored in lower case by sync, so a plain `contains` folds case for
     every alphabet on both databases; SQLite's own `icontains` folds only ASCII.
     """
-    for word in text.lower().split()[:MAX_WORDS]:
+    if fields is not None:
+        return _in_fields(entities, text.strip().lower(), set(fields))
+    words = words_of(text)
+    for word in words:
         entities = entities.filter(search_text__contains=word)
-    return entities
+    return _narrowed(entities, words)
 
 
 def best_first(entities: QuerySet[Entity], text: str) -> QuerySet[Entity]:
-    """In the order a reader expects: the name itself, names that begin so, names, the rest."""
-    words = text.lower().split()
+    """In the order a reader expects: the name itself, names that begin so, names, titles, tags."""
+    words = words_of(text)
     if not words:
-        return entities.order_by("name", "ref")
+        return entities.order_by(Lower("name"), "ref")
     first = words[0]
     rank = Case(
         When(name__iexact=first, then=Value(0)),
         When(name__istartswith=first, then=Value(1)),
-        When(name__icontains=first, then=Value(2)),
-        default=Value(3),
+        *(When(name__icontains=f"{mark}{first}", then=Value(2)) for mark in "-_."),
+        When(name__icontains=first, then=Value(3)),
+        When(title__icontains=first, then=Value(4)),
+        # Tags are the last lines of the search text, each on its own.
+        When(search_text__endswith=f"\n{first}", then=Value(5)),
+        When(search_text__contains=f"\n{first}\n", then=Value(5)),
+        default=Value(6),
         output_field=IntegerField(),
     )
-    return entities.order_by(rank, "name", "ref")
+    return entities.order_by(rank, Lower("name"), "ref")
+
+
+def similar(text: str) -> list[Entity]:
+    """Entities with names much like the text, the likest first; for "did you mean". One query."""
+    meant = "-".join(words_of(text))
+    grams = _grams(meant)
+    if not grams:
+        return []
+    shared = sum(
+        (Case(When(name__icontains=gram, then=1), default=0) for gram in grams), start=Value(0)
+    )
+    any_gram = reduce(or_, (Q(search_text__contains=gram) for gram in grams))
+    found = _narrowed(Entity.objects.filter(any_gram), grams, "OR")
+    found = found.only("ref", "kind", "name", "title").order_by(-shared, "name", "ref")
+    ranked = [(_likeness(meant, entity.name.lower()), entity) for entity in found[:CANDIDATES]]
+    ranked.sort(key=lambda pair: -pair[0])
+    return [entity for likeness, entity in ranked[:OFFERED] if likeness >= ALIKE]
+
+
+def _in_fields(entities: QuerySet[Entity], text: str, fields: set[str]) -> QuerySet[Entity]:
+    if not text:
+        return entities
+    columns = {FIELDS[field] for field in fields if field in FIELDS}
+    wanted = Q()
+    for column in columns:
+        wanted |= Q(**{f"{column}__icontains": text})
+    for field in fields - set(FIELDS):
+        wanted |= Q(pk__in=_with_term(field, text))
+    if columns and fields <= set(FIELDS) and "description" not in columns:
+        # Names and titles are in the search text whole, so its index knows where they can be.
+        entities = _narrowed(entities.filter(search_text__contains=text), [text])
+    return entities.filter(wanted)
+
+
+def _with_term(field: str, text: str) -> RawSQL:
+    """The pks of entities with a value of this field that holds the text (see catalog/terms.py)."""
+    postgresql = connection.vendor == "postgresql"
+    escaped = "".join(f"\\{letter}" if letter in "\\%_" else letter for letter in text)
+    return RawSQL(  # noqa: S611, the text is a parameter
+        _TERM_POSTGRESQL if postgresql else _TERM_SQLITE, [f"{field.lower()}=%{escaped}%"]
+    )
+
+
+# --- Trigrams --------------------------------------------------------------------------------
+def _grams(word: str) -> list[str]:
+    """Every three letters that stand side by side in the word, each once."""
+    return list(dict.fromkeys(word[i : i + GRAM] for i in range(len(word) - GRAM + 1)))
+
+
+def _narrowed(
+    entities: QuerySet[Entity], words: list[str], joined: str = "AND"
+) -> QuerySet[Entity]:
+    """On SQLite, only rows where the words may occur. PostgreSQL sees for itself that it can."""
+    grams = dict.fromkeys(gram for word in words for gram in _grams(word))
+    if connection.vendor != "sqlite" or not grams:
+        return entities
+    match = f" {joined} ".join('"' + gram.replace('"', '""') + '"' for gram in grams)
+    return entities.filter(pk__in=RawSQL(_TRIGRAMS, [match]))  # noqa: S611, as above
+
+
+def _likeness(one: str, other: str) -> float:
+    """The share of trigrams that two words have in common, beginnings and ends counting too."""
+    first, second = set(_grams(f"  {one} ")), set(_grams(f"  {other} "))
+    return len(first & second) / len(first | second)

@@ -6,13 +6,16 @@ from catalog import (
     conflict_views,
     definition_views,
     entity_views,
+    export,
     graph_views,
     hook_views,
     list_views,
     people_views,
     refresh_views,
     repository_views,
+    search_views,
     source_views,
+    stars,
     system_views,
     team_views,
 )
@@ -25,6 +28,9 @@ ENTITY = "catalog/<str:namespace>/<str:kind>/<str:name>/"
 urlpatterns = [
     path("catalog/", list_views.entity_list, name="entity_list"),
     path("catalog/states/", list_views.entity_states, name="entity_states"),
+    path("catalog/facets/", list_views.entity_facets, name="entity_facets"),
+    path("catalog/export.<str:format>", export.entity_export, name="entity_export"),
+    path("search/", search_views.search, name="search"),
     path("teams/", team_views.team_list, name="team_list"),
     path("hooks/catalog/<str:slug>/", hook_views.source_hook, name="source_hook"),
     path("repositories/", repository_views.repository_list, name="repository_list"),
@@ -58,4 +64,5 @@ urlpatterns = [
     path(f"{ENTITY}graph/", graph_views.entity_graph, name="entity_graph"),
     path(f"{ENTITY}refresh/", refresh_views.entity_refresh, name="entity_refresh"),
     path(f"{ENTITY}raw/", entity_views.entity_raw, name="entity_raw"),
+    path(f"{ENTITY}star/", stars.entity_star, name="entity_star"),
 ]

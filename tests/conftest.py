@@ -2,6 +2,7 @@
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 
 from tests.plugins.machine import chromium
 
@@ -13,6 +14,12 @@ def pytest_configure() -> None:
     }
     settings.STATIC_ROOT.mkdir(exist_ok=True)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """What is kept by the catalog's version: each test begins with the same versions anew."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

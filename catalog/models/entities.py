@@ -5,6 +5,8 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from catalog.models.sources import Source, SourceFile
@@ -65,12 +67,19 @@ class Entity(models.Model):
     class Meta:
         ordering = ["ref"]
         verbose_name_plural = "entities"
-        # The list in its order, and each facet's counts, without reading the rows themselves.
+        # The list in its order, of one kind or of all, and each facet's counts, without reading
+        # the rows themselves. What search stands on is made by catalog/search_index.py.
         indexes = [
-            models.Index(fields=["kind", "name", "ref", "state"], name="entity_list"),
+            models.Index("kind", Lower("name"), "ref", "state", name="entity_list"),
+            models.Index(Lower("name"), "ref", "state", name="entity_list_any_kind"),
             models.Index(fields=["kind", "owner_ref", "state"], name="entity_owner_facet"),
             models.Index(fields=["kind", "lifecycle", "state"], name="entity_lifecycle_facet"),
             models.Index(fields=["kind", "type", "state"], name="entity_type_facet"),
+            models.Index(fields=["kind", "system_ref", "state"], name="entity_system_facet"),
+            models.Index(fields=["kind", "namespace", "state"], name="entity_namespace_facet"),
+            models.Index(
+                fields=["kind", "state"], name="entity_with_issues", condition=Q(has_issues=True)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,8 @@ from catalog.forms import Filters, read_filters
         "?q=pay",
         "?kind=API",
         "?kind=any&tag=a&tag=b",
-        "?q=x&system=system%3Adefault%2Fshop&state=missing&kind=Widget&owner=a&lifecycle=b&type=c",
+        "?q=x&show=owned&kind=Widget&type=a&owner=b&lifecycle=c&tag=d&system=system%3Adefault%2Fe"
+        "&namespace=f&state=missing&state=problems",
     ],
 )
 def test_filters_survive_the_address(query):
@@ -41,5 +42,7 @@ def test_a_filter_is_taken_away_alone():
 
 
 def test_another_kind_drops_what_only_this_kind_has():
-    filters = Filters(q="x", type=("service",), lifecycle=("old",), owner=("me",), state="missing")
+    filters = Filters(
+        q="x", type=("service",), lifecycle=("old",), owner=("me",), state=("missing",)
+    )
     assert filters.with_kind("API") == Filters(q="x", kind="API", owner=("me",))

@@ -1,0 +1,85 @@
+"""What the list says by counting: the total and the facets, kept while the catalog stands.
+
+Rows come by index however large the catalog is; counting reads all that the filters let through.
+So counts are made once per version and filters, and where they aren't at hand and the catalog is
+large, the page goes out without them and asks for them in a fragment of their own.
+"""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+
+from catalog import kept
+from catalog.facets import (
+    Choice,
+    Facet,
+    chosen_facets,
+    kind_choices,
+    named,
+    show_choices,
+    uncounted_links,
+    value_facets,
+)
+from catalog.forms import OWNED, STARRED, Filters
+from catalog.mine import Mine
+from catalog.models import Entity
+from catalog.queries import listed, names_of
+
+# Up to so many entities, counting is quicker than a second request.
+LARGE = 20_000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """`total` is None where nothing has been counted; the facets then hold what is chosen."""
+
+    total: int | None
+    missing: int
+    kinds: list[Choice]
+    facets: list[Facet]
+
+
+def counts_of(version: int, filters: Filters, mine: Mine, expand: str, at_once: bool) -> Counts:
+    """The counts where they are kept, the catalog is small, or they are wanted `at_once`."""
+    key = kept.key("counts", version, filters, expand, _concerned(filters, mine))
+    if at_once or not is_large(version):
+        return kept.value(key, lambda: _count(filters, mine, expand))
+    return kept.peek(key) or _uncounted(filters)
+
+
+def shows_of(version: int, filters: Filters, mine: Mine, counts: Counts) -> list[Choice]:
+    """The person's own facet, kept under what is theirs; without counts where there are none."""
+    if counts.total is None:
+        return uncounted_links(filters)[0]
+    key = kept.key("shows", version, filters, sorted(mine.owners), sorted(mine.stars))
+    return kept.value(key, lambda: show_choices(filters, mine))
+
+
+def is_large(version: int) -> bool:
+    """Whether counting takes longer than a page should."""
+    some = Entity.objects.order_by().values("pk")[: LARGE + 1]
+    return kept.value(kept.key("large", version), lambda: (some.count() > LARGE,))[0]
+
+
+def _concerned(filters: Filters, mine: Mine) -> list[str]:
+    """Whose list it is, as far as the filters ask: all people share what does not."""
+    return sorted({OWNED: mine.owners, STARRED: mine.stars}.get(filters.show, ()))
+
+
+def _count(filters: Filters, mine: Mine, expand: str) -> Counts:
+    totals = listed(filters, mine).aggregate(
+        all=Count("pk"), missing=Count("pk", filter=Q(state=Entity.State.MISSING))
+    )
+    facets = value_facets(filters, expand, mine)
+    offered = [one.value for f in facets if f.name in ("owner", "system") for one in f.choices]
+    return Counts(
+        totals["all"],
+        totals["missing"],
+        kind_choices(filters, mine),
+        named(facets, names_of(offered)),
+    )
+
+
+def _uncounted(filters: Filters) -> Counts:
+    chosen = named(chosen_facets(filters), names_of([*filters.owner, *filters.system]))
+    return Counts(None, 0, uncounted_links(filters)[1], chosen)

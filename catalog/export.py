@@ -1,0 +1,116 @@
+"""The catalog as a file, filtered as the list is: CSV for spreadsheets, JSON as Backstage has it.
+
+Streamed batch by batch, so that a large catalog takes no more memory than a small one, and
+without holding a transaction open while somebody's network is slow.
+"""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Iterator
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from catalog import version
+from catalog.forms import read_filters
+from catalog.mine import mine_of
+from catalog.models import Entity, Relation, Tag
+from catalog.pages import CATALOG
+from catalog.queries import listed
+from portal.guard import require
+
+BATCH = 500
+COLUMNS = (
+    "ref",
+    "kind",
+    "namespace",
+    "name",
+    "title",
+    "description",
+    "type",
+    "lifecycle",
+    "owner_ref",
+    "system_ref",
+    "state",
+    "has_issues",
+    "location",
+)
+# What a spreadsheet takes for the beginning of a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+
+
+@require_safe
+def entity_export(request: HttpRequest, format: str) -> StreamingHttpResponse:
+    """Everything that the filters let through, by ref; not only the page that is shown."""
+    require(request, "catalog.view", CATALOG)
+    if format not in TYPES:
+        raise Http404("The catalog is exported as csv or json.")
+    filters, _ = read_filters(request.GET)
+    found = listed(filters, mine_of(request, version.current()))
+    chunks = _csv(found) if format == "csv" else _json(found)
+    content = _in_thread(chunks) if isinstance(request, ASGIRequest) else chunks
+    response = StreamingHttpResponse(content, content_type=TYPES[format])
+    name = f"catalog-{timezone.now():%Y-%m-%d}.{format}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _csv(found: QuerySet[Entity]) -> Iterator[bytes]:
+    yield _lines([[*COLUMNS, "tags"]])
+    for batch in _batches(found.values_list("pk", *COLUMNS), 1):
+        tags: dict[int, list[str]] = {}
+        rows = Tag.objects.filter(entity__in=[row[0] for row in batch]).order_by("value")
+        for pk, value in rows.values_list("entity", "value"):
+            tags.setdefault(pk, []).append(value)
+        yield _lines([[*row[1:], " ".join(tags.get(row[0], ()))] for row in batch])
+
+
+def _json(found: QuerySet[Entity]) -> Iterator[bytes]:
+    """A JSON array, an entity a line: its document, with what the catalog knows beside it."""
+    separator = "[\n"
+    for batch in _batches(found.values_list("pk", "ref", "document", "uid", "namespace"), 1):
+        relations: dict[int, list[dict[str, str]]] = {}
+        edges = Relation.objects.filter(source__in=[row[0] for row in batch])
+        for pk, kind, target in edges.order_by("type", "target_ref").values_list(
+            "source", "type", "target_ref"
+        ):
+            relations.setdefault(pk, []).append({"type": kind, "targetRef": target})
+        for pk, _, document, uid, namespace in batch:
+            metadata = {"namespace": namespace, **document["metadata"], "uid": str(uid)}
+            entity = {**document, "metadata": metadata, "relations": relations.get(pk, [])}
+            yield f"{separator}{json.dumps(entity, ensure_ascii=False)}".encode()
+            separator = ",\n"
+    yield b"[]\n" if separator == "[\n" else b"\n]\n"
+
+
+def _batches(rows: QuerySet, ref: int) -> Iterator[list[tuple]]:
+    """Rows by ref, a query for BATCH of them; `ref` is the column that holds it."""
+    last = ""
+    while batch := list(rows.filter(ref__gt=last).order_by("ref")[:BATCH]):
+        yield batch
+        last = batch[-1][ref]
+
+
+def _lines(rows: list[list[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows([[_cell(value) for value in row] for row in rows])
+    return text.getvalue().encode()
+
+
+def _cell(value: object) -> str:
+    """As text; what would be a formula is marked as text with an apostrophe."""
+    text = str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+async def _in_thread(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """One batch after another as the client takes them; under ASGI a plain iterator is read
+    to its end before the first byte is sent."""
+    while (chunk := await sync_to_async(next)(chunks, None)) is not None:
+        yield chunk

@@ -1,0 +1,32 @@
+"""Answers that are made once per version of the catalog, kept in this process's memory.
+
+A key holds the version and whatever else its value is made of, so nothing is ever taken back:
+what belongs to an earlier version is not asked for again, and goes in time.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from django.core.cache import cache
+
+SECONDS = 600
+
+
+def key(name: str, version: int, *parts: object) -> str:
+    """Parts of any length, each with a repr() that tells it from others (no sets)."""
+    return f"{name}:{version}:{hashlib.sha256(repr(parts).encode()).hexdigest()}"
+
+
+def value(of: str, make: Callable[[], Any]) -> Any:
+    """What is kept under the key, made first where nothing is."""
+    found = cache.get(of)
+    if found is None:
+        found = make()
+        cache.set(of, found, SECONDS)
+    return found
+
+
+def peek(of: str) -> Any:
+    """What is kept under the key, or None."""
+    return cache.get(of)
