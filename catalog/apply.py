@@ -1,21 +1,26 @@
 """Brings the catalog's tables in line with a reading; the caller holds the transaction.
 
-Work is in proportion to what has changed: rows that are as they were cost one shared UPDATE.
+Work is in proportion to what has changed: settled files cost one shared UPDATE, and documents come
+from the reading's store in batches, so that memory does not grow with the catalog.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any
 
 from django.conf import settings
 
-from catalog import files, ownership, relations, teams
-from catalog.models import Entity, Source, Tag
-from catalog.reading import CONFLICT_STAGE, Found, Issue, Reading
-from catalog.relations import BATCH, batches
+from catalog import bulk, files, guard, ownership, relations, teams
+from catalog.models import Entity, Source, SourceFile, Tag
+from catalog.names import Names
+from catalog.reading import Found, Issue, Reading
+from catalog.relations import batches
 from catalog.rows import COLUMNS, Row, digest_of, place_of, row_of
 from portal.text import storable
 
+BATCH = 500
 _MISSING = Entity.State.MISSING
 # What is compared; the documents themselves stay in the database.
 _COMPARED = (
@@ -24,54 +29,85 @@ _COMPARED = (
     "source_id",
     "state",
     "gone_at",
+    "last_good_at",
     "location",
+    "file_id",
     "document_index",
     "line",
     "annotation_lines",
     "owner_ref",
     "system_ref",
 )
+_PLACED = ["file", "last_good_at", "location", "document_index", "line", "annotation_lines"]
+_INSERTED = [f.name for f in Entity._meta.concrete_fields if not (f.primary_key or f.generated)]
+_VALUES = attrgetter(*(Entity._meta.get_field(name).attname for name in _INSERTED))
+# Who is in which team may have changed with one of these.
+_ORG = ("group:", "user:")
 
 
 @dataclass
 class Applied:
-    """What has happened, as entity pks, and the problems that showed only now."""
+    """What has happened: entity pk -> ref, and the problems that showed only now."""
 
-    added: set[int] = field(default_factory=set)
-    changed: set[int] = field(default_factory=set)
-    moved: set[int] = field(default_factory=set)  # only file or line differ
-    unchanged: set[int] = field(default_factory=set)
-    missing: set[int] = field(default_factory=set)
-    removed: set[int] = field(default_factory=set)
+    added: dict[int, str] = field(default_factory=dict)
+    changed: dict[int, str] = field(default_factory=dict)
+    moved: dict[int, str] = field(default_factory=dict)  # only file or line differ
+    unchanged: int = 0
+    missing: dict[int, str] = field(default_factory=dict)
+    removed: dict[int, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)  # why, of the missing and the removed
     issues: list[Issue] = field(default_factory=list)
+    # Source.held as it should be; None: this reading could not tell
+    held: dict[str, Any] | None = None
 
     @property
     def touched(self) -> set[int]:
         """Whoever keeps something about these entities has to look again."""
-        return self.added | self.changed | self.moved | self.missing | self.removed
+        parts = (self.added, self.changed, self.moved, self.missing, self.removed)
+        return {pk for part in parts for pk in part}
+
+    @property
+    def concerns_teams(self) -> bool:
+        parts = (self.added, self.changed, self.missing, self.removed)
+        return any(ref.startswith(_ORG) for part in parts for ref in part.values())
 
 
 def apply(
-    source: Source, reading: Reading, now: datetime, progress: Callable[[int, int], None]
+    source: Source,
+    reading: Reading,
+    now: datetime,
+    progress: Callable[[int, int], None],
+    only: frozenset[str] | None = None,
 ) -> Applied:
-    """Adds, changes, marks and removes entities of the source. `progress`: (applied, of)."""
-    applied = Applied()
-    known = _known(source, [found.ref for found in reading.valid])
-    names = _Names(source, known, applied.issues)
-    for found in reading.valid:
-        names.settle(found)
-    rows = _compare(source, names.winners, known, applied, now)
-    _write(rows, known, applied, progress)
-    files.record(source, reading, now)
+    """Adds, changes, marks and removes entities of the source. `progress`: (applied, of).
+
+    `only` are the external ids of the repositories that a partial reading was about.
+    """
+    applied = Applied(unchanged=sum(known.entities for known in reading.unchanged.values()))
+    known = _known(source, reading)
+    held = files.record(source, reading, now, only)
+    names = Names(source, reading, known)
+    applied.issues += names.issues
+    writer = _Writer(source, held, known, applied, now)
+    writer.write(reading, names, progress)
+    files.settle(reading, held, names.unsettled)
+    for batch in batches(names.taken):
+        # They have to see that their document lost.
+        SourceFile.objects.filter(source__in=batch).update(settled=False)
     absent = {
-        held: reading.absence(held.location, held.ref)
-        for ref, held in known.items()
-        if held.source_id == source.pk and ref not in names.winners and ref not in names.barred
+        entity: reason
+        for ref, entity in known.items()
+        if entity.source_id == source.pk
+        and ref not in names.winners
+        and ref not in names.barred
+        and held.concerns(entity.location)
+        and (reason := reading.absence(entity.location, ref))
     }
-    retire({held: reason for held, reason in absent.items() if reason}, applied, now)
-    teams.rebuild()
-    written = [(known[row.entity.ref], row.entity) for row in rows if row.entity.ref in known]
-    ownership.record_changes(source, written)
+    _retire_guarded(source, absent, applied, now, whole=only is None)
+    files.forget(source, reading, held)
+    if applied.concerns_teams:
+        teams.rebuild()
+    ownership.record_changes(source, writer.owners)
     return applied
 
 
@@ -83,9 +119,12 @@ def retire(absent: dict[Entity, str], applied: Applied, now: datetime) -> None:
         if entity.state != _MISSING:
             entity.state, entity.gone_at, entity.reason = _MISSING, now, storable(reason, limit)
             marked.append(entity)
+            applied.missing[entity.pk] = entity.ref
         elif entity.gone_at is None or entity.gone_at <= now - grace():
-            applied.removed.add(entity.pk)
-    applied.missing |= {entity.pk for entity in marked}
+            applied.removed[entity.pk] = entity.ref
+        else:
+            continue
+        applied.reasons[entity.ref] = storable(reason, limit)
     Entity.objects.bulk_update(marked, ["state", "gone_at", "reason"], batch_size=BATCH)
     relations.forget(applied.removed)
     for batch in batches(applied.removed):
@@ -97,113 +136,124 @@ def grace() -> timedelta:
     return timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS)
 
 
-def _known(source: Source, refs: Iterable[str]) -> dict[str, Entity]:
-    """The source's own entities, and whoever else bears one of these names."""
+def _retire_guarded(
+    source: Source, absent: dict[Entity, str], applied: Applied, now: datetime, *, whole: bool
+) -> None:
+    """As retire(), unless so much would be marked at once that a person has to decide."""
+    marked = {entity.ref for entity in absent if entity.state != _MISSING}
+    held: dict[str, Any] = {}
+    if len(marked) >= guard.LEAST:
+        active = Entity.objects.filter(source=source).exclude(state=_MISSING).count()
+        held = guard.held_back(source, marked, active, now)
+    if held or whole:
+        applied.held = held
+    retire({e: why for e, why in absent.items() if not held or e.state == _MISSING}, applied, now)
+
+
+def _known(source: Source, reading: Reading) -> dict[str, Entity]:
+    """The entities that this reading may change: those of the source that are not in a settled
+    file, and whoever else bears a name that was read."""
     light = Entity.objects.only(*_COMPARED)
-    known = {entity.ref: entity for entity in light.filter(source=source)}
-    for batch in batches([ref for ref in dict.fromkeys(refs) if ref not in known]):
-        known.update({entity.ref: entity for entity in light.filter(ref__in=batch)})
+    unchanged = {known.pk for known in reading.unchanged.values()}
+    rows = SourceFile.objects.filter(source=source).values_list("pk", flat=True)
+    known: dict[str, Entity] = {}
+    for batch in batches([pk for pk in rows if pk not in unchanged]):
+        known.update(_by_ref(light.filter(source=source, file__in=batch)))
+    known.update(_by_ref(light.filter(source=source, file=None)))
+    known.update(_by_ref(light.filter(source=source, state=_MISSING)))
+    refs = dict.fromkeys(found.ref for found in reading.valid)
+    for batch in batches([ref for ref in refs if ref not in known]):
+        known.update(_by_ref(light.filter(ref__in=batch)))
     return known
 
 
-class _Names:
-    """Who gets a name that several documents claim: who has it already, else who came first."""
+def _by_ref(entities: Iterable[Entity]) -> dict[str, Entity]:
+    return {entity.ref: entity for entity in entities}
 
-    def __init__(self, source: Source, known: dict[str, Entity], issues: list[Issue]) -> None:
+
+class _Writer:
+    """Writes what differs from what is known, a batch at a time."""
+
+    def __init__(
+        self,
+        source: Source,
+        held: files.Files,
+        known: dict[str, Entity],
+        applied: Applied,
+        now: datetime,
+    ) -> None:
         self._source = source
+        self._files = held
         self._known = known
-        self._issues = issues
-        self._others = dict(Source.objects.values_list("pk", "name"))
-        self._longest = Entity._meta.get_field("location").max_length
-        self.winners: dict[str, Found] = {}
-        self.barred: set[str] = set()  # there, but can't be stored
+        self._applied = applied
+        self._now = now
+        # Written whole in the end: entities of one batch name those of a later one.
+        self._relations: dict[int, set[tuple[str, str]]] = {}
+        # (as it was, as it is) of those with another owner or system
+        self.owners: list[tuple[Entity, Entity]] = []
 
-    def settle(self, found: Found) -> None:
-        if len(found.location) > self._longest:
-            self.barred.add(found.ref)
-            sentence = f"The path is longer than {self._longest} characters."
-            self._issues.append(found.issue("read", sentence))
-            return
-        held = self._known.get(found.ref)
-        # Once it is missing there, or that source is deleted, it has moved here.
-        elsewhere = held and held.source_id not in {None, self._source.pk}
-        if elsewhere and held.state != _MISSING:
-            self._lose(found, f'the source "{self._others[held.source_id]}"', held)
-            return
-        other = self.winners.setdefault(found.ref, found)
-        if other is not found:
-            self._settle_within(found, other, held)
+    def write(self, reading: Reading, names: Names, progress: Callable[[int, int], None]) -> None:
+        done = 0
+        for batch in reading.batches(names.winners.values(), BATCH):
+            rows = self._compare(batch)
+            if rows:
+                self._write(rows)
+            done += len(batch)
+            progress(done, len(names.winners))
+        relations.replace(self._relations, self._applied.added)
 
-    def _settle_within(self, found: Found, other: Found, held: Entity | None) -> None:
-        winner, loser = other, found
-        if held and held.location == found.location != other.location:
-            winner, loser = found, other
-        self.winners[found.ref] = winner
-        self._lose(loser, "this source", winner)
+    def _compare(self, batch: list[Found]) -> list[Row]:
+        """The rows to write; entities of which only the place differs are updated at once."""
+        rows, moved = [], []
+        for found in batch:
+            descriptor, held = found.result.descriptor, self._known.get(found.ref)
+            if descriptor is None:
+                continue
+            digest, file_id = digest_of(descriptor), self._files.pks.get(found.location)
+            place = place_of(found, self._source.pk, file_id)
+            same = held and held.digest == digest and held.source_id == self._source.pk
+            if not held or not same or held.state == _MISSING:
+                row = row_of(found, descriptor, digest, place, self._now)
+                self._applied.issues += row.issues
+                rows.append(row)
+                continue
+            if all(getattr(held, name) == value for name, value in place.items()):
+                self._applied.unchanged += 1
+                continue
+            for name, value in place.items():
+                setattr(held, name, value)
+            moved.append(held)
+            self._applied.moved[held.pk] = held.ref
+        Entity.objects.bulk_update(moved, _PLACED, batch_size=BATCH)
+        return rows
 
-    def _lose(self, found: Found, where: str, holder: Found | Entity) -> None:
-        line = holder.line if isinstance(holder, Entity) else holder.result.line
-        sentence = (
-            f"{found.ref} is described by {where} already, in {holder.location} at line {line}. "
-            "That one keeps the name; this document is ignored."
+    def _write(self, rows: list[Row]) -> None:
+        known = self._known
+        refs = [row.entity.ref for row in rows]
+        bulk.write(
+            Entity,
+            _INSERTED,
+            (_VALUES(row.entity) for row in rows),
+            unique=["ref"] if any(ref in known for ref in refs) else [],
+            update=COLUMNS,
         )
-        self._issues.append(found.issue(CONFLICT_STAGE, sentence))
+        pks = dict(Entity.objects.filter(ref__in=refs).values_list("ref", "pk"))
+        held = [pks[ref] for ref in refs if ref in known]
+        if held:
+            Tag.objects.filter(entity__in=held).delete()
+        tags = ((pks[row.entity.ref], value) for row in rows for value in sorted(row.tags))
+        bulk.write(Tag, ["entity", "value"], tags)
+        for row in rows:
+            self._note(row, pks[row.entity.ref])
+
+    def _note(self, row: Row, pk: int) -> None:
+        ref, before = row.entity.ref, self._known.get(row.entity.ref)
+        kind = self._applied.changed if before else self._applied.added
+        kind[pk] = ref
+        self._relations[pk] = row.relations
+        if before and _owner(before) != _owner(row.entity):
+            self.owners.append((before, row.entity))
 
 
-def _compare(
-    source: Source,
-    winners: dict[str, Found],
-    known: dict[str, Entity],
-    applied: Applied,
-    now: datetime,
-) -> list[Row]:
-    """The rows to write; entities of which only the place differs are updated at once."""
-    rows, moved = [], []
-    for ref, found in winners.items():
-        descriptor, held = found.result.descriptor, known.get(ref)
-        if descriptor is None:
-            continue
-        digest = digest_of(descriptor)
-        same = held and held.digest == digest and held.source_id == source.pk
-        if not held or not same or held.state == _MISSING:
-            row = row_of(found, descriptor, digest, source, now)
-            applied.issues += row.issues
-            rows.append(row)
-            continue
-        place = place_of(found)
-        if all(getattr(held, name) == value for name, value in place.items()):
-            applied.unchanged.add(held.pk)
-            continue
-        for name, value in place.items():
-            setattr(held, name, value)
-        moved.append(held)
-    applied.moved = {entity.pk for entity in moved}
-    fields = ["location", "document_index", "line", "annotation_lines"]
-    Entity.objects.bulk_update(moved, fields, batch_size=BATCH)
-    return rows
-
-
-def _write(
-    rows: list[Row],
-    known: dict[str, Entity],
-    applied: Applied,
-    progress: Callable[[int, int], None],
-) -> None:
-    for start in range(0, len(rows), BATCH):
-        batch = rows[start : start + BATCH]
-        Entity.objects.bulk_create(
-            [row.entity for row in batch],
-            update_conflicts=True,
-            unique_fields=["ref"],
-            update_fields=COLUMNS,
-        )
-        pks = [row.entity.pk for row in batch]
-        Tag.objects.filter(entity_id__in=pks).delete()
-        Tag.objects.bulk_create(
-            [Tag(entity=row.entity, value=value) for row in batch for value in sorted(row.tags)]
-        )
-        progress(start + len(batch), len(rows))
-    for row in rows:
-        kind = applied.changed if row.entity.ref in known else applied.added
-        kind.add(row.entity.pk)
-    relations.replace({row.entity.pk: row.relations for row in rows})
+def _owner(entity: Entity) -> tuple[str, str]:
+    return entity.owner_ref, entity.system_ref

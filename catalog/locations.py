@@ -7,13 +7,13 @@ authors of descriptors decide where this leads.
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from catalog.descriptors import ReadError, parse
-from catalog.reading import SOURCE_STAGE, Found, Issue, Reading
-from catalog.sources import Gone, Reader, SourceFailed, url_reader
-from catalog.sources.base import MAX_NESTING
+from catalog.reading import SOURCE_STAGE, Found, Issue, KnownFile, Reading
+from catalog.sources import Gone, NotThere, Reader, SourceFailed, open_reader
+from catalog.sources.base import MAX_NESTING, HostStops, RepositoryReader
 from portal.http import origin
 
 MAX_FILES = 20_000
@@ -35,18 +35,39 @@ class _Step:
     optional: bool = False
 
 
-def read_source(reader: Reader, progress: Progress = lambda read, known: None) -> Reading:
+@dataclass(frozen=True)
+class Limits:
+    """What a source may hold, and whether only its flagged repositories are read."""
+
+    allowed_kinds: frozenset[str] | None = None
+    partial: bool = False
+
+
+ANYTHING = Limits()
+
+
+def read_source(
+    reader: Reader,
+    progress: Progress = lambda read, known: None,
+    known: Mapping[str, KnownFile] | None = None,
+    limits: Limits = ANYTHING,
+) -> Reading:
     """Reads everything that a source holds; what could not be read is among its issues.
 
-    Raises SourceFailed when reading can't even begin.
+    `known` are the settled files: those that are as they were are not parsed, and where the reader
+    can tell, not even read. Raises SourceFailed when reading can't even begin.
     """
-    return _Follower(reader, progress).run()
+    return _Follower(reader, progress, known or {}, limits).run()
 
 
 class _Follower:
-    def __init__(self, reader: Reader, progress: Progress) -> None:
+    def __init__(
+        self, reader: Reader, progress: Progress, known: Mapping[str, KnownFile], limits: Limits
+    ) -> None:
         self._reader = reader
         self._progress = progress
+        self._known = known
+        self._limits = limits
         self._reading = Reading()
         self._waiting: deque[_Step] = deque()
         self._broken: set[str] = set()  # refs of Locations of which a target failed
@@ -56,30 +77,52 @@ class _Follower:
 
     def run(self) -> Reading:
         listing = self._reader.roots()
+        if not listing.complete and not self._limits.partial:
+            self._reading.add_unread()
         for location, sentence in listing.problems:
             self._reading.add_unread()
             self._reading.issues.append(Issue(location, "read", sentence))
         for location in listing.locations:
-            self._enqueue(_Step(self._reader, location))
+            self._enqueue(_Step(self._reader, location, optional=listing.optional))
+        try:
+            self._read_all()
+        except HostStops as stop:
+            self._stop(str(stop))
+        self._reading.reject(self._broken)
+        self._reading.repositories = listing.repositories
+        self._reading.all_repositories = listing.complete and not self._limits.partial
+        if listing.repositories is not None and isinstance(self._reader, RepositoryReader):
+            self._reading.repositories = self._reader.repositories()
+        return self._reading
+
+    def _read_all(self) -> None:
         while self._waiting:
             if self._over_limit():
                 break
             self._visit(self._waiting.popleft())
             self._progress(self._reading.files, self._reading.files + len(self._waiting))
-        self._reading.reject(self._broken)
-        return self._reading
+
+    def _stop(self, sentence: str) -> None:
+        """One sentence for all that was not read."""
+        self._reading.add_unread()
+        left = f" {len(self._waiting):,} more files were not read." if self._waiting else ""
+        where = self._waiting[0].location if self._waiting else ""
+        self._reading.issues.append(Issue(where, SOURCE_STAGE, f"{sentence}{left}"))
 
     def _visit(self, step: _Step) -> None:
-        def placeholder(argument: str) -> bytes:
-            locations = step.reader.targets(step.location, argument)
-            if len(locations) != 1:
-                raise ReadError(f'"{argument}" names more than one file.')
-            return self._read(step.reader, locations[0])
-
+        location, known = step.location, self._known.get(step.location)
+        if known and known.version and step.reader.place(location).version == known.version:
+            self._reading.add_unchanged(location, known)
+            return
         try:
-            data = self._read(step.reader, step.location)
+            data = self._read(step.reader, location)
+        except HostStops:
+            raise
         except Gone as gone:
-            self._reading.add_gone(step.location)
+            if isinstance(gone, NotThere):
+                self._reading.add_not_there(location)
+            else:
+                self._reading.add_gone(location)
             if not step.optional:
                 self._report(step, str(gone))
             return
@@ -87,8 +130,24 @@ class _Follower:
             self._reading.add_unread()
             self._report(step, str(error))
             return
-        self._reading.digests[step.location] = hashlib.sha256(data).hexdigest()
-        for found in self._reading.add_file(step.location, parse(data, read=placeholder)):
+        digest = hashlib.sha256(data).hexdigest()
+        self._reading.places[location] = step.reader.place(location)
+        if known and known.digest == digest:
+            self._reading.add_unchanged(location, known)
+            return
+        self._reading.digests[location] = digest
+        self._parse(step, data)
+
+    def _parse(self, step: _Step, data: bytes) -> None:
+        def placeholder(argument: str) -> bytes:
+            self._reading.unsettled.add(step.location)
+            locations = step.reader.targets(step.location, argument)
+            if len(locations) != 1:
+                raise ReadError(f'"{argument}" names more than one file.')
+            return self._read(step.reader, locations[0])
+
+        results = parse(data, read=placeholder, allowed_kinds=self._limits.allowed_kinds)
+        for found in self._reading.add_file(step.location, results):
             if found.result.kind == "Location":
                 self._follow(step, found)
 
@@ -110,6 +169,8 @@ class _Follower:
                 if step.depth >= MAX_NESTING:
                     raise ReadError(f"Locations are nested more than {MAX_NESTING} deep.")
                 reader, locations = self._resolve(step, spec.get("type"), target)
+            except HostStops:
+                raise
             except Gone as gone:
                 if not optional:
                     self._report(_Step(step.reader, target, named_by=found), str(gone))
@@ -122,14 +183,24 @@ class _Follower:
                 self._enqueue(_Step(reader, location, step.depth + 1, found, optional))
 
     def _resolve(self, step: _Step, kind: str | None, target: str) -> tuple[Reader, list[str]]:
-        """A Location inherits the type of the file it stands in; it may change it to url only."""
-        if kind in {None, "", step.reader.type}:
-            return step.reader, step.reader.targets(step.location, target)
-        if kind == "url":
-            # Never with the source's credential: the address is the file's author's choice.
-            reader = self._elsewhere.setdefault(origin(target), url_reader(target))
-            return reader, reader.targets(target, target)
-        raise ReadError(f'"type: {kind}" is not followed from here; only "url" may be.')
+        """A Location inherits the type of the file it stands in; it may change it to url only.
+
+        A URL is read by the source's own reader where that one says that it may, else without the
+        source's credential: the address is the choice of the file's author.
+        """
+        own = kind in {None, "", step.reader.type}
+        if not own and kind != "url":
+            raise ReadError(f'"type: {kind}" is not followed from here; only "url" may be.')
+        if own or "://" in target:
+            try:
+                return step.reader, step.reader.targets(step.location, target)
+            except (Gone, HostStops):
+                raise
+            except ReadError:
+                if "://" not in target or "*" in target or "url" not in {kind, step.reader.type}:
+                    raise
+        reader = self._elsewhere.setdefault(origin(target), open_reader(target))
+        return reader, reader.targets(target, target)
 
     def _enqueue(self, step: _Step) -> None:
         if step.location not in self._reading.visited:

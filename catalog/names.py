@@ -5,6 +5,7 @@ which both sides' pages can ask for. A NameDecision lets the named source take t
 next reading.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from catalog import runs
 from catalog.models import Entity, NameDecision, Source, SyncIssue, SyncRun
-from catalog.reading import CONFLICT_STAGE
+from catalog.reading import CONFLICT_STAGE, Issue, Reading, Stored
 from portal import audit
 from portal.access import fresh_actor
 from portal.policy import Actor, Decision, Target
@@ -99,3 +100,63 @@ def decide(
             data={"source": source.slug},
         )
     return run, decision
+
+
+class Names:
+    """Settles the claims of one reading. `known` are the entities that bear one of the names."""
+
+    def __init__(self, source: Source, reading: Reading, known: Mapping[str, Entity]) -> None:
+        self._source = source
+        self._reading = reading
+        self._known = known
+        self._sources = dict(Source.objects.values_list("pk", "name"))
+        mine = NameDecision.objects.filter(source=source)
+        self._given = set(mine.values_list("entity_ref", flat=True))
+        self._longest = Entity._meta.get_field("location").max_length
+        self.winners: dict[str, Stored] = {}
+        self.barred: set[str] = set()  # there, but can't be stored
+        self.issues: list[Issue] = []
+        self.taken: set[int] = set()  # sources that lose a name by a person's word
+        for found in reading.valid:
+            self._settle(found)
+
+    @property
+    def unsettled(self) -> set[str]:
+        """The files of documents that lost, or can't be stored."""
+        return {issue.location for issue in self.issues}
+
+    def _settle(self, found: Stored) -> None:
+        if len(found.location) > self._longest:
+            self.barred.add(found.ref)
+            sentence = f"The path is longer than {self._longest} characters."
+            self.issues.append(found.issue("read", sentence))
+            return
+        held = self._known.get(found.ref)
+        # Once it is missing there, or that source is deleted, it has moved here.
+        if held and held.state != Entity.State.MISSING and held.source_id is not None:
+            if held.source_id != self._source.pk:
+                if found.ref not in self._given:
+                    where = f'the source "{self._sources[held.source_id]}"'
+                    self._lose(found, where, held.location, held.line)
+                    return
+                self.taken.add(held.source_id)
+            elif held.location in self._reading.unchanged:
+                self._lose(found, "this source", held.location, held.line)
+                return
+        other = self.winners.setdefault(found.ref, found)
+        if other is not found:
+            self._settle_within(found, other, held)
+
+    def _settle_within(self, found: Stored, other: Stored, held: Entity | None) -> None:
+        winner, loser = other, found
+        if held and held.location == found.location != other.location:
+            winner, loser = found, other
+        self.winners[found.ref] = winner
+        self._lose(loser, "this source", winner.location, winner.line)
+
+    def _lose(self, found: Stored, where: str, location: str, line: int) -> None:
+        sentence = (
+            f"{found.ref} is described by {where} already, in {location} at line {line}. "
+            "That one keeps the name; this document is ignored."
+        )
+        self.issues.append(found.issue(CONFLICT_STAGE, sentence))

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from catalog.descriptors import Descriptor
-from catalog.models import Entity, Source
+from catalog.models import Entity
 from catalog.reading import Found, Issue
 from catalog.terms import terms_of
 
-# Part of every digest: raise it when columns are derived differently, and all rows are rewritten.
-SHAPE = "2"
+# Part of every digest and of what a settled file rests on: raise it when descriptors are judged or
+# columns derived differently, and all files are parsed and all rows written again.
+SHAPE = "3"
 SEARCHED_DESCRIPTION = 2_000
 # What a sync writes when a row is new or changed; `ref` and `created_at` never change.
 COLUMNS = [
@@ -30,6 +31,8 @@ COLUMNS = [
     "document",
     "digest",
     "source",
+    "file",
+    "last_good_at",
     "location",
     "document_index",
     "line",
@@ -60,10 +63,13 @@ def digest_of(descriptor: Descriptor) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def place_of(found: Found) -> dict[str, Any]:
-    """Where the document stands."""
+def place_of(found: Found, source_id: int, file_id: int | None) -> dict[str, Any]:
+    """Where the document stands, and that it is valid."""
     result, descriptor = found.result, found.result.descriptor
     return {
+        "source_id": source_id,
+        "file_id": file_id,
+        "last_good_at": None,
         "location": found.location,
         "document_index": result.index,
         "line": result.line,
@@ -71,13 +77,15 @@ def place_of(found: Found) -> dict[str, Any]:
     }
 
 
-def row_of(found: Found, descriptor: Descriptor, digest: str, source: Source, now: datetime) -> Row:
+def row_of(
+    found: Found, descriptor: Descriptor, digest: str, place: dict[str, Any], now: datetime
+) -> Row:
     """The row; a text too long for its column is cut, a ref too long is left out, both said."""
     metadata = descriptor.document["metadata"]
     spec = descriptor.document.get("spec")
     spec = spec if isinstance(spec, dict) else {}
     tags = {tag for tag in metadata.get("tags") or () if isinstance(tag, str)}
-    row = Row(Entity(ref=descriptor.ref, source=source), tags, set())
+    row = Row(Entity(ref=descriptor.ref, created_at=now), tags, set())
     row.relations = _own_relations(found, descriptor, row.issues)
     values = {
         "kind": descriptor.kind,
@@ -95,7 +103,7 @@ def row_of(found: Found, descriptor: Descriptor, digest: str, source: Source, no
         "state": Entity.State.ACTIVE if descriptor.supported else Entity.State.UNSUPPORTED,
         "changed_at": now,
         "reason": "" if descriptor.supported else f"Stagedoor does not know {descriptor.kind}.",
-        **place_of(found),
+        **place,
     }
     for name in ("title", "type", "lifecycle"):
         values[name] = _cut(found, name, values[name], row.issues)

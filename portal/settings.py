@@ -298,6 +298,11 @@ CREDENTIAL_ENV = env_list("CREDENTIAL_ENV")
 CATALOG_PATHS = [Path(p) for p in env_list("CATALOG_PATHS")] or [BASE_DIR / "catalog" / "demo_org"]
 # How long an entity that has left its source is still shown, with when and why, in seconds.
 CATALOG_REMOVE_AFTER_SECONDS = env_int("CATALOG_REMOVE_AFTER_SECONDS", 86_400)
+# A host's "404" is believed when three readings in a row had it, over at least so long.
+CATALOG_ABSENT_AFTER_SECONDS = env_int("CATALOG_ABSENT_AFTER_SECONDS", 600)
+# Hosts whose files a Location in some descriptor may name by URL; "*" is every public one. Private
+# ones have to stand in OUTGOING_ALLOW, too.
+CATALOG_URL_ALLOW = env_list("CATALOG_URL_ALLOW", "*")
 
 LOGGING = {
     "version": 1,

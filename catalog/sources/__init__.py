@@ -1,6 +1,8 @@
 """Where descriptor text comes from; one reader a kind of source."""
 
+from fnmatch import fnmatchcase
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -25,6 +27,7 @@ __all__ = [
     "Reader",
     "SourceFailed",
     "SourceSpec",
+    "open_reader",
     "reader_for",
     "url_reader",
 ]
@@ -70,6 +73,26 @@ def git_reader(spec: SourceSpec) -> GitReader:
         settings.OUTGOING_CA_BUNDLE,
     )
     return GitReader(session, spec.options)
+
+
+def open_reader(target: str) -> UrlReader:
+    """A reader without credential for a URL that a descriptor names. Raises SourceFailed.
+
+    Private addresses only where an operator lists the host here as well as in OUTGOING_ALLOW.
+    """
+    try:
+        host = (urlsplit(target).hostname or "").lower()
+    except ValueError:
+        host = ""
+    allowed = [pattern.lower() for pattern in settings.CATALOG_URL_ALLOW]
+    named = any(pattern != "*" and fnmatchcase(host, pattern) for pattern in allowed)
+    if not named and "*" not in allowed:
+        raise SourceFailed(
+            f'Descriptors may not name files on "{host}". An operator can add it to '
+            "CATALOG_URL_ALLOW."
+        )
+    private = tuple(settings.OUTGOING_ALLOW) if named else ()
+    return UrlReader(target, _client(private, settings.OUTGOING_CA_BUNDLE))
 
 
 def access(credential_ref: str) -> tuple[HttpClient, Secret | None]:

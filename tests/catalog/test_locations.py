@@ -13,6 +13,7 @@ FILE = "catalog-info.yaml"
 @pytest.fixture(autouse=True)
 def loopback(settings):
     settings.OUTGOING_ALLOW = ["127.0.0.1"]
+    settings.CATALOG_URL_ALLOW = ["127.0.0.1"]
 
 
 # --- In folders ------------------------------------------------------------------------------
@@ -184,9 +185,15 @@ def test_a_root_that_is_gone_or_empty_changes_nothing_either(web_source, site, s
     ("status", "text", "state"),
     [(500, "", "active"), (200, "<html>sign in", "active"), (404, "", "missing")],
 )
-def test_only_a_certain_absence_marks_what_a_target_held(web_source, site, status, text, state):
+def test_only_a_certain_absence_marks_what_a_target_held(
+    web_source, site, settings, status, text, state
+):
+    settings.CATALOG_ABSENT_AFTER_SECONDS = 0
     site.answer("/two.yaml", status, text)
     site.serve("/one.yaml", component("one", {"title": "New"}))
-    assert read(web_source).state == "succeeded"
+    for _ in range(2):
+        assert read(web_source).state == "succeeded"
+        assert set(states().values()) == {"active"}
+    read(web_source)
     assert states() == {"root": "active", "one": "active", "two": state}
     assert Entity.objects.get(name="one").title == "New"
