@@ -226,9 +226,10 @@ class Reading:
     def failure(self) -> str:
         """Why nothing may be concluded from this reading; "" when something was found.
 
-        No document at all is what an unmounted folder or a file being written looks like.
+        No document at all is what an unmounted folder or a file being written looks like. A host
+        that lists repositories was found, whatever they hold.
         """
-        if self.valid or self.kept or self.unchanged:
+        if self.valid or self.kept or self.unchanged or self.repositories:
             return ""
         if not self.issues:
             return "It holds no descriptor."

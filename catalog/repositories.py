@@ -139,7 +139,7 @@ def _began(source: Source) -> datetime | None:
 
 def _take(row: Repository, listed: RemoteRepository, began: datetime) -> bool:
     """Writes what was listed into the row; whether it is new, has changed or was flagged."""
-    was = (row.marker, row.head_commit, row.state)
+    was = (row.head_commit, row.descriptor, row.state)
     for name in _TEXTS:
         text = str(getattr(listed, name))
         setattr(row, name, storable(text, _LIMITS[name] or max(len(text), 1)))
@@ -147,7 +147,7 @@ def _take(row: Repository, listed: RemoteRepository, began: datetime) -> bool:
     row.has_descriptor = None if listed.descriptor is None else bool(listed.descriptor)
     row.state = _ACTIVE
     asked = row.flagged_at is not None and row.flagged_at <= began
-    return row.pk is None or asked or was != (row.marker, row.head_commit, row.state)
+    return row.pk is None or asked or was != (row.head_commit, row.descriptor, row.state)
 
 
 def _unflag(touched: list[int], began: datetime) -> None:

@@ -118,7 +118,7 @@ def test_a_flag_that_comes_while_a_reading_runs_stays(source):
     repositories.record(source, [PAY], True, NOW)
     SyncRun.objects.create(source=source, cause="schedule", state="running", started_at=NOW)
     repositories.flag([row("{1}")], NOW + timedelta(seconds=5))
-    repositories.record(source, [replace(PAY, marker="m2")], True, NOW + timedelta(seconds=9))
+    repositories.record(source, [replace(PAY, head_commit="c2")], True, NOW + timedelta(seconds=9))
     assert repositories.flagged(source) == {"{1}"}
 
 
