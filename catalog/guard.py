@@ -26,6 +26,8 @@ ACTION = "source.release"
 audit.register(ACTION, "let many entities of a source go")
 # Fewer than these are everyday work, whatever share of a small source they are.
 LEAST = 5
+# Of those held back, so many are named on the source's page.
+NAMED = 200
 
 
 def digest_of(refs: Collection[str]) -> str:
@@ -44,7 +46,8 @@ def held_back(source: Source, refs: Collection[str], of: int, now: datetime) -> 
     if digest == source.released:
         return {}
     since = source.held.get("since") or now.isoformat()
-    return {"digest": digest, "count": len(refs), "of": of, "since": since}
+    held = {"digest": digest, "count": len(refs), "of": of, "since": since}
+    return {**held, "refs": sorted(refs)[:NAMED]}
 
 
 def sentence(held: dict[str, Any]) -> str:

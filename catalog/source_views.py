@@ -1,57 +1,27 @@
 """The pages about sources: where the catalog comes from, how old it is, and what is wrong."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby
-from typing import Any
-
-from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Subquery
-from django.db.models.functions import Coalesce
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from catalog import tasks
-from catalog.models import Entity, Source, SyncIssue, SyncRun
-from catalog.reading import CONFLICT_STAGE
-from catalog.runs import OPEN
-from catalog.source_status import SourceStatus, status_of
+from catalog import guard, source_page, tasks
+from catalog.models import Source
 from catalog.sync_requests import ask, decide_for
 from portal.fragments import render_either, wants_fragment
 from portal.guard import Denied, actor_of, require
-from portal.health import Check, beat_status, schedule_status, worker_status
 from portal.policy import Target
 
 SOURCES = Target("the catalog's sources")
-SHOWN_ISSUES = 200
-SHOWN_RUNS = 10
-
-
-@dataclass(frozen=True)
-class SourceRow:
-    """A source on the list."""
-
-    source: Source
-    status: SourceStatus
-    entities: int
-    problems: int
-    due: bool
 
 
 @require_safe
 def source_list(request: HttpRequest) -> HttpResponse:
     """Every source with its state, its age and how much it brought."""
     require(request, "catalog.view", SOURCES)
-    sources = Source.objects.annotate(
-        entity_count=_count(Entity), issue_count=_count(SyncIssue)
-    ).prefetch_related(
-        Prefetch("runs", SyncRun.objects.filter(state__in=OPEN), to_attr="open_runs")
-    )
-    now = timezone.now()
-    rows = [_row(source, now) for source in sources]
-    context = {"rows": rows, "warnings": _warnings()}
+    context = {"rows": source_page.rows(timezone.now()), "warnings": source_page.warnings()}
     return render(request, "catalog/source_list.html", context)
 
 
@@ -59,81 +29,55 @@ def source_list(request: HttpRequest) -> HttpResponse:
 def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """One source; htmx gets the part that changes while it is read."""
     require(request, "catalog.view", SOURCES)
-    context = _detail(_source(slug), timezone.now())
+    source = _source(slug)
+    context = source_page.detail(source, timezone.now())
+    context["release"] = guard.decide_for(actor_of(request), source)
     if not wants_fragment(request):
-        context["decision"] = decide_for(actor_of(request), context["source"])
+        context["decision"] = decide_for(actor_of(request), source)
+        context |= source_page.about(source)
     return render_either(request, "catalog/source_detail.html", "catalog/_source_run.html", context)
 
 
 @require_POST
 def source_sync(request: HttpRequest, slug: str) -> HttpResponse:
     """Has the source read at once; its page shows how that goes."""
+    return _ask(request, _source(slug))
+
+
+@require_POST
+def source_dry_run(request: HttpRequest, slug: str) -> HttpResponse:
+    """Has the source read without changing anything; its page then shows what would change."""
+    return _ask(request, _source(slug), dry_run=True)
+
+
+@require_POST
+def source_release(request: HttpRequest, slug: str) -> HttpResponse:
+    """Lets go exactly the entities whose removal the person saw held back."""
     source = _source(slug)
-    run, decision = ask(request.user, source, request)
-    if run is None:
+    digest = request.POST.get("digest", "")[:64]
+    run, decision = guard.release(source, digest, request.user, request)
+    if not decision.allowed:
         raise Denied(decision)
-    tasks.sync_source.delay_on_commit(run.pk)
+    if run is None:
+        sentence = "What is held back has changed since you looked. Nothing was let go; look again."
+        messages.warning(request, sentence)
+    else:
+        tasks.sync_source.delay_on_commit(run.pk)
+        messages.success(request, "They go with the reading that has just been asked for.")
     return redirect("catalog:source_detail", slug)
 
 
+def _ask(request: HttpRequest, source: Source, *, dry_run: bool = False) -> HttpResponse:
+    run, decision = ask(request.user, source, request, dry_run=dry_run)
+    if run is None:
+        raise Denied(decision)
+    tasks.sync_source.delay_on_commit(run.pk)
+    address = reverse("catalog:source_detail", args=[source.slug])
+    return redirect(f"{address}#plan" if dry_run else address)
+
+
 def _source(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
+    source = Source.objects.filter(slug=slug).select_related("registered_by").first()
     if source is None:
         raise Http404(f"There is no catalog source {slug}. It may have been deleted.")
     return source
-
-
-def _row(source: Any, now: datetime) -> SourceRow:
-    run = source.open_runs[0] if source.open_runs else None
-    return SourceRow(
-        source=source,
-        status=status_of(source, run, now),
-        entities=source.entity_count,
-        problems=source.issue_count,
-        due=source.next_due_at <= now,
-    )
-
-
-def _detail(source: Source, now: datetime) -> dict[str, Any]:
-    runs = list(source.runs.select_related("requested_by")[:SHOWN_RUNS])
-    open_run = next((run for run in runs if run.state in OPEN), None)
-    named = Entity.objects.filter(ref=OuterRef("entity_ref"))
-    issues = source.issues.annotate(entity_known=Exists(named))
-    claimed = SyncIssue.objects.filter(
-        stage=CONFLICT_STAGE, entity_ref__in=source.entities.values("ref")
-    ).exclude(source=source)
-    states = dict(source.entities.values_list("state").annotate(Count("pk")).order_by())
-    return {
-        "source": source,
-        "status": status_of(source, open_run, now),
-        "open_run": open_run,
-        "last_run": next((run for run in runs if run.state not in OPEN), None),
-        "runs": runs,
-        "due": source.next_due_at <= now,
-        "entities": sum(states.values()),
-        "missing": states.get(Entity.State.MISSING, 0),
-        "files": _by_file(issues[:SHOWN_ISSUES]),
-        "problems": issues.count(),
-        "shown_problems": SHOWN_ISSUES,
-        "claimed": claimed.select_related("source")[:SHOWN_ISSUES],
-        "warnings": _warnings(),
-    }
-
-
-def _by_file(issues: Iterable[SyncIssue]) -> list[tuple[str, list[SyncIssue]]]:
-    """In their order, which is by location and line."""
-    return [(location, list(found)) for location, found in groupby(issues, lambda i: i.location)]
-
-
-def _count(model: type[Entity] | type[SyncIssue]) -> Coalesce:
-    """How many rows of `model` belong to the source, without a join that multiplies."""
-    rows = model.objects.filter(source=OuterRef("pk")).order_by().values("source")
-    return Coalesce(
-        Subquery(rows.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0
-    )
-
-
-def _warnings() -> list[Check]:
-    """What keeps sources from being read; the schedule only where its parts seem to run."""
-    dead = [check for check in (worker_status(), beat_status()) if not check.ok]
-    return dead or [check for check in (schedule_status(),) if not check.ok]

@@ -22,12 +22,19 @@ def decide_for(actor: Actor, source: Source) -> Decision:
     return decide(actor, ACTION, target, now=timezone.now())
 
 
-def ask(user: User, source: Source, request: HttpRequest) -> tuple[SyncRun | None, Decision]:
-    """A run to hand to a worker, or None with the decision that refuses; both are audited."""
+def ask(
+    user: User, source: Source, request: HttpRequest, *, dry_run: bool = False
+) -> tuple[SyncRun | None, Decision]:
+    """A run to hand to a worker, or None with the decision that refuses; both are audited.
+
+    A dry run changes nothing, but asks the host as often as a real one, so it needs the same right.
+    """
     actor = fresh_actor(user.pk)
     decision = decide_for(actor, source)
     with transaction.atomic():
-        run = runs.request(source, SyncRun.Cause.PERSON, user) if decision.allowed else None
+        run = None
+        if decision.allowed:
+            run = runs.request(source, SyncRun.Cause.PERSON, user, dry_run=dry_run)
         audit.record(
             ACTION,
             actor=actor,
@@ -35,6 +42,6 @@ def ask(user: User, source: Source, request: HttpRequest) -> tuple[SyncRun | Non
             outcome="ok" if run else "denied",
             decision=decision,
             request=request,
-            data={"run": run.pk} if run else {},
+            data={"run": run.pk} | ({"dry_run": True} if dry_run else {}) if run else {},
         )
     return run, decision

@@ -12,6 +12,7 @@ from catalog import (
     list_views,
     people_views,
     refresh_views,
+    register_views,
     repository_views,
     search_views,
     source_views,
@@ -35,9 +36,14 @@ urlpatterns = [
     path("hooks/catalog/<str:slug>/", hook_views.source_hook, name="source_hook"),
     path("repositories/", repository_views.repository_list, name="repository_list"),
     path("repositories/<int:pk>/", repository_views.repository_detail, name="repository_detail"),
+    path("register/", register_views.register, name="register"),
+    path("register/preview/", register_views.register_preview, name="register_preview"),
+    path("register/descriptor/", register_views.register_descriptor, name="register_descriptor"),
     path("sources/", source_views.source_list, name="source_list"),
     path("sources/<slug:slug>/", source_views.source_detail, name="source_detail"),
     path("sources/<slug:slug>/sync/", source_views.source_sync, name="source_sync"),
+    path("sources/<slug:slug>/dry-run/", source_views.source_dry_run, name="source_dry_run"),
+    path("sources/<slug:slug>/release/", source_views.source_release, name="source_release"),
     # Kinds with a page of their own come before ENTITY, which takes all others.
     path(
         "catalog/<str:namespace>/component/<str:name>/",

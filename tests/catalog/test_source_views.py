@@ -243,3 +243,94 @@ def test_source_sync_takes_only_a_post_with_its_token(admin, tree, alive):
     admin.handler.enforce_csrf_checks = True
     assert admin.post(SYNC).status_code == 403
     assert reverse("catalog:source_sync", args=["org"]) == SYNC
+
+
+# --- Dry run ---------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_source_dry_run_shows_what_would_change_and_changes_nothing(admin, tree, alive, at_once):
+    tree.write("a.yaml", component("pay"))
+    tree.write("b.yaml", component("old"))
+    source = tree.source("*.yaml")
+    read(source)
+    tree.write("a.yaml", component("pay", lifecycle="deprecated"), component("new"))
+    tree.write("b.yaml", component("bad", owner=7))
+    response = admin.post("/sources/org/dry-run/")
+    assert response.status_code == 302
+    assert response.url == "/sources/org/#plan"
+    plan = page(admin).split('id="plan"')[1].split("</section>")[0]
+    assert "1 added, 1 changed, 1 gone" in plan
+    assert "component:default/new" in plan
+    assert "It is no longer described in" in plan
+    assert "b.yaml:" in plan
+    assert sorted(source.entities.values_list("name", "lifecycle")) == [
+        ("old", "production"),
+        ("pay", "production"),
+    ]
+    event = AuditEvent.objects.filter(action="source.sync").first()
+    assert event.data["dry_run"] is True
+    # A real reading makes the plan old news.
+    admin.post(SYNC)
+    assert 'id="plan"' not in page(admin)
+
+
+def test_source_dry_run_is_refused_without_the_role(viewer, tree, alive):
+    tree.source()
+    form = page(viewer).split('action="/sources/org/dry-run/"')[1].split("</form>")[0]
+    assert "disabled" in form
+    assert viewer.post("/sources/org/dry-run/").status_code == 403
+    assert not SyncRun.objects.exists()
+
+
+# --- Held removals ---------------------------------------------------------------------------
+RELEASE = "/sources/org/release/"
+
+
+@pytest.fixture
+def held(tree, alive):
+    """Eight of ten entities are gone at once."""
+    tree.write(FILE, *[component(f"c{number}") for number in range(10)])
+    source = tree.source()
+    read(source)
+    tree.write(FILE, component("c0"), component("c1"))
+    read(source)
+    assert source.held["count"] == 8
+    return source
+
+
+def digest_in(text):
+    return text.split('name="digest" value="')[1].split('"')[0]
+
+
+def test_source_release_is_offered_with_the_names_of_what_goes(viewer, held):
+    text = page(viewer)
+    assert "8 of 10 entities are gone at once" in text
+    notice = text.split('id="held"')[1].split("</section>")[0]
+    assert notice.count("/catalog/default/component/c") == 8
+    assert "disabled" in notice
+    assert '#held">8 removals wait' in page(viewer, LIST)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_source_release_lets_exactly_these_go(admin, held, at_once):
+    response = admin.post(RELEASE, {"digest": digest_in(page(admin))}, follow=True)
+    text = response.content.decode()
+    assert "They go with the reading" in text
+    assert 'id="held"' not in text
+    assert held.entities.filter(state="missing").count() == 8
+    assert AuditEvent.objects.get(action="source.release").outcome == "ok"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_source_release_of_another_set_lets_nothing_go(admin, tree, held, at_once):
+    seen = digest_in(page(admin))
+    tree.write(FILE, component("c0"))
+    read(held)
+    response = admin.post(RELEASE, {"digest": seen}, follow=True)
+    assert "has changed since you looked" in response.content.decode()
+    assert not held.entities.filter(state="missing").exists()
+
+
+def test_source_release_is_refused_without_the_role(viewer, held):
+    assert viewer.post(RELEASE, {"digest": held.held["digest"]}).status_code == 403
+    assert viewer.get(RELEASE).status_code == 405
+    assert not held.entities.filter(state="missing").exists()
