@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from catalog import runs, sync, webhooks
+from catalog import digest, runs, sync, webhooks
 from portal import inbox
 
 # How many lost deliveries one tick offers; what is left over is due at the next one.
@@ -17,6 +17,8 @@ def tick() -> None:
         sync_source.delay(run_id)
     for delivery_id in inbox.overdue(webhooks.ROOM, timezone.now(), MAX_DELIVERIES):
         read_delivery.delay(delivery_id)
+    for digest_id in digest.offer(timezone.now()):
+        send_digest.delay(digest_id)
     sync.retire_orphans()
 
 
@@ -32,3 +34,9 @@ def read_delivery(delivery_id: int) -> None:
     if webhooks.process(delivery_id, timezone.now()):
         for run_id in runs.offer():
             sync_source.delay(run_id)
+
+
+@shared_task
+def send_digest(digest_id: int) -> None:
+    """Tells one team what is wrong with its descriptors."""
+    digest.send(digest_id, timezone.now())

@@ -304,6 +304,22 @@ CATALOG_ABSENT_AFTER_SECONDS = env_int("CATALOG_ABSENT_AFTER_SECONDS", 600)
 # ones have to stand in OUTGOING_ALLOW, too.
 CATALOG_URL_ALLOW = env_list("CATALOG_URL_ALLOW", "*")
 
+# --- Mail ------------------------------------------------------------------------------------
+# The server that mail goes through; empty sends none.
+EMAIL_HOST = env_str("EMAIL_HOST")
+EMAIL_PORT = env_int("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env_str("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env_secret("EMAIL_HOST_PASSWORD")
+EMAIL_USE_SSL = EMAIL_PORT == 465  # where TLS begins with the first byte
+EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", True) and not EMAIL_USE_SSL
+EMAIL_TIMEOUT = 10  # seconds; Django's default waits for ever
+DEFAULT_FROM_EMAIL = env_str("EMAIL_FROM") or f"stagedoor@{urlsplit(PORTAL_URL).hostname}"
+# From this hour (UTC) on each team hears what is wrong with its descriptors; None: never.
+_hour = env_str("CATALOG_DIGEST_HOUR", "7")
+CATALOG_DIGEST_HOUR = None if _hour in {"", "off"} else env_int("CATALOG_DIGEST_HOUR", 7)
+if CATALOG_DIGEST_HOUR not in {None, *range(24)}:
+    raise ImproperlyConfigured("CATALOG_DIGEST_HOUR must be an hour from 0 to 23, or off.")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
