@@ -3,7 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.functions import RowNumber
 
 from catalog.models import Entity, Relation, SourceFile, SyncIssue
@@ -91,6 +103,13 @@ def with_targets(edges: QuerySet[Relation]) -> QuerySet[Relation]:
     """The edges with what a row says of their other ends, their documents left in the database."""
     fields = [f"target__{name}" for name in ROW_FIELDS]
     return edges.select_related("target").only("type", "target_ref", "declared", "source", *fields)
+
+
+def in_order(edges: QuerySet[Relation]) -> QuerySet[Relation]:
+    """By type in reading order, then by name."""
+    places = [When(type=kind, then=Value(place)) for place, kind in enumerate(ORDER)]
+    place = Case(*places, default=Value(len(ORDER)), output_field=IntegerField())
+    return edges.annotate(place=place).order_by("place", "type", "target_ref")
 
 
 def owners_of(edges: Sequence[Relation]) -> Names:

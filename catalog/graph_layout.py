@@ -4,6 +4,7 @@ A column for each rank. An edge that passes a column gets a place of its own the
 between the nodes and not behind them; within a column, everything stands near what it is tied to.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,7 +63,11 @@ def draw(ranks: Mapping[str, int], edges: Sequence[tuple[str, str]]) -> Drawing:
     columns = _columns(ranks, chains)
     _untangle(columns, chains)
     first = min(columns)
-    x_of = {rank: MARGIN + (rank - first) * (NODE_WIDTH + COLUMN_GAP) for rank in columns}
+    x_of = {
+        item: MARGIN + (rank - first) * (NODE_WIDTH + COLUMN_GAP)
+        for rank, column in columns.items()
+        for item in column
+    }
     height = max(_height(column) for column in columns.values())
     middles: dict[_Item, int] = {}
     for column in columns.values():
@@ -71,12 +76,12 @@ def draw(ranks: Mapping[str, int], edges: Sequence[tuple[str, str]]) -> Drawing:
             middles[item] = y + _size(item) // 2
             y += _size(item) + ROW_GAP
     places = {
-        item: Place(x_of[rank], middles[item] - NODE_HEIGHT // 2)
-        for rank, column in columns.items()
-        for item in column
+        item: Place(x_of[item], middles[item] - NODE_HEIGHT // 2)
+        for item in middles
         if isinstance(item, str)
     }
-    lines = tuple(_line(chain, ranks, x_of, middles) for chain in chains)
+    ends = Counter(node for edge in edges for node in edge)
+    lines = tuple(_line(chain, ends, x_of, middles) for chain in chains)
     width = max(x_of.values()) + NODE_WIDTH + MARGIN
     # An edge within the last column turns beside it.
     return Drawing(width + 40, height + 2 * MARGIN, places, lines)
@@ -139,27 +144,34 @@ def _height(column: Sequence[_Item]) -> int:
 
 
 def _line(
-    chain: Sequence[_Item], ranks: Mapping[str, int], x_of: Mapping[int, int], middles: Mapping
+    chain: Sequence[_Item],
+    ends: Mapping[str, int],
+    x_of: Mapping[_Item, int],
+    middles: Mapping[_Item, int],
 ) -> Line:
-    ends = [ranks[item] if isinstance(item, str) else item.rank for item in chain]
-    if ends[0] == ends[-1]:
-        return _turn(x_of[ends[0]] + NODE_WIDTH, middles[chain[0]], middles[chain[-1]])
-    right = ends[-1] > ends[0]
-    x = x_of[ends[0]] + (NODE_WIDTH if right else 0)
-    y = middles[chain[0]]
-    path = [f"M{x} {y}"]
-    label = (0, 0)
-    for number, (item, rank) in enumerate(zip(chain[1:], ends[1:], strict=True)):
-        near = x_of[rank] + (0 if right else NODE_WIDTH)
+    """Curves from station to station; the label stands at the end that fewer edges share."""
+    source, target = chain[0], chain[-1]
+    if x_of[source] == x_of[target]:
+        return _turn(x_of[source] + NODE_WIDTH, middles[source], middles[target])
+    right = x_of[target] > x_of[source]
+    out, into = (NODE_WIDTH, 0) if right else (0, NODE_WIDTH)
+    path, pieces = [f"M{x_of[source] + out} {middles[source]}"], []
+    for here, there in pairwise(chain):
+        x, y, near, level = x_of[here] + out, middles[here], x_of[there] + into, middles[there]
         half = (x + near) // 2
-        path.append(f"C{half} {y} {half} {middles[item]} {near} {middles[item]}")
-        if number == 0:
-            label = (half, (y + middles[item]) // 2)
-        x, y = near, middles[item]
-        if not isinstance(item, str):
-            x = x_of[rank] + (NODE_WIDTH if right else 0)
-            path.append(f"H{x}")
-    return Line("".join(path), *label)
+        path.append(f"C{half} {y} {half} {level} {near} {level}")
+        pieces.append((x, y, near, level))
+        if there is not target:
+            path.append(f"H{x_of[there] + out}")
+    if ends[str(source)] > ends[str(target)]:
+        x, y, near, level = pieces[-1]
+        return Line("".join(path), *_quarter(near, level, x, y))
+    return Line("".join(path), *_quarter(*pieces[0]))
+
+
+def _quarter(x: int, y: int, other_x: int, other_y: int) -> tuple[int, int]:
+    """A point of the curve near its beginning: at 0.25 of its parameter."""
+    return round(0.703 * x + 0.297 * other_x), round(0.844 * y + 0.156 * other_y)
 
 
 def _turn(x: int, start: int, end: int) -> Line:

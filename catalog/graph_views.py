@@ -7,8 +7,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from catalog import graph_layout
-from catalog.entity_queries import hints_of, owners_of, with_targets
+from catalog.entity_queries import hints_of, in_order, owners_of, with_targets
 from catalog.graph import (
     BOTH,
     FORWARD,
@@ -16,18 +15,18 @@ from catalog.graph import (
     MAX_DEPTH,
     MAX_NODES,
     OUTGOING,
-    Edge,
     Graph,
     Node,
     Wish,
     default_types,
     graph_of,
 )
-from catalog.graph_layout import NODE_HEIGHT, NODE_WIDTH, Drawing, Line, Place, draw, shortened
+from catalog.graph_layout import NODE_HEIGHT, NODE_WIDTH, Line, Place, draw, shortened
 from catalog.models import Entity, Relation
 from catalog.pages import entity_or_404, head, page_of
 from catalog.relations import INVERSE
 from catalog.rules.kinds import KINDS
+from catalog.templatetags.catalog import relation_verb
 
 DIRECTIONS = {BOTH: "both ways", OUTGOING: "what it needs", INCOMING: "what needs it"}
 # So many edges are readable with their words beside them.
@@ -44,7 +43,9 @@ class DrawnNode:
 
 @dataclass(frozen=True)
 class DrawnEdge:
-    edge: Edge
+    source: Node
+    target: Node
+    words: str
     line: Line
 
 
@@ -83,8 +84,11 @@ def read_wish(query: QueryDict, entity: Entity) -> Wish:
 
 def _drawn(graph: Graph) -> dict[str, Any]:
     ranks = {ref: node.rank for ref, node in graph.nodes.items()}
-    drawing: Drawing = draw(ranks, [(edge.source, edge.target) for edge in graph.edges])
-    edges = [DrawnEdge(*pair) for pair in zip(graph.edges, drawing.lines, strict=True)]
+    # One line between two nodes, with the words of all that ties them.
+    words: dict[tuple[str, str], list[str]] = {}
+    for edge in graph.edges:
+        words.setdefault((edge.source, edge.target), []).append(relation_verb(edge.type))
+    drawing = draw(ranks, list(words))
     nodes = [
         DrawnNode(node, drawing.places[ref], shortened(node.label), ref == graph.centre)
         for ref, node in graph.nodes.items()
@@ -93,11 +97,13 @@ def _drawn(graph: Graph) -> dict[str, Any]:
         "drawing": drawing,
         # The tab key goes by columns, each from above.
         "nodes": sorted(nodes, key=lambda drawn: (drawn.place.x, drawn.place.y)),
-        "edges": edges,
-        "labelled": len(edges) <= LABELLED,
+        "edges": [
+            DrawnEdge(graph.nodes[source], graph.nodes[target], ", ".join(types), line)
+            for ((source, target), types), line in zip(words.items(), drawing.lines, strict=True)
+        ],
+        "labelled": len(words) <= LABELLED,
         "node_width": NODE_WIDTH,
         "node_height": NODE_HEIGHT,
-        "label": graph_layout.LABEL,
     }
 
 
@@ -108,7 +114,7 @@ def _table(request: HttpRequest, entity: Entity) -> dict[str, Any]:
     only = wanted[0] if len(wanted) == 1 and wanted[0] in INVERSE else ""
     if only:
         edges = edges.filter(type=only)
-    page = page_of(request, with_targets(edges).order_by("type", "target_ref"), edges.count())
+    page = page_of(request, in_order(with_targets(edges)), edges.count())
     rows = list(page.object_list)
     return {
         "page": page,

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 from catalog.links import safe_url
 from catalog.models import Entity
 
-SHOWN_NEIGHBOURS = 20
+SHOWN_NEIGHBOURS = 8
 # Locations of one source that are looked through, and how far up they are followed.
 LOCATIONS = 500
 ANCESTORS = 10

@@ -45,6 +45,13 @@ def relation_words(relation_type: str) -> str:
 
 
 @register.filter
+def relation_verb(relation_type: str) -> str:
+    """The same within a sentence: "consumes APIs"."""
+    words = relation_words(relation_type)
+    return words[:1].lower() + words[1:]
+
+
+@register.filter
 def at_line(url: str, line: int | None) -> str:
     """A file's page at its host, at a line; empty where the address must not become a link."""
     return line_url(url or "", line)

@@ -34,7 +34,7 @@ def test_what_the_same_file_describes_is_told(tree, django_assert_num_queries):
     pay = entity("pay")
     with django_assert_num_queries(2):
         origin = origin_of(pay)
-    assert (len(origin.neighbours), origin.more) == (20, True)
+    assert (len(origin.neighbours), origin.more) == (8, True)
 
 
 def test_file_edit_link_and_commit_are_those_of_its_file(tree):
