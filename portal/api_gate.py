@@ -23,7 +23,16 @@ from django.urls import resolve
 from portal.api_errors import error_response
 from portal.api_tokens import note_use
 from portal.api_views import refused
-from portal.body_limit import Application, Message, Receive, Send, announced
+from portal.asgi_io import (
+    Application,
+    HungUp,
+    Message,
+    PartsSender,
+    Receive,
+    Send,
+    read_body,
+    send_whole,
+)
 from portal.middleware import begin, current_request_id, finish
 
 PREFIX = "/api/"
@@ -37,10 +46,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 logger = logging.getLogger(__name__)
-
-
-class Gone(Exception):
-    """Whoever asked has hung up."""
 
 
 class ApiGate:
@@ -60,8 +65,8 @@ class ApiGate:
             await self._pages(scope, receive, send)
             return
         try:
-            body = await _body(scope, receive, self._limit)
-        except Gone:
+            body = await read_body(scope, receive, self._limit)
+        except HungUp:
             return
         request, response = await self._in_thread(_answer, scope, body)
         await self._send(request, response, send)
@@ -84,18 +89,12 @@ class ApiGate:
                 connection.close()
 
     async def _send(self, request: HttpRequest, response: HttpResponseBase, send: Send) -> None:
-        headers = [(n.lower().encode(), v.encode("latin-1")) for n, v in response.items()]
-        start = {"type": "http.response.start", "status": response.status_code, "headers": headers}
         if request.method == "HEAD" or not isinstance(response, StreamingHttpResponse):
             content = b"" if request.method == "HEAD" else response.content  # type: ignore[attr-defined]
-            await send(start)
-            await send({"type": "http.response.body", "body": content})
+            await send_whole(response, content, send)
             return
-        await send(start)
-        parts = iter(response)
-        while (part := await self._in_thread(next, parts, None)) is not None:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        parts = PartsSender(send, asyncio.get_running_loop())
+        await self._in_thread(parts.run, response, iter(response))
 
     def _note(self, request: HttpRequest) -> None:
         caller = getattr(request, "caller", None)
@@ -112,23 +111,6 @@ class ApiGate:
         finally:
             connection.close()
             self._unnoted.discard(token_id)
-
-
-async def _body(scope: Message, receive: Receive, limit: int) -> bytes | None:
-    """The whole body, None when it is larger than the limit. Raises Gone."""
-    if announced(scope) > limit:
-        return None
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            return None
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 def _answer(scope: Message, body: bytes | None) -> tuple[HttpRequest, HttpResponseBase]:

@@ -1,15 +1,15 @@
-"""ASGI entry point: log streams are held open, which WSGI workers would block on."""
+"""ASGI entry point: calls of the API one way, pages the other."""
 
 import os
 
+import django
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-_pages = get_asgi_application()
+django.setup(set_prefix=False)
 
 from portal.api_gate import ApiGate  # noqa: E402  it has models, which Django has to load first
-from portal.body_limit import BodyLimit  # noqa: E402
+from portal.page_gate import PageGate  # noqa: E402
 
 _limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-application = ApiGate(BodyLimit(_pages, _limit), _limit)
+application = ApiGate(PageGate(_limit), _limit)

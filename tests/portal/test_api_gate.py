@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from tests.plugins.ports import free_port
-from tests.portal.test_body_limit import LIMIT, wait_until_open
+from tests.portal.test_asgi_io import LIMIT, wait_until_open
 
 pytestmark = pytest.mark.django_db
 
