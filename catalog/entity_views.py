@@ -14,6 +14,7 @@ from catalog.highlight import lines_of
 from catalog.models import Entity
 from catalog.origin import origin_of
 from catalog.pages import about, entity_or_404, head, table
+from catalog.repository_panel import repository_panel
 from portal.templatetags.ui import entity_url
 
 # Their specs are said in words; every other kind's is shown as it is written.
@@ -27,7 +28,8 @@ SHOWN_RAW = 300_000
 def service_detail(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     """A component: is it broken, whose is it, what ran, what may you do; then what it is."""
     entity = entity_or_404(request, namespace, "component", name)
-    return render(request, "catalog/service_detail.html", about(entity))
+    context = about(entity) | repository_panel(entity)
+    return render(request, "catalog/service_detail.html", context)
 
 
 @require_safe
