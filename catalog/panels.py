@@ -10,11 +10,13 @@ from django.utils.safestring import SafeString
 from catalog.forms import DEFAULT_KIND, Filters
 from catalog.models import Entity, Team
 from catalog.people import teams_of
+from catalog.problems import troubled
 from catalog.queries import names_in, rows
 from portal.guard import actor_of
 from portal.policy import Actor, Target, decide
 
 SHOWN_SERVICES = 25
+SHOWN_TROUBLED = 5
 
 
 def home_teams(place: str, request: HttpRequest, objects: list[Any]) -> dict[Any, SafeString]:
@@ -35,10 +37,13 @@ def _my_services(request: HttpRequest, user: Any) -> SafeString:
     mine = teams_of(user).only("ref", "title", "name")
     teams = [team for team in mine if _may_see_services(actor, team)]
     filters = Filters(owner=tuple(team.ref for team in teams))
+    wrong = troubled([team.ref for team in teams]) if teams else Entity.objects.none()
     services = list(rows(filters)[: SHOWN_SERVICES + 1]) if teams else []
     context = {
         "teams": teams,
         "one_team": len(teams) == 1,
+        "troubled": list(wrong[:SHOWN_TROUBLED]),
+        "troubled_total": wrong.count(),
         "entities": services[:SHOWN_SERVICES],
         "more": len(services) > SHOWN_SERVICES,
         "all_query": filters.query(),

@@ -27,6 +27,7 @@ from catalog.docs.layout import (
     prefix_of,
 )
 from catalog.docs.rendering import title_of
+from catalog.issues import DOCS_STAGE, mark
 from catalog.models import DocPage, Entity, Source, SyncIssue
 from catalog.relations import batches
 from catalog.sources.base import Gone, HostStops, NotThere, Place, Reader, RepositoryReader
@@ -34,7 +35,6 @@ from portal.text import storable
 
 logger = logging.getLogger(__name__)
 
-STAGE = "docs"
 MAX_PAGE_BYTES = 500_000
 MAX_ENTITY_BYTES = 5_000_000
 MAX_RUN_BYTES = 100_000_000
@@ -87,11 +87,7 @@ def read_docs(source: Source, reader: Reader, touched: Iterable[int], now: datet
     """Brings the pages of the source's entities in line. `touched`: what the reading changed."""
     if source.kind == Source.Kind.BACKSTAGE:
         return  # it tells of entities, not of files
-    try:
-        _Run(source, reader, set(touched), now).all()
-    except Exception:
-        # The catalog is right without them.
-        logger.exception("docs of source %s not read", source.pk)
+    _Run(source, reader, set(touched), now).all()
 
 
 class _Run:
@@ -253,19 +249,23 @@ class _Run:
                     source=self._source,
                     entity_ref=entity.ref if entity else "",
                     severity=SyncIssue.Severity.WARNING,
-                    stage=STAGE,
+                    stage=DOCS_STAGE,
                     location=storable(folder.base, 500),
                     message=storable(f"Documentation: {sentence}", 5_000),
                 )
             )
 
     def _save_issues(self) -> None:
+        looked = {*self._looked, ""}
+        held = SyncIssue.objects.filter(source=self._source, stage=DOCS_STAGE)
+        old = [(pk, ref) for pk, ref in held.values_list("pk", "entity_ref") if ref in looked]
+        if not old and not self._issues:
+            return
         with transaction.atomic():
-            old = SyncIssue.objects.filter(source=self._source, stage=STAGE)
-            for refs in batches(self._looked):
-                old.filter(entity_ref__in=refs).delete()
-            old.filter(entity_ref="").delete()
+            for pks in batches([pk for pk, _ in old]):
+                SyncIssue.objects.filter(pk__in=pks).delete()
             SyncIssue.objects.bulk_create(self._issues[:MAX_PROBLEMS])
+            mark({ref for _, ref in old} | {issue.entity_ref for issue in self._issues})
 
 
 def _folder(location: str) -> str:

@@ -21,6 +21,8 @@ from mdit_py_plugins.admon import admon_plugin
 from mdit_py_plugins.front_matter import front_matter_plugin
 from mdit_py_plugins.gfm import gfm_plugin
 
+from catalog.highlight import lines_of
+
 # A longer page is shown as it is written: time grows with it, in the worst case faster than it.
 MAX_RENDERED = 100_000
 MAX_LINE = 10_000
@@ -50,8 +52,18 @@ CLASSES = {
     "div": {"table-wrap", "admonition", "markdown-alert"},
     "li": {"task-list-item"},
     "p": {"admonition-title", "markdown-alert-title"},
+    "span": {f"code__{name}" for name in ("comment", "key", "value", "type", "word", "text")},
     "table": {"table"},
 }
+# What people write behind ``` -> Pygments' name; its words are not taken from a page.
+_PYGMENTS = """
+    bash c cpp css diff docker go graphql groovy html http ini java javascript json kotlin make php
+    protobuf python ruby rust scala sql swift terraform toml typescript xml yaml
+"""
+_SHORT = {"console": "bash", "sh": "bash", "shell": "bash", "yml": "yaml", "js": "javascript"}
+_SHORT |= {"ts": "typescript", "py": "python", "dockerfile": "docker", "hcl": "terraform"}
+LANGUAGES = {name: name for name in _PYGMENTS.split()} | _SHORT
+MAX_COLOURED = 20_000
 OUR_ID = re.compile(r"(?:doc-[\w-]{1,80}|fn(?:ref)?\d{1,4}(?:[-:]\d{1,4})?)", re.ASCII)
 # Stops at each "<", so that a thousand unclosed ones cost a thousand steps and no more.
 IMAGE_TAG = re.compile(r"<img\b[^<>]*>", re.IGNORECASE)
@@ -129,7 +141,7 @@ def _parsed(text: str, page: _Page) -> list[Token]:
 
 @cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 20, "tasklists": False})
+    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 20, "highlight": _coloured})
     parser.use(gfm_plugin).use(front_matter_plugin).use(admon_plugin)
     parser.options["tasklists"] = False  # ours have no form controls
     parser.core.ruler.before("inline", "bounds", _bound)
@@ -247,6 +259,11 @@ def _mark_task(inline: Token, before: Sequence[Token]) -> None:
         if first.content.startswith(sign):
             first.content = box + first.content[len(sign) :]
             before[0].attrSet("class", "task-list-item")
+
+
+def _coloured(text: str, language: str, attributes: str) -> str:
+    known = LANGUAGES.get(language.lower(), "") if len(text) <= MAX_COLOURED else ""
+    return "\n".join(lines_of(text, known)) if known else ""
 
 
 def _table_open(*arguments: Any) -> str:

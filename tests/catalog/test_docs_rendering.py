@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from catalog.docs.rendering import MAX_RENDERED, render, title_of
+from catalog.docs.rendering import LANGUAGES, MAX_RENDERED, render, title_of
 
 
 def html(text, resolve=lambda address: f"/here/{address}"):
@@ -103,6 +103,15 @@ def test_what_people_write_looks_as_meant():
     assert '<div class="admonition">' in made
     assert '<p class="markdown-alert-title">Tip</p>' in made
     assert re.search(r'<pre tabindex="0"><code>graph TD', made)
+
+
+def test_code_has_colours_where_its_language_is_named():
+    made = html("```yaml\n# <b>\nkind: x\n```\n\n```no-such-language\n<b>\n```\n\n    plain\n")
+    assert '<span class="code__comment"># &lt;b&gt;</span>' in made
+    assert "<code>&lt;b&gt;\n</code>" in made
+    assert "<code>plain\n</code>" in made
+    for name in LANGUAGES:
+        assert "<pre" in html(f"```{name}\nx\n```")
 
 
 @pytest.mark.parametrize(

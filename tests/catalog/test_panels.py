@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group, User
 
+from catalog.models import SyncIssue
 from portal.models import Role, RoleMapping, UserLink
 from tests.catalog.trees import component, group, read, user
 
@@ -50,6 +51,21 @@ def test_home_shows_no_service_that_i_may_not_see(ana, tree, settings):
         scope_ref="group:default/payments",
     )
     assert "/component/pay/" in home(ana)
+
+
+def test_home_says_which_of_my_descriptors_have_problems(ana, tree):
+    tree.write(
+        "all.yaml", group("payments"), user("ana", "payments"), component("pay"), component("ok")
+    )
+    source = tree.source("all.yaml", trusted_for_org=True)
+    read(source)
+    assert "of your descriptors" not in home(ana)
+    SyncIssue.objects.create(
+        source=source, entity_ref="component:default/pay", stage="parse", location="a", message="x"
+    )
+    text = home(ana)
+    assert "1 of your descriptors has problems:" in text
+    assert '<a href="/catalog/default/component/pay/#problems">pay</a>' in text
 
 
 def test_home_says_when_my_team_owns_nothing(ana, tree):
