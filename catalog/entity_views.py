@@ -9,11 +9,10 @@ from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from catalog.forms import ANY_KIND, Filters
 from catalog.highlight import lines_of
 from catalog.models import Entity
 from catalog.origin import origin_of
-from catalog.pages import about, entity_or_404, head, table
+from catalog.pages import about, entity_or_404, head
 from catalog.repository_panel import repository_panel
 from portal.templatetags.ui import entity_url
 
@@ -39,11 +38,8 @@ def entity_detail(request: HttpRequest, namespace: str, kind: str, name: str) ->
     if canonical and canonical != request.path:
         return redirect(canonical, permanent=True)
     entity = entity_or_404(request, namespace, kind, name)
-    context: dict[str, Any] = {"spec_lines": _spec_lines(entity)}
-    if entity.kind == "System":
-        context |= table(request, Filters(kind=ANY_KIND, system=(entity.ref,)))
-    but = ("ownedBy", "hasPart") if entity.kind == "System" else ("ownedBy",)
-    return render(request, "catalog/entity_detail.html", about(entity, but) | context)
+    context = about(entity) | {"spec_lines": _spec_lines(entity)}
+    return render(request, "catalog/entity_detail.html", context)
 
 
 @require_safe

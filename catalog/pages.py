@@ -8,12 +8,10 @@ from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest
 
 from catalog.entity_queries import issues_of, relations_of, system_and_domain
-from catalog.forms import Filters
 from catalog.hints import hints_of
 from catalog.links import links_of
 from catalog.models import Entity
 from catalog.origin import origin_of
-from catalog.queries import listed, names_in, rows
 from catalog.scopes import scopes_of
 from portal.guard import require
 from portal.policy import Target
@@ -35,18 +33,6 @@ def entity_or_404(request: HttpRequest, namespace: str, kind: str, name: str) ->
         )
     require(request, "catalog.view", Target(str(entity), scopes_of(entity)))
     return entity
-
-
-def table(request: HttpRequest, filters: Filters) -> dict[str, Any]:
-    """The first rows that the filters let through, for _rows.html on an entity's own page."""
-    entities = list(rows(filters)[:PER_PAGE])
-    return {
-        "entities": entities,
-        "names": names_in(entities),
-        "total": listed(filters).count(),
-        "all_query": filters.query(),
-        "states_wanted": "states" in request.GET,
-    }
 
 
 def head(entity: Entity) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from catalog.models import Entity, SourceFile
 from catalog.names import PERMISSION, Claimant, Conflict, conflicts_of
 from catalog.refresh import decide_for, result_of
+from catalog.stars import is_starred
 from catalog.tabs import OVERVIEW, tabs_of
 from portal.guard import actor_of
 from portal.policy import Target, decide
@@ -37,10 +38,12 @@ def entity_tabs(entity: Entity, current: str = "") -> dict[str, Any]:
 
 @register.inclusion_tag("catalog/_entity_actions.html", takes_context=True)
 def entity_actions(context: Context, entity: Entity) -> dict[str, Any]:
-    """The buttons beside its name; one query, for the scopes that cover it."""
+    """The buttons beside its name; two queries, for its star and for the scopes that cover it."""
     request = context["request"]
     return {
         "entity": entity,
+        "request": request,
+        "starred": is_starred(request.user, entity),
         "may_refresh": decide_for(actor_of(request), entity),
         "csrf_token": context.get("csrf_token"),
     }

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from django.utils import timezone
 
-from catalog.models import Entity, SourceFile
-from tests.catalog.pages import names, page, queries
+from catalog.models import Entity, Repository, SourceFile
+from tests.catalog.pages import page, queries
 from tests.catalog.trees import component, document, location, read
 
 pytestmark = pytest.mark.django_db
@@ -100,11 +100,6 @@ def test_service_detail_is_refused_where_the_role_covers_other_services(viewer, 
     assert "No role lets you see the catalog for Pay API." in page(viewer, PAY, status=403)
 
 
-def test_entity_detail_shows_what_a_system_consists_of(viewer, shop):
-    text = page(viewer, "/catalog/default/system/checkout/")
-    assert names(text) == ["Pay API"]
-
-
 def test_entity_detail_says_that_a_kind_is_not_supported(viewer, shop):
     text = page(viewer, "/catalog/default/widget/gadget/")
     assert "Stagedoor does not support backstage.io/v1alpha1 Widget." in text
@@ -150,6 +145,17 @@ def test_service_detail_links_problems_to_their_lines_at_the_host(viewer, shop, 
     read(shop)
     SourceFile.objects.update(url="https://github.com/acme/shop/blob/main/catalog-info.yaml")
     assert re.search(r'href="https://github.com/acme/[^"]*yaml#L\d+"', page(viewer, PAY))
+
+
+def test_service_detail_shows_the_open_pull_requests_of_its_repository(viewer, shop):
+    repository = Repository.objects.create(source=shop, external_id="1", full_name="acme/shop")
+    SourceFile.objects.update(repository=repository)
+    repository.pull_requests.create(number=7, title="Pay faster", updated_at=timezone.now())
+    assert "#7 Pay faster" in page(viewer, PAY)
+
+
+def test_service_detail_has_its_star(viewer, shop):
+    assert 'aria-label="Star Pay API"' in page(viewer, PAY)
 
 
 def test_entity_raw_gives_the_document_back(viewer, shop):
