@@ -82,6 +82,9 @@ class BitbucketHost(Forge):
         return self.json(json.dumps(_trim(body, asked.query)))
 
     def _branch(self, repo: Repo, name: str, asked: Question) -> Reply:
+        if not name:
+            rows = [{"name": one, "target": _commit(repo.heads[one])} for one in repo.heads]
+            return self._page(rows, asked, 100)
         if name not in repo.heads:
             return self._missing(f'Branch "{name}" not found')
         row = {"type": "branch", "name": name, "target": _commit(repo.heads[name])}
