@@ -1,11 +1,13 @@
 """Where descriptor text comes from; one reader a kind of source."""
 
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from catalog.sources.backstage import BackstageReader
 from catalog.sources.base import Gone, Listing, NotThere, Reader, SourceFailed, SourceSpec
 from catalog.sources.bitbucket import BitbucketReader
 from catalog.sources.bitbucket_dc import BitbucketDcReader
@@ -37,20 +39,25 @@ TIMEOUT = (5, 15)
 DEADLINE = 30
 
 
+# Readers of a host's API: all are made of their settings, a client and perhaps a secret.
+_HOSTS: dict[str, Callable[[SourceSpec, HttpClient, Secret | None], Reader]] = {
+    "backstage": BackstageReader,
+    "bitbucket": BitbucketReader,
+    "bitbucket_dc": BitbucketDcReader,
+    "github": GithubReader,
+}
+
+
 def reader_for(spec: SourceSpec) -> Reader:
     """The reader of a source. Raises SourceFailed with what to mend when it can't be one."""
     if spec.kind == "path":
         return PathReader(spec.target, settings.CATALOG_PATHS)
     if spec.kind == "url":
         return url_reader(spec.target, spec.credential_ref)
-    if spec.kind == "bitbucket":
-        return BitbucketReader(spec, *access(spec.credential_ref))
-    if spec.kind == "bitbucket_dc":
-        return BitbucketDcReader(spec, *access(spec.credential_ref))
     if spec.kind == "git":
         return git_reader(spec)
-    if spec.kind == "github":
-        return GithubReader(spec, *access(spec.credential_ref))
+    if spec.kind in _HOSTS:
+        return _HOSTS[spec.kind](spec, *access(spec.credential_ref))
     raise SourceFailed(f'Stagedoor can\'t read sources of the kind "{spec.kind}".')
 
 

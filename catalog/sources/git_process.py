@@ -11,18 +11,34 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 
 from catalog.sources.git_remote import Remote
 
 # Seconds: of what talks to a host, of what only reads the disk.
-REMOTE_SECONDS = 300
+REMOTE_SECONDS = 300.0
 LOCAL_SECONDS = 120
 # Of one repository's cache.
 MAX_STORE_BYTES = 2_000_000_000
 WATCH_SECONDS = 1.0
 MAX_SAID = 300
+
+
+# How long a host may take; less while a person waits for a page.
+_patience: ContextVar[float] = ContextVar("patience", default=REMOTE_SECONDS)
+HURRIED_SECONDS = 40
+
+
+@contextlib.contextmanager
+def hurried() -> Iterator[None]:
+    """While in here a host has to be quick."""
+    before = _patience.set(HURRIED_SECONDS)
+    try:
+        yield
+    finally:
+        _patience.reset(before)
 
 
 class GitFailed(Exception):
@@ -70,7 +86,7 @@ class Git:
 
     def ask(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """A command that talks to the host. Raises GitFailed."""
-        return self._run(arguments, stdin, REMOTE_SECONDS)
+        return self._run(arguments, stdin, _patience.get())
 
     def _run(self, arguments: tuple[str, ...], stdin: bytes, seconds: float) -> bytes:
         process = subprocess.Popen(  # noqa: S603 (our own words, never a shell)

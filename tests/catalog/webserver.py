@@ -14,11 +14,15 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 @dataclass
 class WebServer:
-    """`pages`: path -> what is answered there; `asked`: (path, Authorization) as they came."""
+    """`pages`: path -> what is answered there, `fallback` everywhere else.
+
+    `asked`: (path, Authorization) as they came.
+    """
 
     url: str
     pages: dict[str, Answer] = field(default_factory=dict)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    fallback: Answer | None = None
 
     def serve(self, path: str, *documents: dict | str) -> str:
         texts = [d if isinstance(d, str) else yaml.safe_dump(d) for d in documents]
@@ -60,7 +64,7 @@ def web_server(host: str = "127.0.0.1") -> Iterator[WebServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             site.asked.append((self.path, self.headers["Authorization"]))
-            page = site.pages.get(self.path)
+            page = site.pages.get(self.path) or site.fallback
             if page is None:
                 self.send_error(404)
             else:
