@@ -5,11 +5,18 @@ from dataclasses import dataclass
 
 import yaml
 
+from catalog.links import safe_url
 from catalog.models import Repository, Source
+from catalog.sources import web_urls
 from catalog.sources.tree import descriptor_paths
-from catalog.sources.web_urls import parse_repository
 from portal import hooks
 
+# What the pages of a kind of host look like, whatever its name is.
+FLAVOURS = {
+    Source.Kind.GITHUB: web_urls.GITHUB,
+    Source.Kind.BITBUCKET: web_urls.BITBUCKET,
+    Source.Kind.BITBUCKET_DC: web_urls.BITBUCKET_DC,
+}
 MAX_NAME = 63  # of metadata.name
 # Never guessed: who looks after it is what only a person knows.
 OWNER_LINE = "  owner:  # the team that looks after it, for example payments\n"
@@ -35,8 +42,12 @@ def offer_for(repository: Repository) -> Offer:
     path = path_of(repository.source)
     text = _text(repository)
     branch = str(repository.source.options.get("branch") or repository.default_branch)
-    place = parse_repository(repository.url)
-    return Offer(path, text, branch, place.create(branch, path, text) if place else "")
+    flavour = FLAVOURS.get(repository.source.kind)
+    root = safe_url(repository.url).rstrip("/")
+    place = (
+        web_urls.Repository(flavour, root).create(branch, path, text) if flavour and root else ""
+    )
+    return Offer(path, text, branch, place)
 
 
 def path_of(source: Source) -> str:

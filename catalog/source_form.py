@@ -79,6 +79,9 @@ class SourceForm(OptionFields, forms.ModelForm):  # type: ignore[misc, valid-typ
         kept = self.instance.allowed_kinds or []
         known = [*KINDS, *(kind for kind in kept if kind not in KINDS)]
         self.fields["allowed_kinds"].choices = [(kind, kind) for kind in known]
+        if self.instance.pk:  # its kind is known
+            for option in options_of(self.instance.kind):
+                self.fields[f"{PREFIX}{option.name}"].help_text = option.hint
         for name, value in (self.instance.options or {}).items():
             if f"{PREFIX}{name}" in self.fields:
                 words = "\n".join(map(str, value)) if isinstance(value, list) else value

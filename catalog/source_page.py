@@ -157,10 +157,10 @@ def warnings() -> list[Check]:
 
 
 def _latest_plan(source: Source) -> SyncRun | None:
-    """The newest dry run, unless a real reading has ended since."""
+    """The newest dry run, unless a real reading of everything has ended since."""
     ended = source.runs.exclude(state__in=OPEN).order_by("-pk")
     newest = ended.filter(dry_run=True).exclude(plan=None).first()
-    real = ended.filter(dry_run=False).values_list("finished_at", flat=True).first()
+    real = ended.filter(dry_run=False, partial=False).values_list("finished_at", flat=True).first()
     if newest is None or newest.finished_at is None:
         return None
     return newest if real is None or real <= newest.finished_at else None

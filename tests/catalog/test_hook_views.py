@@ -12,6 +12,7 @@ from django.utils import timezone
 from catalog import tasks, webhooks
 from catalog.models import Repository, Source, SyncRun
 from portal.models import Delivery
+from tests.catalog.hosts.github import GithubHost
 from tests.catalog.trees import component, read
 
 SECRET = "s3cret-of-the-hook"
@@ -287,3 +288,35 @@ def test_source_hook_to_a_changed_entity_over_real_http(tree, secret, live_serve
     headers["X-GitHub-Delivery"] = "d-2"
     assert requests.post(url, data=body, headers=headers, timeout=10).status_code == 202
     assert SyncRun.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_source_hook_of_one_repository_has_that_one_read(
+    monkeypatch, secret, live_server, at_once, settings
+):
+    """A push at GitHub: one repository of three is asked for, and its entity changes."""
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_GITHUB", "s3cret-token")
+    settings.OUTGOING_ALLOW = ["127.0.0.1"]
+    with GithubHost().running() as host:
+        for name in ("pay", "web", "shop"):
+            host.add(name, {"catalog-info.yaml": component(name)})
+        values = {"kind": "github", "target": host.target, "webhook_secret_ref": secret}
+        values |= {"credential_ref": "env:STAGEDOOR_CREDENTIAL_GITHUB", "interval_seconds": 3600}
+        source = Source.objects.create(slug="acme", name="Acme", **values)
+        read(source)
+        pay = host.find("acme/pay")
+        commit = host.push(pay, {"catalog-info.yaml": component("pay", lifecycle="deprecated")})
+        before = len(host.asked)
+        headers, body = github(repository={"id": int(pay.id), "full_name": "acme/old-name"})
+        url = f"{live_server.url}/hooks/catalog/acme/"
+        assert requests.post(url, data=body, headers=headers, timeout=10).status_code == 202
+        asked = {path.split("/")[4] for path in host.paths()[before:]}
+        pull_requests = [path for path in host.paths()[before:] if path.endswith("/pay/pulls")]
+    assert source.entities.get(name="pay").lifecycle == "deprecated"
+    assert source.entities.count() == 3
+    run = SyncRun.objects.first()
+    assert (run.partial, run.cause, run.state) == (True, "webhook", "succeeded")
+    repository = source.repositories.get(external_id=pay.id)
+    assert (repository.flagged_at, repository.head_commit) == (None, commit)
+    assert asked <= {pay.id, "acme"}
+    assert pull_requests
