@@ -17,7 +17,7 @@ from catalog.search_index import DOC, DOC_VECTOR, MAX_DOC
 START, END = "\x02", "\x03"
 _MARKED = re.compile(f"{START}([^{START}{END}]*){END}")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
-_MARKDOWN = re.compile(r"[#*`|>_~]{1,6}|-{3,}|\[|\]\([^)\s]*\)?|<!--|-->")
+_MARKDOWN = re.compile(r"^[>\s]+|[#*`|_~]{1,6}|-{3,}|\[|\]\([^)\s]*\)?|<!--|-->", re.MULTILINE)
 _BLANKS = re.compile(r"\s+")
 
 # The best pages, from first to last, each with the passage where the words stand.

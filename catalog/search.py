@@ -5,13 +5,14 @@ names the rows where a word may occur; the column itself then says where it does
 """
 
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 from functools import reduce
 from operator import or_
 
 from django.db import connection
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Lower
+from django.db.models.functions import Abs, Length, Lower
 
 from catalog.models import Entity
 
@@ -19,8 +20,8 @@ MAX_WORDS = 8
 GRAM = 3
 # The paths, as the API writes them, of what has a column of its own; all others are terms.
 FIELDS = {"metadata.name": "name", "metadata.title": "title", "metadata.description": "description"}
-# A mistyped name shares this much with what was meant, and no more than so many are offered.
-ALIKE = 0.4
+# A mistyped name has this share of letters in common with what was meant (difflib's ratio).
+ALIKE = 0.7
 CANDIDATES = 200
 OFFERED = 3
 
@@ -80,7 +81,7 @@ def best_first(entities: QuerySet[Entity], text: str) -> QuerySet[Entity]:
 
 
 def similar(text: str) -> list[Entity]:
-    """Entities with names much like the text, the likest first; for "did you mean". One query."""
+    """Entities with names much like the text, the likest first; for "did you mean". Two queries."""
     meant = "-".join(words_of(text))
     grams = _grams(meant)
     if not grams:
@@ -89,11 +90,20 @@ def similar(text: str) -> list[Entity]:
         (Case(When(name__icontains=gram, then=1), default=0) for gram in grams), start=Value(0)
     )
     any_gram = reduce(or_, (Q(search_text__contains=gram) for gram in grams))
-    found = _narrowed(Entity.objects.filter(any_gram), grams, "OR")
-    found = found.only("ref", "kind", "name", "title").order_by(-shared, "name", "ref")
-    ranked = [(_likeness(meant, entity.name.lower()), entity) for entity in found[:CANDIDATES]]
-    ranked.sort(key=lambda pair: -pair[0])
-    return [entity for likeness, entity in ranked[:OFFERED] if likeness >= ALIKE]
+    light = Entity.objects.only("ref", "kind", "name", "title")
+    found = _narrowed(light.filter(any_gram), grams, "OR").order_by(-shared, "name", "ref")
+    # Two letters that have changed places can leave no trigram as it was.
+    begin, length = meant[:2], Abs(Length("name") - len(meant))
+    near = light.alias(folded=Lower("name")).filter(
+        folded__gte=begin, folded__lt=begin[:-1] + chr(ord(begin[-1]) + 1)
+    )
+    candidates = [*found[:CANDIDATES], *near.order_by(length, "name", "ref")[:CANDIDATES]]
+    ranked = {
+        entity.ref: (SequenceMatcher(None, meant, entity.name.lower()).ratio(), entity)
+        for entity in candidates
+    }
+    alike = [pair for pair in ranked.values() if pair[0] >= ALIKE]
+    return [entity for _, entity in sorted(alike, key=lambda pair: -pair[0])[:OFFERED]]
 
 
 def _in_fields(entities: QuerySet[Entity], text: str, fields: set[str]) -> QuerySet[Entity]:
@@ -135,9 +145,3 @@ def _narrowed(
         return entities
     match = f" {joined} ".join('"' + gram.replace('"', '""') + '"' for gram in grams)
     return entities.filter(pk__in=RawSQL(_TRIGRAMS, [match]))  # noqa: S611, as above
-
-
-def _likeness(one: str, other: str) -> float:
-    """The share of trigrams that two words have in common, beginnings and ends counting too."""
-    first, second = set(_grams(f"  {one} ")), set(_grams(f"  {other} "))
-    return len(first & second) / len(first | second)

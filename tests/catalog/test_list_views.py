@@ -5,6 +5,7 @@ import re
 import pytest
 from django.core.cache import cache
 
+from catalog import counted
 from catalog.models import Entity
 from portal.models import AuditEvent
 from tests.catalog.pages import names, page, queries
@@ -35,6 +36,9 @@ def test_entity_list_shows_components_by_name(viewer, shop):
         ("tag=go", ["ledger", "Pay API"]),
         ("tag=go&tag=tier-1", ["Pay API"]),
         ("system=system:default/checkout", ["Pay API"]),
+        ("namespace=default&type=website", ["front"]),
+        ("state=missing&state=problems", []),
+        ("type=website&type=service&tag=go&lifecycle=deprecated", ["ledger"]),
         ("q=api+PAY", ["Pay API"]),
         ("q=nothing", []),
         ("kind=any&state=unsupported", ["gadget"]),
@@ -56,6 +60,7 @@ def test_entity_list_removes_one_filter_at_a_time(viewer, shop):
 
 
 def test_entity_list_says_what_left_its_source(viewer, shop, tree):
+    type(shop).objects.update(max_missing_percent=100)
     tree.write(FILE, component("pay"))
     read(shop)
     text = page(viewer, LIST)
@@ -71,6 +76,45 @@ def test_entity_list_answers_htmx_with_the_table_and_the_facets_only(viewer, sho
     assert names(text) == ["ledger", "Pay API"]
     assert response["HX-Push-Url"] == "/catalog/?tag=go"
     assert "HX-Request" in response["Vary"]
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Counting the shop takes longer than a page should."""
+    monkeypatch.setattr(counted, "LARGE", 2)
+
+
+def test_entity_list_of_a_large_catalog_counts_after_the_page(viewer, shop, large):
+    text = page(viewer, f"{LIST}?tag=go")
+    assert names(text) == ["ledger", "Pay API"]
+    assert "Counting the components…" in text
+    assert re.search(r'name="tag" value="go" checked', text)  # it goes with the next search
+    assert 'hx-get="/catalog/facets/?tag=go"' in text
+    link = re.search(r'<noscript><p[^>]*><a href="([^"]+)">Count', text).group(1)
+    assert "2 components" in page(viewer, link.replace("&amp;", "&"))
+
+
+def test_entity_facets_bring_what_was_left_out_and_are_kept(viewer, shop, large):
+    text = page(viewer, "/catalog/facets/?tag=go", **HTMX)
+    assert text.lstrip().startswith('<div id="entity-facets"')
+    assert "hx-get" not in text
+    assert '<div id="entity-count" hx-swap-oob="innerHTML">2 components, filtered' in text
+    assert '<div id="entity-total" hx-swap-oob="innerHTML">2</div>' in text
+    # Everybody's next page has them at once.
+    assert "2 components" in page(viewer, f"{LIST}?tag=go")
+    assert "Counting" in page(viewer, f"{LIST}?tag=js")
+
+
+def test_entity_facets_need_the_right_to_see_the_catalog(viewer, shop, settings):
+    settings.DEFAULT_ROLE = ""
+    assert viewer.get("/catalog/facets/").status_code == 403
+
+
+def test_entity_list_counts_anew_when_the_catalog_has_changed(viewer, shop, tree):
+    assert "3 components" in page(viewer, LIST)
+    tree.write("more/catalog-info.yaml", component("more"))
+    read(shop)
+    assert "4 components" in page(viewer, LIST)
 
 
 def test_entity_list_makes_no_step_in_the_history_for_the_same_filters(viewer, shop):

@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.models import Entity
-from catalog.search import best_first, matching
+from catalog.search import best_first, matching, similar
 from tests.catalog.trees import component, read
 
 pytestmark = pytest.mark.django_db
@@ -52,3 +52,41 @@ def test_no_text_finds_all_by_name(catalog):
 
 def test_only_so_many_words_are_asked_for(catalog):
     assert found("pay " * 8 + "nothing") == found("pay")
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "names"),
+    [
+        ("PAY", ["metadata.name"], {"pay", "pay-worker", "repay"}),
+        ("took, 100%", ["metadata.description"], {"ledger"}),
+        ("took 100%", ["metadata.description"], set()),
+        ("sends", ["metadata.name", "metadata.title"], set()),
+        ("serv", ["spec.type"], {"pay", "pay-worker", "repay", "ledger", "my_cart", "mycart"}),
+        ("g_", ["metadata.tags"], set()),
+        ("go", ["metadata.tags", "metadata.title"], {"pay"}),
+        ("", ["metadata.name"], {"pay", "pay-worker", "repay", "ledger", "my_cart", "mycart"}),
+    ],
+)
+def test_in_fields_the_text_is_looked_for_as_it_is(catalog, text, fields, names):
+    result = matching(Entity.objects.all(), text, fields)
+    assert set(result.values_list("name", flat=True)) == names
+
+
+def test_short_words_are_found_too(catalog):
+    assert found("go") == ["pay"]
+    assert found("pa y-") == ["pay-worker"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("legder", ["ledger"]),
+        ("pay worker", ["pay-worker"]),
+        ("paywroker", ["pay-worker"]),
+        ("zebra", []),
+        ("go", []),
+        ('"""', []),
+    ],
+)
+def test_similar_names_are_those_with_most_letters_in_common(catalog, text, names):
+    assert [entity.name for entity in similar(text)][: len(names) or None] == names
