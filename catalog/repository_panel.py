@@ -5,7 +5,7 @@ from typing import Any
 from catalog.links import safe_url
 from catalog.models import Entity, PullRequest, Repository, Source
 
-SHOWN = 8
+SHOWN = 5
 # A host is asked for one page of pull requests; as many as that may be more.
 PAGE = 50
 

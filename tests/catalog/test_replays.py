@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from django.utils import timezone
 
-from catalog.models import Entity, Repository, Source, Star
+from catalog import repositories, runs, sync
+from catalog.models import Entity, Repository, Source, Star, SyncRun
 from tests.catalog.hosts.bitbucket import BitbucketHost
 from tests.catalog.hosts.bitbucket_dc import DataCenter
 from tests.catalog.hosts.forge import Forge, Pull, Question, Repo
@@ -254,3 +256,36 @@ def test_an_unchanged_host_costs_few_requests(hosted):
     # A look or two for documentation comes on top.
     asked = [path for path in hosted.forge.paths() if not path.endswith("README.md")]
     assert len(asked) == 1 + each, asked
+
+
+def test_a_flagged_repository_is_read_alone(hosted):
+    repo, other = hosted.add(2)
+    hosted.read()
+    for number, one in enumerate((repo, other)):
+        hosted.forge.push(one, {FILE: component(f"s{number}", {"title": f"new {number}"})})
+    repositories.flag(Repository.objects.filter(external_id=repo.id), timezone.now())
+    hosted.forge.asked.clear()
+    ended = sync.run(runs.request(hosted.source, SyncRun.Cause.WEBHOOK, partial=True).pk)
+    assert ended.state == SyncRun.State.SUCCEEDED
+    assert titles() == {"new 0", ""}
+    assert set(states().values()) == {"active"}
+    assert not any(f"/{other.name}/" in path for path in hosted.forge.paths())
+    assert not Repository.objects.exclude(flagged_at=None).exists()
+    hosted.read()
+    assert titles() == {"new 0", "new 1"}
+
+
+def test_a_dry_run_says_what_a_reading_would_do_and_does_nothing(hosted):
+    repos = hosted.add(3)
+    hosted.read()
+    hosted.forge.push(repos[0], {FILE: component("s0", {"title": "new"})})
+    hosted.forge.push(repos[1], {"README.md": "x"}, remove=(FILE,))
+    hosted.add(1, first=7)
+    before = list(Repository.objects.order_by("pk").values())
+    ended = sync.run(runs.request(hosted.source, SyncRun.Cause.PERSON, dry_run=True).pk)
+    assert ended.plan["added"] == ["component:default/s7"]
+    assert ended.plan["changed"] == ["component:default/s0"]
+    assert [ref for ref, _ in ended.plan["removed"]] == ["component:default/s1"]
+    assert states() == active("s0", "s1", "s2")
+    assert titles() == {""}
+    assert list(Repository.objects.order_by("pk").values()) == before
