@@ -59,12 +59,12 @@ def test_after_a_sign_out_back_shows_no_page_of_before(viewer):
         assert "no-store" in viewer.get(page)["Cache-Control"]
 
 
-def test_the_search_field_asks_all_kinds(viewer):
+def test_the_search_field_asks_for_everything(viewer):
     text = viewer.get("/").content.decode()
     form = text[text.index('<form class="bar__search"') :]
     form = form[: form.index("</form>")]
-    assert 'action="/catalog/"' in form
-    assert '<input type="hidden" name="kind" value="any">' in form
+    assert 'action="/search/"' in form
+    assert 'type="hidden"' not in form
 
 
 # --- Health ----------------------------------------------------------------------------------
