@@ -9,12 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-NODE_WIDTH, NODE_HEIGHT = 200, 46
-COLUMN_GAP, ROW_GAP, LANE = 150, 18, 14
+NODE_WIDTH, NODE_HEIGHT = 190, 46
+COLUMN_GAP, ROW_GAP, LANE = 130, 18, 14
 MARGIN = 14
+# How far an edge within a column swings out, and the room for its words there.
+TURN, WORDS = 60, 80
+# From a node to the words of its edge; an arrow's head needs more.
+BESIDE, BEFORE_HEAD = 8, 14
 SWEEPS = 6
 # Characters of a name that fit into a node.
-LABEL = 25
+LABEL = 23
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Line:
-    """An SVG path, and where its label stands."""
+    """An SVG path, and where its label begins or ends (`anchor`, as SVG says it)."""
 
     path: str
     x: int
     y: int
+    anchor: str = "start"
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,11 @@ def draw(ranks: Mapping[str, int], edges: Sequence[tuple[str, str]]) -> Drawing:
     }
     ends = Counter(node for edge in edges for node in edge)
     lines = tuple(_line(chain, ends, x_of, middles) for chain in chains)
-    width = max(x_of.values()) + NODE_WIDTH + MARGIN
+    width = max(x_of.values()) + NODE_WIDTH
     # An edge within the last column turns beside it.
-    return Drawing(width + 40, height + 2 * MARGIN, places, lines)
+    turns = any(x_of[a] == x_of[b] == width - NODE_WIDTH for a, b in edges)
+    width += TURN + WORDS if turns else MARGIN
+    return Drawing(width, height + 2 * MARGIN, places, lines)
 
 
 def _chain(ranks: Mapping[str, int], number: int, source: str, target: str) -> list[_Item]:
@@ -165,21 +172,24 @@ def _line(
             path.append(f"H{x_of[there] + out}")
     if ends[str(source)] > ends[str(target)]:
         x, y, near, level = pieces[-1]
-        return Line("".join(path), *_quarter(near, level, x, y))
-    return Line("".join(path), *_quarter(*pieces[0]))
+        return Line("".join(path), *_label(near, level, x, y, BEFORE_HEAD))
+    return Line("".join(path), *_label(*pieces[0], BESIDE))
 
 
-def _quarter(x: int, y: int, other_x: int, other_y: int) -> tuple[int, int]:
-    """A point of the curve near its beginning: at 0.25 of its parameter."""
-    return round(0.703 * x + 0.297 * other_x), round(0.844 * y + 0.156 * other_y)
+def _label(x: int, y: int, other_x: int, other_y: int, gap: int) -> tuple[int, int, str]:
+    """Beside the node at (x, y), as high as the curve is a quarter of the way to the other end."""
+    right = other_x > x
+    height = round(0.844 * y + 0.156 * other_y)
+    return x + (gap if right else -gap), height, "start" if right else "end"
 
 
 def _turn(x: int, start: int, end: int) -> Line:
     """Between two nodes of one column, or from a node to itself: out and back on the right."""
     if start == end:
         start, end = start - 10, end + 10
-    out = x + 34
-    return Line(f"M{x} {start}C{out} {start} {out} {end} {x} {end}", out, (start + end) // 2)
+    out = min(TURN, 20 + abs(end - start) // 8)
+    path = f"M{x} {start}C{x + out} {start} {x + out} {end} {x} {end}"
+    return Line(path, x + out * 3 // 4 + 4, (start + end) // 2)
 
 
 def shortened(label: str) -> str:

@@ -19,6 +19,7 @@ from catalog import (
     stars,
     system_views,
     team_views,
+    unregister_views,
 )
 from catalog.docs import views as doc_views
 
@@ -69,6 +70,7 @@ urlpatterns = [
     path(f"{ENTITY}conflict/", conflict_views.conflict_decide, name="conflict_decide"),
     path(f"{ENTITY}graph/", graph_views.entity_graph, name="entity_graph"),
     path(f"{ENTITY}refresh/", refresh_views.entity_refresh, name="entity_refresh"),
+    path(f"{ENTITY}unregister/", unregister_views.entity_unregister, name="entity_unregister"),
     path(f"{ENTITY}raw/", entity_views.entity_raw, name="entity_raw"),
     path(f"{ENTITY}star/", stars.entity_star, name="entity_star"),
 ]

@@ -3,7 +3,7 @@
 import random
 import re
 
-from catalog.graph_layout import NODE_HEIGHT, NODE_WIDTH, draw, shortened
+from catalog.graph_layout import LABEL, NODE_HEIGHT, NODE_WIDTH, draw, shortened
 
 
 def boxes(drawing):
@@ -59,5 +59,5 @@ def test_nothing_overlaps_and_all_is_inside():
 
 
 def test_a_long_name_is_shortened():
-    assert len(shortened("x" * 63)) == 25
+    assert len(shortened("x" * 63)) == LABEL
     assert shortened("pay") == "pay"

@@ -1,0 +1,56 @@
+"""Taking an entity out of the catalog: what goes with it, what happens then, and where to do it."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from catalog import register
+from catalog.models import Entity
+from catalog.origin import origin_of
+from catalog.pages import entity_or_404, head
+from portal.guard import actor_of
+from portal.templatetags.ui import entity_url
+
+SHOWN = 200
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def entity_unregister(request: HttpRequest, namespace: str, kind: str, name: str) -> HttpResponse:
+    """Lists what goes; POST takes the entity's source away where a person registered it."""
+    entity = entity_or_404(request, namespace, kind, name)
+    problem = ""
+    if request.method == "POST" and entity.source is not None:
+        try:
+            count = register.unregister(entity.source, request.user, request)
+        except register.Refused as refused:
+            problem = str(refused)
+        else:
+            messages.success(request, f"{entity.source} is not read any more. {_marked(count)}")
+            return redirect(entity_url(entity.ref))
+    context = head(entity) | _what_goes(request, entity) | {"problem": problem}
+    status = 422 if problem else 200
+    return render(request, "catalog/entity_unregister.html", context, status=status)
+
+
+def _what_goes(request: HttpRequest, entity: Entity) -> dict[str, Any]:
+    source = entity.source
+    here = source is not None and register.can_unregister(source)
+    goes = list(register.what_goes(source)) if here and source is not None else []
+    return {
+        "here": here,
+        "goes": goes[:SHOWN],
+        "total": len(goes),
+        "decision": register.decide_for(actor_of(request)) if here else None,
+        "origin": origin_of(entity),
+        "grace": timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS).total_seconds(),
+    }
+
+
+def _marked(count: int) -> str:
+    what = "Its entity is" if count == 1 else f"Its {count} entities are"
+    return f"{what} marked as gone and removed later."
