@@ -83,7 +83,7 @@ def subteams(team: Entity, refs: Collection[str]) -> list[Node]:
 # --- People ------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Member:
-    """A person in a team: who, in which, and which source says so.
+    """A person in a team or several: who, in which, and which source says so.
 
     `known`: the catalog has the person; else a team names somebody whom nobody describes.
     """
@@ -100,18 +100,20 @@ def members_of(team: Entity, refs: Collection[str] = ()) -> list[Member]:
     """The direct members, by name; with `refs` those of all these teams. Two queries."""
     rows = Membership.objects.select_related("origin", "team").defer("team__document")
     rows = rows.filter(team__ref__in=list(refs)) if refs else rows.filter(team=team)
-    found = list(rows)
-    names = names_of(row.user_ref for row in found)
+    found: dict[tuple[str, int], list[Membership]] = defaultdict(list)
+    for row in rows.order_by("team__name"):
+        found[row.user_ref, row.origin_id].append(row)
+    names = names_of(ref for ref, _ in found)
     members = [
         Member(
-            row.user_ref,
-            names[row.user_ref],
-            row.origin.name,
-            row.origin.trusted_for_org,
-            row.user_ref in names,
-            "" if row.team_id == team.pk else str(row.team),
+            ref,
+            names[ref],
+            ins[0].origin.name,
+            ins[0].origin.trusted_for_org,
+            ref in names,
+            ", ".join(str(row.team) for row in ins),
         )
-        for row in found
+        for (ref, _), ins in found.items()
     ]
     return sorted(members, key=lambda member: (member.name.lower(), member.ref, member.source))
 

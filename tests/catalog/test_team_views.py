@@ -61,11 +61,11 @@ def test_team_detail_counts_subteams_in_where_asked(viewer, company):
     url = "/catalog/default/group/money/"
     text = page(viewer, url)
     assert names(text) == ["books"]
-    assert 'data-label="Team"' not in text
+    assert 'data-label="In"' not in text
     text = page(viewer, f"{url}?below=1")
     assert names(text) == ["books", "pay"]
-    assert "1 library · 1 service" in text
-    assert re.search(r'/user/ana/.*?data-label="Team">payments<', text, re.S)
+    assert "library 1 · service 1" in text
+    assert re.search(r'/user/ana/.*?data-label="In">payments<', text, re.S)
     assert 'href="?kind=Resource&amp;below=1"' in text
     assert names(page(viewer, f"{url}?kind=Resource&below=1")) == ["db"]
 
@@ -77,7 +77,7 @@ def test_team_detail_shows_the_teams_around_it_and_who_is_not_there(viewer, comp
     assert "group:default/no-such-team" in tree
     text = page(viewer, "/catalog/default/group/money/")
     assert re.search(r"user:default/ghost</span> <span[^>]*>not in the catalog", text)
-    above = re.search(r"Part of (.*?)</p>", page(viewer, "/catalog/default/group/payments/"))[1]
+    above = re.search(r"Part of</span> (.*?)</p>", page(viewer, "/catalog/default/group/payments/"))[1]
     assert re.findall(r"/group/(\w+)/", above) == ["company", "money"]
 
 
