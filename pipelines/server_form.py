@@ -14,6 +14,8 @@ from pipelines.servers import client_for
 from portal import credential_ages
 
 SCHEMES = ("env:", "file:")
+# /hooks/catalog/… is where the catalog's sources take webhooks.
+RESERVED = {"catalog"}
 
 
 def _reference(given: str) -> str:
@@ -65,6 +67,12 @@ class ServerForm(forms.ModelForm):
         if known is not None:
             field = self.fields["credential_expires"]
             field.initial, field.disabled = known.expires_at, known.told_by_vendor
+
+    def clean_slug(self) -> str:
+        slug = str(self.cleaned_data["slug"])
+        if slug in RESERVED:
+            raise ValidationError(f"“{slug}” is taken: the addresses of webhooks begin with it.")
+        return slug
 
     def clean_base_url(self) -> str:
         url = str(self.cleaned_data["base_url"]).strip().rstrip("/")

@@ -76,7 +76,10 @@ class GithubHost(Host):
 
     def get(self, address: str, *args: Any, **kwargs: Any) -> Response:
         if self._app is not None:
-            token = self._app.token().reveal()
+            try:
+                token = self._app.token().reveal()
+            except ReadError as error:
+                raise self.stop(str(error)) from None
             self._headers = {**self._plain, "Authorization": f"Bearer {token}"}
         return super().get(address, *args, **kwargs)
 

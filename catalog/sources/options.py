@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from catalog.sources import bitbucket, bitbucket_dc, git, github
+from catalog.sources import backstage, bitbucket, bitbucket_dc, git, github
 from catalog.sources.base import Option
 
 OPTIONS: Mapping[str, tuple[Option, ...]] = {
+    "backstage": tuple(backstage.OPTIONS),
     "bitbucket": tuple(bitbucket.OPTIONS),
     "bitbucket_dc": tuple(bitbucket_dc.OPTIONS),
     "git": tuple(git.OPTIONS),

@@ -405,6 +405,20 @@ def test_an_app_that_is_not_installed_or_not_known_is_said(host):
         app_reader(host, installation_id="5").roots()
 
 
+def test_an_app_that_loses_its_installation_ends_the_reading(host):
+    for number in range(3):
+        host.add(f"r{number}", {FILE: component(f"r{number}")})
+    host.token_life = github_app.EARLY  # a token for every request
+    found = app_reader(host, installation_id=str(INSTALLATION))
+    locations = found.roots().locations
+    host.uninstalled = True
+    with pytest.raises(HostStops, match="not installed"):
+        found.read(locations[0])
+    with counted(host) as paths, pytest.raises(HostStops):
+        found.read(locations[-1])
+    assert not [path for path in paths if path.startswith("/repos/")]
+
+
 # --- The target ------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("target", "place"),

@@ -58,6 +58,7 @@ def test_a_server_is_added_and_audited(client, root):
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
+        ("slug", "catalog", "addresses of webhooks begin with it"),
         ("base_url", "https://user:pass@api.example.com", "user name and password"),
         ("base_url", "https://api.example.com/v2?x=1", "after ? or #"),
         ("base_url", "ftp://api.example.com", "https:// or http://"),

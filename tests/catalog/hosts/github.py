@@ -46,6 +46,7 @@ class GithubHost(Forge):
         # (repository's name, path) -> "symlink", "submodule" or "large"
         self.odd: dict[tuple[str, str], str] = {}
         self.app_rights = {"contents", "metadata", "pull_requests"}
+        self.uninstalled = False
         self.user_headers: dict[str, str] = {}
         self.tokens_made = 0
         self.token_life = timedelta(hours=1)
@@ -212,7 +213,12 @@ class GithubHost(Forge):
         assert claims["exp"] - claims["iat"] <= 600
         if asked.parts[2:] == ("orgs", self.owner, "installation"):
             return json_reply(json.dumps({"id": INSTALLATION, "app_id": int(APP_ID)}))
-        if asked.parts[2:] != ("app", "installations", str(INSTALLATION), "access_tokens"):
+        if self.uninstalled or asked.parts[2:] != (
+            "app",
+            "installations",
+            str(INSTALLATION),
+            "access_tokens",
+        ):
             return self._missing()
         self.tokens_made += 1
         self.token = f"ghs_{APP_ID}.{self.tokens_made}"
