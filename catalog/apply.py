@@ -101,6 +101,8 @@ def apply(
         and ref not in names.winners
         and ref not in names.barred
         and held.concerns(entity.location)
+        # Everything that a settled file describes is there.
+        and (entity.state == _MISSING or entity.location not in reading.unchanged)
         and (reason := reading.absence(entity.location, ref))
     }
     _retire_guarded(source, absent, applied, now, whole=only is None)

@@ -13,7 +13,8 @@ MOST = 500
 
 @dataclass(frozen=True)
 class Plan:
-    """`removed` are [ref, why], `conflicts` [ref, who has it, in a sentence], `issues` [location, line, sentence].
+    """`removed` are [ref, why], `conflicts` [ref, a sentence that says who has it], `issues`
+    [location, line, sentence].
 
     `removed` holds what would be marked as missing as well as what would be deleted by now; `held`
     is what waits for a person because it is too much at once (see catalog/guard.py).

@@ -15,11 +15,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from catalog import enrich, files, guard, issues, memory, repositories, runs, teams, version
+from catalog import bulk, enrich, files, guard, issues, memory, repositories, runs, teams, version
 from catalog.apply import Applied, apply, grace, retire
 from catalog.locations import Limits, read_source
 from catalog.lock import catalog_lock
-from catalog.models import Entity, Repository, Source, SyncRun
+from catalog.models import Entity, Relation, Repository, Source, SourceFile, SyncRun, Tag
 from catalog.plan import Plan, plan_of, plan_of_failure
 from catalog.reading import SOURCE_STAGE, Issue, Reading
 from catalog.runs import Claim, LeaseLost
@@ -73,6 +73,8 @@ def run(run_id: int, progress: Progress = lambda phase, done, total: None) -> Sy
         return None
     if outcome is not None and not claim.run.dry_run:
         touched = outcome.applied.touched
+        if len(touched) > LARGE:
+            bulk.analyze(Entity, Relation, Tag, SourceFile)
         if touched:
             hooks.catalog_changed.call(touched)
         if attempt.reader is not None:
