@@ -1,18 +1,18 @@
 """A GitHub organisation is read over real HTTP: found whole, cheaply, and not believed blindly."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from catalog.descriptors import ReadError
-from catalog.sources import Gone, NotThere, SourceFailed, SourceSpec, github_app
+from catalog.sources import Gone, NotThere, SourceFailed, SourceSpec
 from catalog.sources.base import HostStops
 from catalog.sources.github import GithubReader, place_of
 from portal.credentials import Secret
 from portal.http import HttpClient
 from tests.catalog.hosts.forge import Pull
-from tests.catalog.hosts.github import APP_ID, INSTALLATION, PRIVATE, GithubHost
+from tests.catalog.hosts.github import GithubHost
+from tests.catalog.hosts.github_reading import counted, read_all, read_on, reader
 from tests.catalog.trees import component
 
 FILE = "catalog-info.yaml"
@@ -22,47 +22,6 @@ FILE = "catalog-info.yaml"
 def host():
     with GithubHost().running() as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def no_tokens_of_other_tests():
-    github_app._kept.clear()
-
-
-def reader(host, credential=None, *, known=(), only=None, **options):
-    client = HttpClient(allow=["127.0.0.1"], timeout=(2, 5), deadline=10)
-    spec = SourceSpec("github", host.target, "", options, tuple(known), only)
-    return GithubReader(spec, client, Secret(credential or host.token))
-
-
-def app_reader(host, key=PRIVATE, **options):
-    return reader(host, key, app_id=APP_ID, **options)
-
-
-def read_all(reader):
-    """{location: bytes or the sentence}."""
-    found = {}
-    for location in reader.roots().locations:
-        try:
-            found[location] = reader.read(location)
-        except Gone:
-            continue
-        except ReadError as error:
-            found[location] = str(error)
-    return found
-
-
-def read_on(reader, locations):
-    for location in locations:
-        reader.read(location)
-
-
-@contextmanager
-def counted(host):
-    """How many requests are made within."""
-    before, made = len(host.asked), []
-    yield made
-    made.extend(question.path.removeprefix("/api/v3") for question in host.asked[before:])
 
 
 # --- What is found ---------------------------------------------------------------------------
@@ -355,68 +314,6 @@ def test_an_unknown_organisation_and_an_empty_one_prove_nothing(host):
     client = HttpClient(allow=["127.0.0.1"])
     with pytest.raises(SourceFailed, match="404"):
         GithubReader(spec, client, Secret(host.token)).roots()
-
-
-# --- An App ----------------------------------------------------------------------------------
-def test_an_app_reads_with_a_token_that_is_made_once(host):
-    host.add("pay", {FILE: component("pay")})
-    for _ in range(3):
-        assert list(read_all(app_reader(host))) == [f"acme/pay/{FILE}"]
-    assert host.tokens_made == 1
-    assert host.paths()[:2] == [
-        "/api/v3/orgs/acme/installation",
-        f"/api/v3/app/installations/{INSTALLATION}/access_tokens",
-    ]
-    assert "/api/v3/installation/repositories" in host.paths()
-    read_all(app_reader(host, installation_id=str(INSTALLATION)))
-    assert host.paths().count("/api/v3/orgs/acme/installation") == 1
-
-
-def test_an_apps_token_is_renewed_before_its_end(host):
-    host.add("pay", {FILE: component("pay")})
-    host.token_life = github_app.EARLY
-    found = app_reader(host)
-    assert list(read_all(found)) == [f"acme/pay/{FILE}"]
-    assert host.tokens_made == len(
-        [p for p in host.paths() if "/app/" not in p and "orgs" not in p]
-    )
-
-
-def test_an_apps_token_that_was_refused_is_made_anew(host):
-    host.add("pay", {FILE: component("pay")})
-    read_all(app_reader(host))
-    host.token = "another"
-    with pytest.raises(SourceFailed, match="401"):
-        app_reader(host).roots()
-    assert read_all(app_reader(host))
-    assert host.tokens_made == 2
-
-
-@pytest.mark.parametrize("key", ["not a key", "-----BEGIN RSA PRIVATE KEY-----\nx\n"])
-def test_a_key_that_is_none_is_said_without_it(host, key):
-    with pytest.raises(SourceFailed, match="not the private key of a GitHub App") as caught:
-        app_reader(host, key).roots()
-    assert key not in str(caught.value)
-
-
-def test_an_app_that_is_not_installed_or_not_known_is_said(host):
-    host.add("pay", {FILE: "x"})
-    with pytest.raises(SourceFailed, match="not installed"):
-        app_reader(host, installation_id="5").roots()
-
-
-def test_an_app_that_loses_its_installation_ends_the_reading(host):
-    for number in range(3):
-        host.add(f"r{number}", {FILE: component(f"r{number}")})
-    host.token_life = github_app.EARLY  # a token for every request
-    found = app_reader(host, installation_id=str(INSTALLATION))
-    locations = found.roots().locations
-    host.uninstalled = True
-    with pytest.raises(HostStops, match="not installed"):
-        found.read(locations[0])
-    with counted(host) as paths, pytest.raises(HostStops):
-        found.read(locations[-1])
-    assert not [path for path in paths if path.startswith("/repos/")]
 
 
 # --- The target ------------------------------------------------------------------------------
