@@ -103,7 +103,7 @@ def by_refs(request: HttpRequest, caller: Caller) -> HttpResponseBase:
         sent = params.body(request, "entityRefs", "fields", "query")
         if "entityRefs" not in sent:
             raise ApiError(400, "entityRefs is missing: a list of entity refs.")
-        refs = [_ref(text) for text in params.texts(sent, "entityRefs", MAX_REFS)]
+        refs = [ref_of(text) for text in params.texts(sent, "entityRefs", MAX_REFS)]
         query = params.member(sent, "query", dict, None)
         filters = request.GET.getlist("filter")
         found = matching(seen, condition_of(filters, json.dumps(query) if query else ""))
@@ -135,7 +135,8 @@ def _missing(kind: str, namespace: str, name: str) -> int:
     )
 
 
-def _ref(text: str) -> str:
+def ref_of(text: str) -> str:
+    """As refs are stored. Raises ApiError 400."""
     try:
         return str(parse_ref(text))
     except RefError as error:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -9,6 +10,7 @@ from django.http.response import HttpResponseBase
 from catalog.api import params
 from catalog.api.answers import reading
 from catalog.api.facets import MAX_FACETS, facet
+from catalog.api.kept import kept
 from catalog.api.search import condition_of, matching
 from catalog.api.seen import Seen
 from portal.api_errors import ApiError, json_response
@@ -44,5 +46,13 @@ def _answer(
         raise ApiError(400, "Missing facet parameter: name a field, for example spec.type.")
     if len(wanted) > MAX_FACETS:
         raise ApiError(400, f"There can be {MAX_FACETS} facets in one call.")
-    found = matching(seen, condition_of(filters, query))
-    return json_response({"facets": {name: facet(found, name) for name in wanted}})
+    condition = condition_of(filters, query)
+    found = matching(seen, condition)
+
+    def one(name: str) -> list[dict[str, Any]]:
+        if not seen.everything:
+            return facet(found, name)
+        # Another call may ask for this one beside others.
+        return kept(("facet", condition, name), lambda: facet(found, name), 5_000)
+
+    return json_response({"facets": {name: one(name) for name in wanted}})

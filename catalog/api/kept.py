@@ -84,7 +84,15 @@ def kept(key: Hashable, make: Callable[[], Any], size: int = 200) -> Any:
 
 def spellings(column: str, value: str) -> tuple[str, ...]:
     """How entities write this lower-case value of a column: ("Service", "service")."""
-    return kept(("spellings", column), lambda: _spellings(column), 20_000).get(value, ())
+    return all_spellings(column).get(value, ())
+
+
+def all_spellings(column: str) -> dict[str, tuple[str, ...]]:
+    """{value in lower case: as entities write it}."""
+    found: dict[str, tuple[str, ...]] = kept(
+        ("spellings", column), lambda: _spellings(column), 20_000
+    )
+    return found
 
 
 def _spellings(column: str) -> dict[str, tuple[str, ...]]:
