@@ -13,7 +13,7 @@ from tests.catalog.hosts.bitbucket import BitbucketHost
 from tests.catalog.hosts.bitbucket_dc import DataCenter
 from tests.catalog.hosts.forge import Forge, Pull, Question, Repo
 from tests.catalog.hosts.github import GithubHost
-from tests.catalog.trees import component, location, problems, read
+from tests.catalog.trees import component, document, location, problems, read
 
 pytestmark = pytest.mark.django_db
 FILE = "catalog-info.yaml"
@@ -238,6 +238,26 @@ def test_files_that_a_location_names_follow_their_pushes(hosted):
     assert states()["component:default/part0"] == "missing"
     assert states()["component:default/part1"] == "active"
     assert problems(hosted.source) == []
+
+
+def test_a_file_that_a_placeholder_names_costs_nothing_until_it_is_pushed(hosted):
+    repo, _ = hosted.add(2)
+    api = document(
+        "API", "pay", type="text", lifecycle="x", owner="pay", definition={"$text": "./api.txt"}
+    )
+    hosted.forge.push(repo, {FILE: api, "api.txt": "first"})
+    hosted.read()
+    hosted.forge.asked.clear()
+    hosted.read()
+    assert not any(path.endswith((FILE, "api.txt")) for path in hosted.forge.paths())
+    hosted.forge.push(repo, {"api.txt": "second"})
+    hosted.read()
+    entity = Entity.objects.get(name="pay")
+    assert entity.spec["definition"] == "second"
+    hosted.forge.push(repo, {}, remove=("api.txt",))
+    hosted.read(times=2)
+    assert "pay" in " ".join(hosted.source.issues.values_list("entity_ref", flat=True))
+    assert Entity.objects.get(name="pay").spec["definition"] == "second"  # the last good one
 
 
 def test_a_host_without_any_descriptor_still_has_repositories(hosted):
