@@ -21,7 +21,7 @@ from catalog.plan import Plan
 from catalog.preview import preview
 from catalog.queries import ROW_FIELDS
 from catalog.reading import Issue
-from catalog.sources import SourceFailed, SourceSpec, reader_for
+from catalog.sources import SourceFailed, SourceSpec, git_reader, reader_for
 from catalog.sources.git_process import hurried
 from portal import audit
 from portal.access import fresh_actor
@@ -50,12 +50,16 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Trial:
-    """An address, what would happen, and what stands in the way: "" when nothing does."""
+    """An address, what would happen, and what stands in the way: "" when nothing does.
+
+    `branch` is set where there is a repository and no descriptor in it.
+    """
 
     analysis: Analysis
     plan: Plan | None
     problem: str = ""
     issues: Sequence[Issue] = ()
+    branch: str = ""
 
     @property
     def empty(self) -> bool:
@@ -73,11 +77,24 @@ def try_out(url: str) -> Trial:
     analysis = analyse(url)
     if analysis.known:
         return Trial(analysis, None)
-    try:
-        with hurried():
+    with hurried():
+        try:
             return Trial(analysis, preview(analysis.spec, analysis.name))
-    except SourceFailed as failed:
-        return Trial(analysis, None, str(failed), failed.issues)
+        except SourceFailed as failed:
+            branch = "" if failed.issues else _branch_of(analysis.spec)
+            return Trial(analysis, None, str(failed), failed.issues, branch)
+
+
+def _branch_of(spec: SourceSpec) -> str:
+    """The branch where a descriptor could be, if there is a repository at all."""
+    if spec.kind != Source.Kind.GIT:
+        return ""
+    try:
+        reader = git_reader(spec)
+        reader.open()
+    except SourceFailed:
+        return ""
+    return reader.branch
 
 
 def register(

@@ -15,7 +15,7 @@ from catalog.analyse import MAX_URL, Analysis, NotUsable
 from catalog.pages import CATALOG
 from catalog.register import REGISTER_TARGET, Refused, Trial, decide_for, try_out
 from catalog.sources import SourceFailed
-from catalog.starter import DEFAULTS, DescriptorForm, draft_of, known_refs
+from catalog.starter import DescriptorForm, begin, draft_of, known_refs
 from portal.fragments import render_either
 from portal.guard import actor_of, require
 
@@ -77,16 +77,17 @@ def register_preview(request: HttpRequest) -> HttpResponse:
 def register_descriptor(request: HttpRequest) -> HttpResponse:
     """A form that writes a descriptor to commit; htmx gets the text while a person types."""
     require(request, "catalog.view", CATALOG)
-    begun = "kind" in request.GET
-    data = request.GET.dict() if begun else {**DEFAULTS, **request.GET.dict()}
+    data: dict[str, Any] = {key: value.replace("\x00", "") for key, value in request.GET.items()}
+    begun = "kind" in data
+    drawn_anew = request.headers.get("HX-Target") == "descriptor-form"
+    if drawn_anew or not begun:
+        data = begin(data)
     form = DescriptorForm(data)
-    form.is_valid()
-    draft = draft_of({**data, **form.cleaned_data} if form.cleaned_data.get("kind") else DEFAULTS)
-    context = {"form": form, "draft": draft, "begun": begun, "lists": known_refs()}
-    context["register_url"] = _register_url(draft.page_url)
-    return render_either(
-        request, "catalog/register_descriptor.html", "catalog/_descriptor_draft.html", context
-    )
+    draft = draft_of(form.cleaned_data if form.is_valid() else begin({}))
+    context = {"form": form, "draft": draft, "begun": begun and not drawn_anew}
+    context |= {"lists": known_refs(), "register_url": _register_url(draft.page_url)}
+    part = "_descriptor_form.html" if drawn_anew else "_descriptor_draft.html"
+    return render_either(request, "catalog/register_descriptor.html", f"catalog/{part}", context)
 
 
 def _page(request: HttpRequest, url: str, error: str = "") -> HttpResponse:
@@ -108,13 +109,13 @@ def _shown(trial: Trial) -> dict[str, Any]:
     else:
         context["issues"] = [[i.location, i.line or 1, i.message] for i in trial.issues[:SHOWN]]
         context["issue_count"] = len(trial.issues)
-    context["write_url"] = _write_url(trial.analysis)
+    context["write_url"] = _write_url(trial.analysis, trial.branch)
     return context
 
 
-def _write_url(analysis: Analysis) -> str:
+def _write_url(analysis: Analysis, branch: str) -> str:
     """The form that writes a descriptor, filled in with what is known of the place."""
-    known = {"branch": analysis.branch, "path": analysis.path}
+    known = {"branch": analysis.branch or branch, "path": analysis.path}
     if analysis.repository:
         last = analysis.repository.name.rpartition("/")[2].lower()
         known |= {"repository": analysis.repository.root, "name": last}

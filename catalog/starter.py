@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from django import forms
+from django.urls import reverse
 
 from catalog.descriptors import DocumentResult, parse
 from catalog.models import Entity
@@ -22,7 +23,8 @@ SPEC_FIELDS = {
 }
 TYPES = ("service", "website", "library", "openapi", "asyncapi", "graphql", "grpc", "database")
 LIFECYCLES = ("experimental", "production", "deprecated")
-DEFAULTS = {"kind": "Component", "type": "service", "lifecycle": "production"}
+DEFAULT_KIND = "Component"
+DEFAULT_TYPES = {"Component": "service", "API": "openapi", "Resource": "database"}
 # Of a list to pick from; a company has more teams than a list shows well.
 MAX_CHOICES = 1000
 # YAML 1.2 takes these for numbers and the library, which writes YAML 1.1, does not.
@@ -77,14 +79,31 @@ class DescriptorForm(forms.Form):
                 shown.field.widget.attrs["aria-describedby"] = f"{shown.auto_id}_helptext"
         for name in ("name", "owner"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
+        # Another kind has other fields: htmx draws the form anew.
+        self.fields["kind"].widget.attrs |= {
+            "hx-get": reverse("catalog:register_descriptor"),
+            "hx-trigger": "change consume",
+            "hx-target": "#descriptor-form",
+            "hx-include": "closest form",
+        }
 
     @property
     def fitting(self) -> list[forms.BoundField]:
         """The fields that the chosen kind has."""
-        kind = self.data.get("kind") or DEFAULTS["kind"]
+        kind = self.data.get("kind") or DEFAULT_KIND
         here = SPEC_FIELDS.get(kind, SPEC_FIELDS["Component"])
         every = {name for names in SPEC_FIELDS.values() for name in names}
         return [shown for shown in self.visible_fields() if shown.name not in every - set(here)]
+
+
+def begin(data: dict[str, Any]) -> dict[str, Any]:
+    """The form's data with what is usual for the kind, where nothing or another kind's usual is."""
+    kind = data.get("kind") or DEFAULT_KIND
+    usual = DEFAULT_TYPES.get(kind, "")
+    type_ = data.get("type") or ""
+    if not type_ or type_ in DEFAULT_TYPES.values():
+        type_ = usual
+    return {"lifecycle": "production", **data, "kind": kind, "type": type_}
 
 
 @dataclass(frozen=True)
@@ -125,7 +144,7 @@ def draft_of(data: dict[str, Any]) -> Draft:
 
 def document_of(data: dict[str, Any]) -> dict[str, Any]:
     """The descriptor as data; what was left empty is left out."""
-    kind = data.get("kind") or DEFAULTS["kind"]
+    kind = data.get("kind") or DEFAULT_KIND
     metadata: dict[str, Any] = {"name": data.get("name") or ""}
     metadata |= {key: data[key] for key in ("title", "description") if data.get(key)}
     if tags := re.split(r"[\s,]+", (data.get("tags") or "").strip()):

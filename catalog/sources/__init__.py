@@ -29,6 +29,7 @@ __all__ = [
     "Reader",
     "SourceFailed",
     "SourceSpec",
+    "git_reader",
     "open_reader",
     "reader_for",
     "url_reader",

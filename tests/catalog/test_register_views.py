@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from catalog.models import Repository, Source
+from tests.catalog.gitserver import Repo, git_server
 from tests.catalog.pages import page
 from tests.catalog.people import give
 from tests.catalog.trees import component, states
@@ -96,10 +97,19 @@ def test_register_preview_says_what_can_not_be_read_and_offers_to_write_one(ana,
     assert "button--primary" not in text
     bad = site.serve("/bad.yaml", "kind: [")
     text = posted(ana, PREVIEW, 200, url=bad).content.decode()
-    assert "Line 1" in text
-    worse = site.serve("/worse.yaml", "kind: [", "- x")
+    assert "be read: Line" in text
+    worse = site.serve("/worse.yaml", "kind: [\n", "- x")
     text = posted(ana, PREVIEW, 200, url=worse).content.decode()
     assert "Problems" in text
+
+
+def test_register_preview_of_a_repository_without_descriptor_leads_to_one(ana, tree):
+    Repo(tree.folder / "shop.git", "trunk").commit({"README.md": "x"})
+    with git_server(tree.folder) as host:
+        text = posted(ana, PREVIEW, 200, url=f"{host.url}/shop.git").content.decode()
+    assert "holds no catalog-info.yaml" in text
+    assert f"{DESCRIPTOR}?branch=trunk&amp;path=catalog-info.yaml" in text
+    assert 'role="alert"' not in text
 
 
 def test_register_preview_says_who_reads_it_already(ana, tree):
@@ -136,6 +146,15 @@ def test_register_descriptor_gives_htmx_the_text_only(viewer):
     assert text.lstrip().startswith('<section id="descriptor-draft"')
     assert "<html" not in text
     assert "$text: ./openapi.yaml" in text
+
+
+def test_register_descriptor_draws_the_form_anew_for_another_kind(viewer):
+    headers = {"HX-Request": "true", "HX-Target": "descriptor-form"}
+    text = page(viewer, f"{DESCRIPTOR}?kind=API&name=x&type=service", headers=headers)
+    assert text.lstrip().startswith('<form id="descriptor-form"')
+    assert 'name="definition"' in text
+    assert "type: openapi" in text
+    assert 'name="definition"' not in page(viewer, f"{DESCRIPTOR}?kind=Domain", headers=headers)
 
 
 def test_register_descriptor_survives_what_people_and_robots_send(viewer):
