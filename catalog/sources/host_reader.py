@@ -59,7 +59,7 @@ class Held:
     fresh: bool  # has to be looked at
     head: str = ""
     descriptor: str | None = None
-    failed: bool = False
+    failed: str = ""  # why a file could not be read
     # Where it certainly has no descriptor.
     absent: set[str] = field(default_factory=set)
     # The host showed `head` in this very reading.
@@ -236,6 +236,9 @@ class HostReader(ABC):
         root = path in self.paths
         if root and held.descriptor and held.descriptor != path:
             raise Gone(f"{held.listed.full_name} has its descriptor in {held.descriptor}.")
+        if root and held.failed:
+            # Its other path would fail alike, and a host that is down is not asked twice as often.
+            raise ReadError(held.failed)
         try:
             data = self._fetch(held, path)
         except Gone:
@@ -243,8 +246,8 @@ class HostReader(ABC):
                 held.absent.add(path)
                 held.descriptor = "" if held.absent.issuperset(self.paths) else None
             raise
-        except ReadError:
-            held.failed = True
+        except ReadError as error:
+            held.failed = str(error)
             raise
         if root:
             held.descriptor = path

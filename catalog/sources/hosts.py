@@ -15,13 +15,13 @@ from urllib.parse import quote
 from catalog.descriptors import ReadError
 from catalog.sources.base import MAX_FILE_BYTES, HostStops, NotThere, Usage
 from catalog.sources.tree import file_text
-from portal.http import HttpClient, HttpError, NotJson, RedirectRefused, Response
+from portal.http import HttpClient, HttpError, NotJson, RedirectRefused, Response, TooLarge
 
 JSON = "application/json"
 # Of a list; 100 rows each.
 MAX_PAGES = 500
 # Failures in a row after which a host is taken to be down.
-MAX_FAILURES = 5
+MAX_FAILURES = 8
 HOUR = 3600.0
 MAX_WAIT = timedelta(days=1)
 MAX_KEYS = 100
@@ -83,7 +83,7 @@ class Host:
                 params=params,
                 max_bytes=max_bytes,
             )
-        except RedirectRefused as error:
+        except (RedirectRefused, TooLarge) as error:
             raise ReadError(f"{self.name}: {error}") from None
         except HttpError as error:
             raise self._failed(f"{self.name}: {error}") from None

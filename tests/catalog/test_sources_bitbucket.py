@@ -1,6 +1,5 @@
 """A Bitbucket workspace is read over its real wire format, and nothing that fails reads as gone."""
 
-
 import pytest
 
 from catalog.descriptors import ReadError
@@ -10,6 +9,7 @@ from catalog.sources.bitbucket import BitbucketReader, workspace_of
 from tests.catalog.hosts.bitbucket import BitbucketHost
 from tests.catalog.hosts.forge import Pull
 from tests.catalog.trees import component
+from tests.httpd import reply
 
 FILE = "catalog-info.yaml"
 REFERENCE = "env:STAGEDOOR_CREDENTIAL_BB"
@@ -371,3 +371,32 @@ def test_an_api_token_is_sent_with_its_email(host, monkeypatch):
     monkeypatch.setenv("STAGEDOOR_CREDENTIAL_BB", "ana@acme.example:s3cret-token")
     host.add("pay", {FILE: "x"})
     assert reader(host).roots().locations
+
+
+def test_a_file_that_is_too_large_says_nothing_about_its_host(host):
+    for number in range(10):
+        host.add(f"service-{number}", {FILE: "x" * 5_000_001 if number < 9 else "x"})
+    some = reader(host)
+    listing = some.roots()
+    for location in listing.locations[:18:2]:
+        with pytest.raises(ReadError, match="more than 5,000,000 bytes") as refused:
+            some.read(location)
+        assert not isinstance(refused.value, HostStops)
+    assert some.read(listing.locations[18]) == b"x"
+
+
+def test_a_host_that_is_down_is_not_asked_for_ever(host, monkeypatch):
+    for number in range(30):
+        host.add(f"service-{number}", {FILE: "x"})
+    some = reader(host)
+    listing = some.roots()
+    host.asked.clear()
+    monkeypatch.setattr(host, "answer", lambda asked: reply(503, "down"))
+    sentences = set()
+    for location in listing.locations:
+        with pytest.raises(ReadError) as refused:
+            some.read(location)
+        sentences.add(str(refused.value))
+    assert len(host.asked) == 8
+    assert any("8 times in a row" in sentence for sentence in sentences)
+    assert not any(repository.marker for repository in some.repositories())
