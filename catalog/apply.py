@@ -4,7 +4,7 @@ Work is in proportion to what has changed: settled files cost one shared UPDATE,
 from the reading's store in batches, so that memory does not grow with the catalog.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -18,6 +18,7 @@ from catalog.names import Names
 from catalog.reading import Found, Issue, Reading
 from catalog.relations import batches
 from catalog.rows import COLUMNS, Row, digest_of, place_of, row_of
+from portal import hooks
 from portal.text import storable
 
 BATCH = 500
@@ -128,8 +129,16 @@ def retire(absent: dict[Entity, str], applied: Applied, now: datetime) -> None:
             continue
         applied.reasons[entity.ref] = storable(reason, limit)
     Entity.objects.bulk_update(marked, ["state", "gone_at", "reason"], batch_size=BATCH)
-    relations.forget(applied.removed)
-    for batch in batches(applied.removed):
+    remove(applied.removed)
+
+
+def remove(pks: Collection[int]) -> None:
+    """Deletes entities with all that hangs on them; the caller holds the transaction."""
+    if not pks:
+        return
+    hooks.catalog_removing.call(set(pks))
+    relations.forget(pks)
+    for batch in batches(pks):
         Entity.objects.filter(pk__in=batch).delete()
 
 

@@ -19,16 +19,18 @@ def scope_choices(kind: str) -> list[tuple[str, str]]:
 def scopes_of(entity: Entity) -> Scopes:
     """Every (scope kind, scope ref) that covers the entity, for a policy Target; one query.
 
-    The owner is as the descriptor says it. The teams above it come from TeamClosure, which sync
-    makes of trusted sources alone; trust is asked again here, for it may have been withdrawn.
+    A team is covered by its own scope as well as by its owner's. The owner is as the descriptor
+    says it. The teams above come from TeamClosure, which sync makes of trusted sources alone; trust
+    is asked again here, for it may have been withdrawn.
     """
     scopes = {("everything", ""), ("service", entity.ref)}
     if entity.system_ref:
         scopes.add(("system", entity.system_ref))
-    if entity.owner_ref.startswith("group:"):
-        scopes.add(("team", entity.owner_ref))
+    teams = {ref for ref in (entity.owner_ref, entity.ref) if ref.startswith("group:")}
+    if teams:
+        scopes |= {("team", ref) for ref in teams}
         above = TeamClosure.objects.filter(
-            descendant__ref=entity.owner_ref,
+            descendant__ref__in=teams,
             descendant__source__trusted_for_org=True,
             ancestor__source__trusted_for_org=True,
             ancestor__state=Entity.State.ACTIVE,

@@ -11,11 +11,12 @@ class PipelinesConfig(AppConfig):
         from pipelines import fleet, repository_panels
         from pipelines.checks import health_checks
         from pipelines.environments import environment_choices
-        from pipelines.linking import link_entities
+        from pipelines.linking import audit_removed, link_entities
         from pipelines.panels import page_panels
         from portal import hooks
 
         hooks.catalog_changed.register(link_entities)
+        hooks.catalog_removing.register(audit_removed)
         hooks.health_checks.register(health_checks)
         hooks.scope_choices.register(environment_choices)
         hooks.page_panels.register(page_panels)

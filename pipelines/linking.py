@@ -66,6 +66,17 @@ def decide_standing(pipeline_ids: Iterable[int]) -> None:
                 _set_standing(link, status, reason)
 
 
+def audit_removed(entity_ids: Iterable[int]) -> None:
+    """Before these entities are deleted, and their links with them; in that transaction."""
+    ids = sorted(set(entity_ids))
+    for start in range(0, len(ids), BATCH):
+        confirmed = PipelineLink.objects.filter(
+            entity__in=ids[start : start + BATCH], status=Status.CONFIRMED
+        ).select_related("entity", "pipeline")
+        for link in confirmed:
+            _audit_change(link, "The entity was removed from the catalog.")
+
+
 def decide_server(server: Server) -> None:
     """After its claims changed."""
     linked = PipelineLink.objects.filter(pipeline__server=server)

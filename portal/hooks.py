@@ -39,6 +39,8 @@ class Hook:
 access_ended = Hook("access_ended")
 # (entity_ids: set[int]) -> None: these entities were added, changed or removed by a sync.
 catalog_changed = Hook("catalog_changed")
+# (entity_ids: set[int]) -> None: these entities are about to be removed, in this transaction.
+catalog_removing = Hook("catalog_removing")
 # (place: str, request, objects: list) -> dict[pk, SafeString]: see templatetags/ui.py `panel`.
 page_panels = Hook("page_panels")
 # () -> list[portal.health.Check]: what /healthz reports.

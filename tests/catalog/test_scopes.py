@@ -68,6 +68,16 @@ def test_scopes_hold_the_service_its_system_its_team_and_the_teams_above(
     }
 
 
+def test_a_team_is_in_its_own_scope_and_in_those_above(org):
+    assert scopes_of(entity("payments")) == {
+        ("everything", ""),
+        ("service", "group:default/payments"),
+        ("team", "group:default/payments"),
+        ("team", "group:default/money"),
+        ("team", "group:default/engineering"),
+    }
+
+
 def test_a_group_of_an_untrusted_source_is_above_nobody(org, tree):
     tree.write("wild.yaml", group("raiders", children=["payments"]))
     read(tree.source("wild.yaml", slug="wild"))

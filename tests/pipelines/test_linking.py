@@ -1,8 +1,10 @@
 """Annotations become links and problems; what a link grants follows claims and an admin's word."""
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
+from catalog.apply import remove
 from pipelines import linking
 from pipelines.linking import confirm, link_entities, unconfirm
 from pipelines.models import LinkProblem, PipelineLink
@@ -375,3 +377,18 @@ def test_a_list_that_is_read_while_a_batch_waits_for_its_turn_counts(monkeypatch
     link_entities()
     assert states() == {"a": "read"}
     assert not LinkProblem.objects.exists()
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_confirmed_link_that_goes_with_its_entity_is_audited(admin):
+    services = [make_service(name, {BUILDKITE_KEY: "acme/shop"}) for name in ("a", "b")]
+    relink_all()
+    confirm(admin, PipelineLink.objects.get(entity=services[0]).pk)
+    before = AuditEvent.objects.filter(action="link.change").count()
+    with transaction.atomic():
+        remove([service.pk for service in services])
+    events = AuditEvent.objects.filter(action="link.change").order_by("pk")[before:]
+    assert [(event.reason, event.data) for event in events] == [
+        ("The entity was removed from the catalog.", {"from": "confirmed", "to": ""})
+    ]
+    assert not PipelineLink.objects.exists()
