@@ -7,11 +7,11 @@ from catalog.sources import backstage, bitbucket, bitbucket_dc, git, github
 from catalog.sources.base import Option
 
 OPTIONS: Mapping[str, tuple[Option, ...]] = {
-    "backstage": tuple(backstage.OPTIONS),
     "bitbucket": tuple(bitbucket.OPTIONS),
     "bitbucket_dc": tuple(bitbucket_dc.OPTIONS),
     "git": tuple(git.OPTIONS),
     "github": tuple(github.OPTIONS),
+    "backstage": tuple(backstage.OPTIONS),
 }
 MAX_WORDS = 500
 MAX_TEXT = 500

@@ -334,3 +334,11 @@ def test_source_release_is_refused_without_the_role(viewer, held):
     assert viewer.post(RELEASE, {"digest": held.held["digest"]}).status_code == 403
     assert viewer.get(RELEASE).status_code == 405
     assert not held.entities.filter(state="missing").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_source_dry_run_names_what_would_wait_for_a_person(admin, tree, held, at_once):
+    admin.post("/sources/org/dry-run/")
+    plan = page(admin).split('id="plan"')[1].split("</section>")[0]
+    assert "8 of 10</span> entities would be gone at once" in plan
+    assert plan.count("/catalog/default/component/c") == 8
