@@ -44,6 +44,7 @@ ATTRIBUTES = {
     "a": {"href", "title"},
     "abbr": {"title"},
     "details": {"open"},
+    "div": {"tabindex"},
     "ol": {"start"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan", "scope"},
@@ -267,7 +268,7 @@ def _coloured(text: str, language: str, attributes: str) -> str:
 
 
 def _table_open(*arguments: Any) -> str:
-    return '<div class="table-wrap"><table class="table">\n'
+    return '<div class="table-wrap" tabindex="0"><table class="table">\n'
 
 
 def _table_close(*arguments: Any) -> str:
@@ -294,6 +295,8 @@ def _clean(made: str, resolve: Resolve) -> str:
 def _attribute(tag: str, name: str, value: str) -> str | None:
     if name == "id":
         return value if OUR_ID.fullmatch(value) else None
+    if name == "tabindex":
+        return "0"  # what is wider than the page can be scrolled by keys
     return value
 
 

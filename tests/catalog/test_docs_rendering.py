@@ -99,7 +99,7 @@ def test_what_people_write_looks_as_meant():
     assert "owner" not in made
     assert '<li class="task-list-item">☐ todo</li>' in made
     assert "☑ done" in made
-    assert '<div class="table-wrap"><table class="table">' in made
+    assert '<div class="table-wrap" tabindex="0"><table class="table">' in made
     assert '<div class="admonition">' in made
     assert '<p class="markdown-alert-title">Tip</p>' in made
     assert re.search(r'<pre tabindex="0"><code>graph TD', made)
