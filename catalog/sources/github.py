@@ -142,6 +142,7 @@ class GithubReader(HostReader):
         base = API if web == f"https://{HOST}" else f"{web}/api/v3"
         self.app = _app(spec, client, base, credential, self._organisation)
         super().__init__(spec, GithubHost(base, client, credential, self.app))
+        self._promised = 0
         self.signs_in = credential is not None
         self._topics = {topic.lower() for topic in words(spec.options, "topics")}
         self._forks = bool(spec.options.get("include_forks"))
@@ -153,8 +154,12 @@ class GithubReader(HostReader):
         else:
             address = f"/orgs{segments(self._organisation)}/repos"
             params = {"per_page": PAGE, "type": "all", "sort": "created", "direction": "asc"}
-        for page in self.host.pages(address, params, _rows, _next):
+        seen = 0
+        for page in self.host.pages(address, params, self._rows, _next):
+            seen += len(page)
             yield [_repository(row) for row in page if self._taken(row)]
+        if seen < self._promised:
+            raise ReadError(f"{NAME} tells of {self._promised:,} repositories and shows {seen:,}.")
 
     def again(self, repository: RemoteRepository) -> RemoteRepository:
         row = self.host.one(f"/repositories{segments(repository.external_id)}")
@@ -213,6 +218,14 @@ class GithubReader(HostReader):
         end = answer.headers.get("GitHub-Authentication-Token-Expiration", "")
         return f"{NAME} knows the token as {login}{may}.", _end(end)
 
+    def _rows(self, body: Any) -> object:
+        """Of an App they stand inside an object, with how many there are."""
+        if not isinstance(body, dict):
+            return body
+        count = body.get("total_count")
+        self._promised = count if isinstance(count, int) else 0
+        return body.get("repositories")
+
     def _taken(self, row: Row) -> bool:
         owner = text(mapping(row.get("owner")).get("login")).lower()
         if owner != self._organisation.lower() or row.get("disabled"):
@@ -260,13 +273,12 @@ def _app(
     return GithubApp(client, base, app_id, key, organisation, installation_id=installation)
 
 
-def _rows(body: Any) -> object:
-    """Of an App they stand inside an object."""
-    return body.get("repositories") if isinstance(body, dict) else body
-
-
 def _next(body: Any, answer: Response) -> str:
     """The header Link: <URL>; rel="next", …"""
+    if "partial-results" in answer.headers.get("X-GitHub-SSO", ""):
+        raise ReadError(
+            f"{NAME} leaves out what the token is not authorised for by single sign-on."
+        )
     for part in answer.headers.get("Link", "").split(","):
         address, _, rest = part.strip().partition(">")
         if 'rel="next"' in rest:

@@ -274,6 +274,15 @@ def test_a_list_that_breaks_off_is_not_whole(host):
         reader(host).roots()
 
 
+def test_a_list_from_which_some_are_left_out_is_not_whole(host):
+    host.add("pay", {FILE: component("pay")})
+    host.left_out = 1
+    listing = reader(host).roots()
+    assert listing.locations
+    assert not listing.complete
+    assert "single sign-on" in listing.problems[0][1]
+
+
 def test_a_next_page_on_another_host_is_not_followed(host):
     for number in range(150):
         host.add(f"r{number}", {FILE: "x"})

@@ -81,3 +81,12 @@ def test_an_app_that_loses_its_installation_ends_the_reading(host):
     with counted(host) as paths, pytest.raises(HostStops):
         found.read(locations[-1])
     assert not [path for path in paths if path.startswith("/repos/")]
+
+
+def test_a_list_of_an_app_that_is_shorter_than_it_says_is_not_whole(host):
+    host.add("pay", {FILE: component("pay")})
+    host.left_out = 2
+    listing = app_reader(host).roots()
+    assert listing.locations
+    assert not listing.complete
+    assert "tells of 3 repositories and shows 1" in listing.problems[0][1]
