@@ -27,7 +27,7 @@ from catalog.sources.base import (
     SourceSpec,
 )
 from catalog.sources.glob import has_wildcard, split_fixed
-from catalog.sources.hosts import Host, words
+from catalog.sources.hosts import Host, ToldAbsent, words
 from catalog.sources.tree import BRANCH, Entry, Here, Tree, descriptor_paths
 from catalog.sources.web_urls import Repository as WebRepository
 
@@ -60,6 +60,7 @@ class Held:
     head: str = ""
     descriptor: str | None = None
     failed: str = ""  # why a file could not be read
+    doubted: bool = False  # the host may only hide its descriptor
     # Where it certainly has no descriptor.
     absent: set[str] = field(default_factory=set)
     # The host showed `head` in this very reading.
@@ -210,7 +211,8 @@ class HostReader(ABC):
         known = held.known or RemoteRepository("", "", "")
         if held.descriptor is None and held.fresh and self._as_known(held, known):
             held.descriptor = known.descriptor
-        if not held.fresh or (held.descriptor is not None and not held.failed):
+        looked_at = held.descriptor is not None and not held.failed
+        if not held.doubted and (looked_at or not held.fresh):
             return replace(
                 held.listed,
                 marker=held.marker,
@@ -241,10 +243,9 @@ class HostReader(ABC):
             raise ReadError(held.failed)
         try:
             data = self._fetch(held, path)
-        except Gone:
+        except Gone as gone:
             if root:
-                held.absent.add(path)
-                held.descriptor = "" if held.absent.issuperset(self.paths) else None
+                self._note_absent(held, path, certain=not isinstance(gone, NotThere))
             raise
         except ReadError as error:
             held.failed = str(error)
@@ -252,6 +253,12 @@ class HostReader(ABC):
         if root:
             held.descriptor = path
         return data
+
+    def _note_absent(self, held: Held, path: str, *, certain: bool) -> None:
+        """What had a descriptor is looked at until its absence is certain or believed."""
+        held.absent.add(path)
+        held.doubted |= not certain and bool(held.known and held.known.descriptor)
+        held.descriptor = "" if held.absent.issuperset(self.paths) and not held.doubted else None
 
     def place(self, location: str) -> Place:
         try:
@@ -300,9 +307,10 @@ class HostReader(ABC):
         commit = self._commit(held)
         try:
             return self.fetch(held.listed, commit, path)
-        except NotThere:
+        except NotThere as missing:
             # The host has just shown this commit, so that it hides nothing.
-            absent = Gone if held.verified else NotThere
+            certain = held.verified and isinstance(missing, ToldAbsent)
+            absent = Gone if certain else NotThere
             sentence = f"{held.listed.full_name} has no {path} at {commit[:12]}."
             raise absent(sentence) from None
 

@@ -33,6 +33,10 @@ Row = Mapping[str, Any]
 _asked: dict[str, deque[float]] = {}
 
 
+class ToldAbsent(NotThere):
+    """A 404 in the API's own words (JSON): no page of a proxy or of a sign-in."""
+
+
 class Host:
     """One host's API below `base`. Counts in `usage`; after HostStops it asks nothing more."""
 
@@ -204,7 +208,8 @@ class Host:
             )
         if status in {404, 410}:
             self._failures = 0
-            return NotThere(f"{self.name} has no such thing, or hides it ({status}).")
+            absent = ToldAbsent if _is_json(answer) else NotThere
+            return absent(f"{self.name} has no such thing, or hides it ({status}).")
         if status == 403:
             return ReadError(self.refused(answer))
         return self._failed(f"{self.name} fails at the moment ({status}).")
@@ -214,6 +219,13 @@ class Host:
         if self._failures >= MAX_FAILURES:
             return self.stop(f"{sentence} It did so {MAX_FAILURES} times in a row. {GOES_ON}")
         return ReadError(sentence)
+
+
+def _is_json(answer: Response) -> bool:
+    try:
+        return isinstance(answer.json(), dict)
+    except NotJson:
+        return False
 
 
 def _times(key: str) -> deque[float]:

@@ -302,6 +302,24 @@ def test_a_repository_hidden_midway_is_not_gone(host):
         pay.read(f"acme/pay/{FILE}")
 
 
+def test_a_page_that_says_404_is_no_word_of_the_host(host, monkeypatch):
+    repo = host.add("pay", {FILE: "x"})
+    first = reader(host)
+    read_all(first)
+    host.push(repo, {FILE: "y"})
+    again = reader(host, first.repositories())
+    locations = again.roots().locations
+    page = reply(404, "<html>lost</html>", Content_Type="text/html")
+    with monkeypatch.context() as lost:
+        lost.setattr(host, "answer", lambda asked: page)
+        for location in locations:
+            with pytest.raises(NotThere):
+                again.read(location)
+    (told,) = again.repositories()
+    assert (told.marker, told.descriptor) == ("", FILE)
+    assert read_all(reader(host, [told]))[1] == {f"acme/pay/{FILE}": b"y"}
+
+
 def test_a_renamed_repository_keeps_its_id(host):
     repo = host.add("pay", {FILE: "x"})
     first = reader(host)
