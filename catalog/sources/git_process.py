@@ -41,6 +41,11 @@ def hurried() -> Iterator[None]:
         _patience.reset(before)
 
 
+def patience() -> float:
+    """Seconds that a host, or another reading of the same repository, may take."""
+    return _patience.get()
+
+
 class GitFailed(Exception):
     """What git could not do, as a sentence. `remote`: the host or its answer is the reason."""
 
@@ -86,7 +91,7 @@ class Git:
 
     def ask(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """A command that talks to the host. Raises GitFailed."""
-        return self._run(arguments, stdin, _patience.get())
+        return self._run(arguments, stdin, patience())
 
     def _run(self, arguments: tuple[str, ...], stdin: bytes, seconds: float) -> bytes:
         process = subprocess.Popen(  # noqa: S603 (our own words, never a shell)

@@ -107,8 +107,9 @@ def _folder(path: str, host: str, allowed: Sequence[Path]) -> Remote:
 
 
 def _plain_host(host: str) -> bool:
-    """Whether it can be given to ssh and to curl: no option, nothing but a name or an address."""
-    return bool(host) and not host.startswith("-") and all(c.isalnum() or c in ".-:_" for c in host)
+    """Whether ssh and curl take it for the very name that the guard judges, and for no option."""
+    usual = host.isascii() and all(c.isalnum() or c in ".-:_" for c in host)
+    return bool(host) and usual and not host.startswith(("-", ".")) and not host.endswith(".")
 
 
 def settings_of(

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from catalog.sources.base import SourceFailed
-from catalog.sources.git_process import stored_bytes
+from catalog.sources.git_process import patience, stored_bytes
 
 # Each fetch adds a pack. Past these it is cheaper to fetch all of it anew.
 MAX_PACKS = 100
 GROWN_BYTES = 1_000_000_000
 UNUSED_SECONDS = 30 * 86_400
-WAIT_SECONDS = 330.0
 
 
 class Store:
@@ -39,8 +38,8 @@ class Store:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """While in here, nobody else fetches into it. Raises SourceFailed after a long wait."""
-        until = time.monotonic() + WAIT_SECONDS
+        """While in here, nobody else fetches into it. Raises SourceFailed when others take long."""
+        until = time.monotonic() + patience()
         with (self._home / "writing.lock").open("w") as lock:
             while True:
                 try:
@@ -49,7 +48,8 @@ class Store:
                 except BlockingIOError:
                     if time.monotonic() > until:
                         raise SourceFailed(
-                            "Another reading of this repository has not ended for minutes."
+                            "Another reading of this repository has not ended yet. "
+                            "Try again in a minute."
                         ) from None
                     time.sleep(0.1)
             yield

@@ -283,6 +283,26 @@ def test_a_token_that_is_revoked_midway_ends_the_reading_and_keeps_what_was_read
         opened.read("far.txt")
 
 
+@pytest.mark.django_db
+def test_what_a_revoked_token_hides_stays_in_the_catalog(repo, host, tree):
+    files = {f"{n}/{FILE}": component(f"c{n}") for n in range(3)}
+    repo.commit(files)
+    source = tree.source(kind="git", slug="shop", credential_ref=REFERENCE)
+    source.target, source.options = f"{host.url}/shop.git", {"path": [f"*/{FILE}"]}
+    source.save()
+    read(source)
+    # c0 is gone, and what it was replaced by can't be fetched any more.
+    repo.commit({**files, f"0/{FILE}": component("new")})
+    host.refuse_after(5, 401)
+    read(source)
+    assert states() == {"c0": "active", "c1": "active", "c2": "active"}
+    [sentence] = problems(source) or [source.last_error]
+    assert "refused access" in sentence
+    host.last = None
+    read(source)
+    assert states() == {"c0": "missing", "c1": "active", "c2": "active", "new": "active"}
+
+
 def test_an_ssh_key_is_a_name_that_only_ssh_can_open(tmp_path):
     made = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", made], check=True)
@@ -309,6 +329,9 @@ def test_an_ssh_key_is_a_name_that_only_ssh_can_open(tmp_path):
         "git://host.example/x",
         "https://host.example",
         "https://host.example:port/x",
+        "https://host.example./x",
+        "https://ⓛocalhost/x",
+        "https://127%2e0.0.1/x",
         "host:-x",
         "fd::17",
         "shop",
