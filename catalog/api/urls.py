@@ -7,6 +7,7 @@ from catalog.api import (
     entity_views,
     facet_views,
     location_views,
+    openapi,
     query_views,
 )
 from portal.api_views import api
@@ -45,4 +46,5 @@ urlpatterns: list[URLPattern] = [
             DELETE=location_views.remove_location,
         ),
     ),
+    path("openapi.json", api(GET=openapi.openapi)),
 ]
