@@ -7,7 +7,7 @@ large, the page goes out without them and asks for them in a fragment of their o
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from catalog import kept
 from catalog.facets import (
@@ -20,7 +20,7 @@ from catalog.facets import (
     uncounted_links,
     value_facets,
 )
-from catalog.forms import OWNED, STARRED, Filters
+from catalog.forms import MISSING, OWNED, STARRED, Filters
 from catalog.mine import Mine
 from catalog.models import Entity
 from catalog.queries import listed, names_of
@@ -67,14 +67,13 @@ def _concerned(filters: Filters, mine: Mine) -> list[str]:
 
 
 def _count(filters: Filters, mine: Mine, expand: str) -> Counts:
-    totals = listed(filters, mine).aggregate(
-        all=Count("pk"), missing=Count("pk", filter=Q(state=Entity.State.MISSING))
-    )
+    states = listed(filters, mine).order_by().values_list("state")
+    totals: dict[str, int] = dict(states.annotate(count=Count("*")))
     facets = value_facets(filters, expand, mine)
     offered = [one.value for f in facets if f.name in ("owner", "system") for one in f.choices]
     return Counts(
-        totals["all"],
-        totals["missing"],
+        sum(totals.values()),
+        totals.get(MISSING, 0),
         kind_choices(filters, mine),
         named(facets, names_of(offered)),
     )

@@ -7,7 +7,7 @@ chosen values will do, except that an entity must have every chosen tag.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 
 from catalog.forms import (
     ANY_KIND,
@@ -22,7 +22,7 @@ from catalog.forms import (
     Filters,
 )
 from catalog.mine import NOBODY, Mine
-from catalog.models import Entity, Tag
+from catalog.models import Tag
 from catalog.queries import COLUMNS, Names, listed
 
 SHOWN = 8  # values before "show all"
@@ -80,15 +80,15 @@ class Chip:
 # --- Links: one of them holds ------------------------------------------------------------------
 def kind_choices(filters: Filters, mine: Mine = NOBODY) -> list[Choice]:
     """Our kinds in our order, all of them together, and what is of no kind that we support."""
-    unsupported = Q(state=Entity.State.UNSUPPORTED)
-    rows = (
-        listed(filters, mine, but=("kind", "state", "type", "lifecycle"))
-        .values_list("kind")
-        .annotate(count=Count("pk", filter=~unsupported), odd=Count("pk", filter=unsupported))
-        .order_by("kind")
-    )
-    counts = {kind: count for kind, count, _ in rows if count}
-    odd = sum(row[2] for row in rows)
+    found = listed(filters, mine, but=("kind", "state", "type", "lifecycle"))
+    counts: dict[str, int] = {}
+    odd = 0
+    rows = found.order_by("kind", "state").values_list("kind", "state")
+    for kind, state, count in rows.annotate(count=Count("*")):
+        if state == UNSUPPORTED:
+            odd += count
+        else:
+            counts[kind] = counts.get(kind, 0) + count
     asked = filters.wants_unsupported
     kinds = [kind for kind in KINDS if kind in counts or kind in (DEFAULT_KIND, filters.kind)]
     choices = [
@@ -161,22 +161,21 @@ def _counted(filters: Filters, mine: Mine, name: str, chosen: tuple[str, ...]) -
     )
     return (
         rows.values_list(column)
-        .annotate(count=Count("pk"), picked=picked)
+        .annotate(count=Count("*"), picked=picked)
         .order_by("-picked", "-count", column)
     )
 
 
 def _state_facet(filters: Filters, mine: Mine) -> list[Facet]:
     """What has left its source or has problems; where there is neither, no facet."""
-    counts = listed(filters, mine, but=("state",)).aggregate(
-        missing=Count("pk", filter=Q(state=Entity.State.MISSING)),
-        problems=Count("pk", filter=Q(has_issues=True)),
-        unsupported=Count("pk", filter=Q(state=Entity.State.UNSUPPORTED)),
-    )
+    found = listed(filters, mine, but=("state",)).order_by()
+    odd = found.filter(state__in=(MISSING, UNSUPPORTED)).values_list("state")
+    counts = dict(odd.annotate(count=Count("*")))
+    counts[PROBLEMS] = found.filter(has_issues=True).count()
     choices = tuple(
-        Choice(state, STATE_WORDS[state], counts[state], state in filters.state)
+        Choice(state, STATE_WORDS[state], counts.get(state, 0), state in filters.state)
         for state in STATES
-        if counts[state] or state in filters.state
+        if counts.get(state) or state in filters.state
     )
     return [Facet("state", TITLES["state"], choices)] if choices else []
 

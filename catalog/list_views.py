@@ -15,7 +15,7 @@ from catalog.forms import ANY_KIND, KINDS, MISSING, Filters, read_filters
 from catalog.mine import Mine, mine_of
 from catalog.models import Entity
 from catalog.pages import CATALOG, PER_PAGE
-from catalog.queries import names_of, rows
+from catalog.queries import names_of, page_of_rows
 from portal.fragments import render_either, wants_fragment
 from portal.guard import require
 
@@ -94,7 +94,7 @@ def _rows(request: HttpRequest, asked: Asked) -> dict[str, Any]:
     number = _page_number(request.GET.get("page", ""), total)
     start = (number - 1) * PER_PAGE
     # One more than is shown tells whether there is a next page, even while nothing is counted.
-    found = list(rows(filters, asked.mine)[start : start + PER_PAGE + 1])
+    found = page_of_rows(filters, asked.mine, start, start + PER_PAGE + 1)
     shown = found[:PER_PAGE]
     names = names_of(
         [
@@ -135,7 +135,7 @@ def _count_words(count: int | None, kind: str) -> str:
         return f"Counting the {words}…"
     if count == 1:
         words = "entity" if kind == ANY_KIND else words.removesuffix("s")
-    return f"{count} {words}"
+    return f"{count:,} {words}"
 
 
 @require_safe

@@ -6,6 +6,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urljoin
 
+from django.db.models import QuerySet
+
 from catalog.links import safe_url
 from catalog.models import Entity
 
@@ -32,7 +34,8 @@ class Origin:
 def origin_of(entity: Entity) -> Origin:
     """Two queries, however many entities the source holds."""
     file = entity.file
-    same = Entity.objects.filter(location=entity.location, source=entity.source_id)
+    # By the file's own row: a source may hold a hundred thousand entities.
+    same = Entity.objects.filter(file=file) if file else Entity.objects.none()
     light = same.exclude(pk=entity.pk).only("ref", "kind", "name", "title")
     found = list(light.order_by("document_index", "ref")[: SHOWN_NEIGHBOURS + 1])
     return Origin(
@@ -43,6 +46,13 @@ def origin_of(entity: Entity) -> Origin:
         more=len(found) > SHOWN_NEIGHBOURS,
         ancestry=tuple(_ancestry(entity)),
     )
+
+
+def _neighbours(entity: Entity) -> QuerySet[Entity]:
+    if entity.file is None:
+        return Entity.objects.none()
+    same = Entity.objects.filter(file=entity.file).exclude(pk=entity.pk)
+    return same.only("ref", "kind", "name", "title").order_by("document_index", "ref")
 
 
 def line_url(url: str, line: int | None) -> str:

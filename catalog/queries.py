@@ -87,6 +87,12 @@ def rows(filters: Filters, mine: Mine = NOBODY) -> QuerySet[Entity]:
     return best_first(listed(filters, mine), filters.q).only(*ROW_FIELDS)
 
 
+def page_of_rows(filters: Filters, mine: Mine, start: int, stop: int) -> list[Entity]:
+    """As rows()[start:stop], with what stands before them skipped in the index alone."""
+    pks = best_first(listed(filters, mine), filters.q).values("pk")[start:stop]
+    return list(best_first(Entity.objects.filter(pk__in=pks), filters.q).only(*ROW_FIELDS))
+
+
 def _in_states(filters: Filters, but: tuple[str, ...]) -> Q:
     """Unsupported entities stand outside every list but the ones that ask for them."""
     states = () if "state" in but else filters.state

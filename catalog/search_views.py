@@ -12,7 +12,7 @@ from catalog.queries import listed, names_in, rows
 from catalog.search import similar, words_of
 from portal.guard import require
 
-SHOWN = 20
+SHOWN = 12
 SHOWN_PAGES = 10
 FEW = 3  # with fewer found than this, a slip of the keyboard is likely
 
@@ -35,7 +35,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 def _found(text: str, kind: str) -> dict:
     everywhere = Filters(q=text, kind=ANY_KIND)
-    counted = listed(everywhere).order_by().values_list("kind").annotate(Count("pk"))
+    counted = listed(everywhere).order_by().values_list("kind").annotate(count=Count("*"))
     counts = dict(counted)
     total = sum(counts.values())
     filters = everywhere.with_kind(kind) if kind in counts else everywhere

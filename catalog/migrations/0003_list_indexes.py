@@ -11,11 +11,19 @@ class Migration(migrations.Migration):
         migrations.RemoveIndex(model_name="entity", name="entity_list"),
         migrations.AddIndex(
             model_name="entity",
-            index=models.Index("kind", Lower("name"), "ref", "state", name="entity_list"),
+            index=models.Index(
+                "kind", Lower("name"), "ref", "state", "name", "id", name="entity_list"
+            ),
         ),
         migrations.AddIndex(
             model_name="entity",
-            index=models.Index(Lower("name"), "ref", "state", name="entity_list_any_kind"),
+            index=models.Index(
+                Lower("name"), "ref", "state", "name", "id", name="entity_list_any_kind"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="entity",
+            index=models.Index(fields=["kind", "state", "id"], name="entity_ids_of_kind"),
         ),
         migrations.AddIndex(
             model_name="entity",

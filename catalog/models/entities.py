@@ -70,8 +70,10 @@ class Entity(models.Model):
         # The list in its order, of one kind or of all, and each facet's counts, without reading
         # the rows themselves. What search stands on is made by catalog/search_index.py.
         indexes = [
-            models.Index("kind", Lower("name"), "ref", "state", name="entity_list"),
-            models.Index(Lower("name"), "ref", "state", name="entity_list_any_kind"),
+            # PostgreSQL needs the name itself beside what is made of it.
+            models.Index("kind", Lower("name"), "ref", "state", "name", "id", name="entity_list"),
+            models.Index(Lower("name"), "ref", "state", "name", "id", name="entity_list_any_kind"),
+            models.Index(fields=["kind", "state", "id"], name="entity_ids_of_kind"),
             models.Index(fields=["kind", "owner_ref", "state"], name="entity_owner_facet"),
             models.Index(fields=["kind", "lifecycle", "state"], name="entity_lifecycle_facet"),
             models.Index(fields=["kind", "type", "state"], name="entity_type_facet"),
