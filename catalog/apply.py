@@ -17,7 +17,7 @@ from catalog.models import Entity, Source, SourceFile, Tag
 from catalog.names import Names
 from catalog.reading import Found, Issue, Reading
 from catalog.relations import batches
-from catalog.rows import COLUMNS, Row, digest_of, place_of, row_of
+from catalog.rows import COLUMNS, Row, digest_of, misfits, place_of, row_of
 from portal import hooks
 from portal.text import storable
 
@@ -222,10 +222,10 @@ class _Writer:
                 continue
             digest, file_id = digest_of(descriptor), self._files.pks.get(found.location)
             place = place_of(found, self._source.pk, file_id)
+            self._applied.issues += misfits(found, descriptor)
             same = held and held.digest == digest and held.source_id == self._source.pk
             if not held or not same or held.state == _MISSING:
-                row = row_of(found, descriptor, digest, place, self._now)
-                self._applied.issues += row.issues
+                row = row_of(descriptor, digest, place, self._now)
                 rows.append(row)
                 continue
             if all(getattr(held, name) == value for name, value in place.items()):

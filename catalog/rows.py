@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +42,10 @@ COLUMNS = [
     "gone_at",
     "reason",
 ]
+_LONGEST_REF: int = Entity._meta.get_field("ref").max_length
+_LIMITS: dict[str, int] = {
+    name: Entity._meta.get_field(name).max_length for name in ("title", "type", "lifecycle")
+}
 
 
 @dataclass
@@ -52,7 +56,6 @@ class Row:
     tags: set[str]
     # (type, target ref): the relations that this entity declares itself
     relations: set[tuple[str, str]]
-    issues: list[Issue] = field(default_factory=list)
 
 
 def digest_of(descriptor: Descriptor) -> str:
@@ -77,16 +80,14 @@ def place_of(found: Found, source_id: int, file_id: int | None) -> dict[str, Any
     }
 
 
-def row_of(
-    found: Found, descriptor: Descriptor, digest: str, place: dict[str, Any], now: datetime
-) -> Row:
-    """The row; a text too long for its column is cut, a ref too long is left out, both said."""
+def row_of(descriptor: Descriptor, digest: str, place: dict[str, Any], now: datetime) -> Row:
+    """The row; a text too long for its column is cut, a ref too long left out: see misfits()."""
     metadata = descriptor.document["metadata"]
     spec = descriptor.document.get("spec")
     spec = spec if isinstance(spec, dict) else {}
     tags = {tag for tag in metadata.get("tags") or () if isinstance(tag, str)}
     row = Row(Entity(ref=descriptor.ref, created_at=now), tags, set())
-    row.relations = _own_relations(found, descriptor, row.issues)
+    row.relations = _own_relations(descriptor) - _too_long(descriptor)
     values = {
         "kind": descriptor.kind,
         "namespace": descriptor.namespace,
@@ -105,8 +106,8 @@ def row_of(
         "reason": "" if descriptor.supported else f"Stagedoor does not know {descriptor.kind}.",
         **place,
     }
-    for name in ("title", "type", "lifecycle"):
-        values[name] = _cut(found, name, values[name], row.issues)
+    for name, limit in _LIMITS.items():
+        values[name] = _cut(values[name], limit)
     words = [values["name"], values["title"], values["description"][:SEARCHED_DESCRIPTION]]
     values["search_text"] = "\n".join([*words, *sorted(tags)]).lower()
     for name, value in values.items():
@@ -114,32 +115,38 @@ def row_of(
     return row
 
 
-def _own_relations(
-    found: Found, descriptor: Descriptor, issues: list[Issue]
-) -> set[tuple[str, str]]:
-    own = {(kind, target) for ref, kind, target in descriptor.relations if ref == descriptor.ref}
-    limit = Entity._meta.get_field("ref").max_length
-    # Never cut: half a ref could be another entity's name.
-    long = {(kind, target) for kind, target in own if len(target) > limit}
-    for kind, target in sorted(long):
-        issues.append(
-            found.issue(
-                "relation",
-                f'{kind} names "{target[:60]}…", which is longer than {limit} characters; '
-                "the relation is left out.",
-            )
+def misfits(found: Found, descriptor: Descriptor) -> list[Issue]:
+    """What does not fit into a row, whether or not the row has to be written."""
+    spec = descriptor.document.get("spec")
+    texts = {"title": descriptor.document["metadata"].get("title")}
+    if isinstance(spec, dict):
+        texts |= {"type": spec.get("type"), "lifecycle": spec.get("lifecycle")}
+    issues = [
+        found.issue("kind", f"The {name} is cut after {_LIMITS[name]} characters.", "warning")
+        for name, text in texts.items()
+        if len(_text(text)) > _LIMITS[name]
+    ]
+    for kind, target in sorted(_too_long(descriptor)):
+        sentence = (
+            f'{kind} names "{target[:60]}…", which is longer than {_LONGEST_REF} characters; '
+            "the relation is left out."
         )
-    return own - long
+        issues.append(found.issue("relation", sentence))
+    return issues
 
 
-def _cut(found: Found, name: str, value: str, issues: list[Issue]) -> str:
-    limit = Entity._meta.get_field(name).max_length
-    if len(value) <= limit:
-        return value
-    issues.append(
-        found.issue("kind", f"The {name} is cut after {limit} characters.", severity="warning")
-    )
-    return value[: limit - 1] + "…"
+def _own_relations(descriptor: Descriptor) -> set[tuple[str, str]]:
+    return {(kind, target) for ref, kind, target in descriptor.relations if ref == descriptor.ref}
+
+
+def _too_long(descriptor: Descriptor) -> set[tuple[str, str]]:
+    """Never cut: half a ref could be another entity's name."""
+    own = _own_relations(descriptor)
+    return {(kind, target) for kind, target in own if len(target) > _LONGEST_REF}
+
+
+def _cut(value: str, limit: int) -> str:
+    return value if len(value) <= limit else value[: limit - 1] + "…"
 
 
 def _text(value: object) -> str:

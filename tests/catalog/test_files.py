@@ -165,6 +165,7 @@ def edits(seed):
             component("ant", owner=7),
             document("Widget", "odd"),
             component("elk", dependsOn=["component:ant", "component:nobody"]),
+            component("fox", {"title": "t" * 300}),
             BROKEN,
         ]
         return dice.sample(pool, dice.randint(1, 3))
