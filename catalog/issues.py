@@ -17,17 +17,17 @@ DOCS_STAGE = "docs"
 
 
 def replace(
-    run: SyncRun, found: list[Issue], kept: Collection[str], inside: Collection[str]
+    run: SyncRun, found: list[Issue], kept: Collection[str], inside: Collection[str] | None
 ) -> int:
     """Writes what a reading found in place of what the one before it did; how many there are now.
 
-    The problems of files in `kept` stay; with `inside`, so do those of all other files.
+    The problems of files in `kept` stay; with `inside`, so do those of all files but these.
     """
     drop, left = [], 0
     old: set[str] = set()
     held = SyncIssue.objects.filter(source=run.source_id).exclude(stage=DOCS_STAGE)
     for pk, stage, location, ref in held.values_list("pk", "stage", "location", "entity_ref"):
-        stays = location in kept or (bool(inside) and location not in inside)
+        stays = location in kept or (inside is not None and location not in inside)
         if stays and stage != SOURCE_STAGE:
             left += 1
             continue

@@ -135,7 +135,7 @@ def apply_in_full(
         changed = repositories.record(source, listed, reading.all_repositories, now)
     applied = apply(source, reading, now, progress, only)
     found = reading.issues + applied.issues
-    inside = reading.visited if only is not None else ()
+    inside = reading.visited if only is not None else None
     problems = issues.replace(run, found, reading.unchanged, inside)
     if applied.touched or found:
         version.bump()

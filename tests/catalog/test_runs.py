@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from catalog import runs, sync
-from catalog.models import Entity, Source, SyncRun
+from catalog.models import Entity, Repository, Source, SyncRun
 from tests.catalog.trees import component, read
 
 pytestmark = pytest.mark.django_db
@@ -114,4 +114,47 @@ def test_a_source_that_kills_its_worker_each_time_is_given_up(source):
     assert run.state == "failed"
     assert source.last_error == "The worker died 3 times while it read this source."
     assert source.next_due_at > timezone.now()
+    assert runs.offer() == []
+
+
+# --- Partial and dry runs --------------------------------------------------------------------
+def flagged(source):
+    return Repository.objects.create(
+        source=source, external_id="1", full_name="a/b", url="x", flagged_at=timezone.now()
+    )
+
+
+def test_a_flagged_repository_is_offered_as_a_partial_run(tree):
+    source = tree.source(next_due_at=timezone.now() + timedelta(hours=1))
+    assert runs.offer() == []
+    flagged(source)
+    (run_id,) = runs.offer()
+    run = SyncRun.objects.get(pk=run_id)
+    assert (run.partial, run.cause) == (True, "webhook")
+    assert runs.offer() == []
+
+
+def test_a_partial_run_that_waits_becomes_a_whole_one_when_that_is_asked_for(tree):
+    source = tree.source()
+    partial = runs.request(source, SyncRun.Cause.WEBHOOK, partial=True)
+    whole = runs.request(source, SyncRun.Cause.PERSON)
+    assert (whole.pk, whole.partial) == (partial.pk, False)
+
+
+def test_a_dry_run_stands_beside_a_real_one_and_keeps_nobody_waiting(tree):
+    source = tree.source(next_due_at=timezone.now() - timedelta(hours=1))
+    dry = runs.request(source, SyncRun.Cause.PERSON, dry_run=True)
+    assert runs.request(source, SyncRun.Cause.PERSON, dry_run=True) == dry
+    (run_id,) = runs.offer()
+    assert run_id != dry.pk
+    assert not SyncRun.objects.get(pk=run_id).dry_run
+
+
+def test_a_partial_run_that_fails_waits_for_the_schedule(tree):
+    source = tree.source("nowhere", next_due_at=timezone.now() + timedelta(hours=1))
+    repository = flagged(source)
+    run = sync.run(runs.request(source, SyncRun.Cause.WEBHOOK, partial=True).pk)
+    assert run.state == "failed"
+    repository.refresh_from_db()
+    assert repository.flagged_at is None
     assert runs.offer() == []
