@@ -17,11 +17,16 @@ MAX_FUNCTION_LINES = 40
 # Pure: no Django models, directly or through one of our modules that has them.
 PURE = (
     "portal/policy.py",
+    "catalog/api_definition.py",
+    "catalog/graph_layout.py",
+    "catalog/highlight.py",
+    "catalog/openapi.py",
     "catalog/refs.py",
     "catalog/descriptors.py",
     "catalog/reading.py",
     "catalog/rules",
     "catalog/sources",
+    "catalog/spec_tree.py",
     "catalog/validation.py",
     "catalog/yaml12",
     "pipelines/bounds.py",
