@@ -38,6 +38,7 @@ PATHS = [
     "/triggers/",
     "/sources/",
     "/sources/limelight/",
+    "/repositories/",
     "/account/",
     "/nothing-is-here/",
 ]
@@ -45,6 +46,8 @@ ADMIN_PATHS = [
     "/admin/",
     "/admin/portal/rolemapping/add/",
     "/admin/portal/delivery/",
+    "/admin/catalog/source/",
+    "/admin/catalog/source/add/",
     "/admin/pipelines/server/",
     "/admin/pipelines/server/add/",
     "/admin/pipelines/vendoraccount/add/",
