@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Length
 
@@ -143,18 +143,17 @@ class _Run:
         for pks in batches(sorted(self._touched)):
             places.update(mine.filter(pk__in=pks).values_list("pk", "location"))
         ordered = sorted(places, key=lambda pk: (_folder(places[pk]), pk))
-        beside = Entity.objects.filter(
-            file=OuterRef("file"), kind="Component", state=Entity.State.ACTIVE
-        )
         annotations = KeyTransform("annotations", KeyTransform("metadata", "document"))
         rows = mine.select_related("file").annotate(
-            has_docs=has_docs,
-            has_siblings=Exists(beside.exclude(pk=OuterRef("pk"))),
-            techdocs_ref=KeyTextTransform(TECHDOCS_REF, annotations),
+            has_docs=has_docs, techdocs_ref=KeyTextTransform(TECHDOCS_REF, annotations)
         )
         light = rows.only("ref", "kind", "location", "file__misses")
         for pks in batches(ordered):
-            yield sorted(light.filter(pk__in=pks), key=lambda entity: entity.pk)
+            batch = sorted(light.filter(pk__in=pks), key=lambda entity: entity.pk)
+            shared = _shared({entity.file_id for entity in batch})
+            for entity in batch:
+                entity.has_siblings = entity.file_id in shared
+            yield batch
 
     # --- One folder ------------------------------------------------------------------------------
     def _one(self, folder: Folder) -> None:
@@ -266,6 +265,13 @@ class _Run:
                 SyncIssue.objects.filter(pk__in=pks).delete()
             SyncIssue.objects.bulk_create(self._issues[:MAX_PROBLEMS])
             mark({ref for _, ref in old} | {issue.entity_ref for issue in self._issues})
+
+
+def _shared(files: set[int | None]) -> set[int]:
+    """Which of these files describe several components; by file alone, for which an index is."""
+    active = Entity.objects.filter(file__in=files - {None}, state=Entity.State.ACTIVE)
+    counts = active.values_list("file_id", "kind").annotate(count=Count("pk")).order_by()
+    return {file for file, kind, count in counts if kind == "Component" and count > 1}
 
 
 def _folder(location: str) -> str:
