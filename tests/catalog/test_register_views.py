@@ -6,9 +6,9 @@ from django.urls import reverse
 
 from catalog.models import Repository, Source
 from tests.catalog.gitserver import Repo, git_server
-from tests.catalog.pages import page
+from tests.catalog.pages import page, queries
 from tests.catalog.people import give
-from tests.catalog.trees import component, states
+from tests.catalog.trees import component, group, read, states
 
 pytestmark = pytest.mark.django_db
 
@@ -160,6 +160,14 @@ def test_register_descriptor_draws_the_form_anew_for_another_kind(viewer):
 def test_register_descriptor_survives_what_people_and_robots_send(viewer):
     for query in ("?kind=Nothing", "?kind=Component&name=%00", "?kind=API&tags=" + "x" * 600):
         page(viewer, DESCRIPTOR + query)
+
+
+def test_register_descriptor_asks_the_same_number_of_queries_however_many_teams(viewer, shop, tree):
+    filled = f"{DESCRIPTOR}?kind=Component&name=new&type=x&lifecycle=y&owner=payments"
+    before = queries(viewer, filled)
+    tree.write("more/catalog-info.yaml", *(group(f"team{n}") for n in range(20)))
+    read(shop)
+    assert queries(viewer, filled) == before
 
 
 def test_register_descriptor_leads_to_where_the_file_is_created(viewer):
