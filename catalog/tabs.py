@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from catalog.docs.layout import TECHDOCS_ENTITY
 from catalog.models import Entity
 from portal.templatetags.ui import entity_url
 
@@ -28,7 +29,7 @@ def _tabs(entity: Entity, overview: str) -> Iterator[Tab]:
     yield Tab(OVERVIEW, "Overview", overview)
     if entity.kind == "Component":
         yield Tab("builds", "Builds", f"{overview}#builds")
-    if entity.docs.exists():
+    if entity.docs.exists() or TECHDOCS_ENTITY in entity.annotations:
         yield Tab("docs", "Docs", f"{overview}docs/")
     if entity.kind == "API" and entity.spec.get("definition"):
         yield Tab("definition", "Definition", f"{overview}definition/")

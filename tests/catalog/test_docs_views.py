@@ -83,6 +83,13 @@ def test_entity_docs_understands_the_addresses_of_backstage(viewer, source):
     assert there.headers["Location"] == f"{DOCS}guide/first.md"
 
 
+def test_entity_docs_of_another_entity_have_a_tab_too(viewer, source):
+    assert 'href="/catalog/default/component/web/docs/"' in page(
+        viewer, "/catalog/default/component/web/"
+    )
+    assert "/bare/docs/" not in page(viewer, "/catalog/default/component/bare/")
+
+
 def test_entity_docs_says_how_to_add_some(viewer, source):
     assert "backstage.io/techdocs-ref" in page(viewer, "/catalog/default/component/bare/docs/")
     assert "has no page" in page(viewer, f"{DOCS}nope.md", status=404)
