@@ -118,9 +118,7 @@ class _Predicates:
         return Every(tuple(self._of_key(key, wanted) for key, wanted in value.items()))
 
     def _of_key(self, key: str, wanted: Any) -> Condition:
-        self.left -= 1
-        if self.left < 0:
-            raise FilterError(f"A query can have {MAX_CONDITIONS} conditions at most.")
+        self._count(1)
         if key.startswith("$"):
             raise FilterError(f'"{key[:80]}" is not understood here.')
         key = _text(key)
@@ -136,7 +134,7 @@ class _Predicates:
             case "$exists", bool():
                 return Has(key) if operand else Non(Has(key))
             case "$in", list():
-                self.left -= len(operand)
+                self._count(len(operand))
                 return Has(key, tuple(_primitive(item) for item in operand))
             case "$hasPrefix", str():
                 return HasPrefix(key, _text(operand))
@@ -148,6 +146,11 @@ class _Predicates:
             f'"{key[:60]}": {str(operator)[:20]} is not understood with such a value; there are '
             "$exists (true or false), $in (a list), $contains (a value) and $hasPrefix (a text)."
         )
+
+    def _count(self, more: int) -> None:
+        self.left -= more
+        if self.left < 0:
+            raise FilterError(f"A query can have {MAX_CONDITIONS} conditions at most.")
 
     def _alone(self, value: dict[str, Any], name: str) -> None:
         if len(value) != 1:

@@ -161,6 +161,6 @@ def _cursor(location: dict[str, str]) -> str:
 def _after(cursor: str) -> str:
     """The id behind which the page begins."""
     try:
-        return base64.urlsafe_b64decode(cursor.encode()).decode()
+        return base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise FilterError("This cursor is none of Stagedoor's; begin again without one.") from error

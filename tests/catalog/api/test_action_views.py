@@ -1,0 +1,67 @@
+"""What asks for work: refresh, validate-entity, and the removal of an entity."""
+
+import pytest
+
+from catalog.models import Entity, Relation, SyncRun
+from portal.models import AuditEvent
+from tests.catalog.api.conftest import Api, person
+from tests.catalog.trees import component, read
+
+pytestmark = pytest.mark.django_db
+GOOD = {"entity": component("x"), "location": "url:https://git.example/x.yaml"}
+
+
+def test_refresh_requests_a_reading(admin, shop):
+    response = admin.ask("POST", "/refresh", {"entityRef": "component:default/PAY"})
+    assert (response.status_code, response.content) == (200, b"")
+    run = SyncRun.objects.filter(source=shop, cause="person").get()
+    assert run.requested_by.username == "lena"
+    assert AuditEvent.objects.filter(action="entity.refresh", actor="lena", outcome="ok").exists()
+
+
+def test_refresh_of_a_location_reads_its_source(admin, shop):
+    listed = admin.get("/locations")[0]["data"]
+    assert admin.ask("POST", "/refresh", {"entityRef": listed["entityRef"]}).status_code == 200
+    assert SyncRun.objects.filter(source=shop, cause="person").exists()
+
+
+def test_refresh_needs_the_permission_and_the_tokens(api, shop):
+    asked = {"entityRef": "component:default/pay"}
+    assert api.problem("/refresh", 403, "POST", asked)
+    narrow = Api(person("lena", "idp:admins"), ["catalog.view"])
+    assert "no more than was chosen" in narrow.problem("/refresh", 403, "POST", asked)
+    assert not SyncRun.objects.filter(cause="person").exists()
+    denied = AuditEvent.objects.filter(outcome="denied", target="component:default/pay")
+    assert set(denied.values_list("actor", flat=True)) == {"vic", "lena"}
+    assert api.problem("/refresh", 404, "POST", {"entityRef": "component:default/none"})
+    assert api.problem("/refresh", 400, "POST", {"entityRef": "none"})
+    assert api.problem("/refresh", 400, "POST", {})
+
+
+def test_validate_judges_as_a_file_is_judged(api):
+    assert api.ask("POST", "/validate-entity", GOOD).content == b""
+    wrong = {**GOOD, "entity": component("no good", lifecycle="")}
+    errors = api.post("/validate-entity", wrong, 400)["errors"]
+    assert errors
+    assert {error["name"] for error in errors} == {"InputError"}
+    assert api.post("/validate-entity", {**GOOD, "entity": {}}, 400)["errors"]
+    assert api.problem("/validate-entity", 400, "POST", {"entity": {}})
+    assert api.problem("/validate-entity", 400, "POST", {"location": "url:x"})
+
+
+def test_a_removed_entity_goes_and_comes_back_while_it_is_described(admin, shop):
+    uid = Entity.objects.get(name="pay").uid
+    assert admin.get("/entities?filter=metadata.name=pay")
+    assert admin.ask("DELETE", f"/entities/by-uid/{uid}").status_code == 204
+    assert admin.get("/entities?filter=metadata.name=pay") == []
+    assert not Relation.objects.filter(target_ref="component:default/pay", declared=False).exists()
+    assert AuditEvent.objects.get(action="entity.remove").target == "component:default/pay"
+    read(shop)
+    assert Entity.objects.get(name="pay").uid != uid
+    assert admin.problem(f"/entities/by-uid/{uid}", 404, "DELETE")
+
+
+def test_removing_needs_the_permission(api, shop):
+    uid = Entity.objects.get(name="pay").uid
+    assert api.problem(f"/entities/by-uid/{uid}", 403, "DELETE")
+    assert Entity.objects.filter(uid=uid).exists()
