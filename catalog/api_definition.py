@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import yaml
-
 from catalog.openapi import Operation, operations_of, version_of
 from catalog.spec_tree import Node, Unreadable, read_tree
+from catalog.yaml_text import yaml_text
 
 # A page shows so much of it; the download has all.
 SHOWN_CHARACTERS = 300_000
@@ -95,7 +94,7 @@ def read_definition(value: object, kind: str) -> Definition:
 def text_of(value: object) -> str:
     if isinstance(value, str):
         return value.replace("\r\n", "\n").replace("\r", "\n")
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True) if value else ""
+    return yaml_text(value) if value else ""
 
 
 def _cut(text: str) -> str:

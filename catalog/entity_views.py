@@ -1,9 +1,7 @@
 """The pages of one entity: services, every other kind, and the descriptor itself."""
 
 import json
-from typing import Any
 
-import yaml
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
@@ -14,6 +12,7 @@ from catalog.models import Entity
 from catalog.origin import origin_of
 from catalog.pages import about, entity_or_404, head
 from catalog.repository_panel import repository_panel
+from catalog.yaml_text import yaml_text
 from portal.templatetags.ui import entity_url
 
 # Their specs are said in words; every other kind's is shown as it is written.
@@ -50,7 +49,7 @@ def entity_raw(request: HttpRequest, namespace: str, kind: str, name: str) -> Ht
     if wanted == "json":
         text = json.dumps(entity.document, indent=2, ensure_ascii=False)
         return HttpResponse(text + "\n", content_type="application/json; charset=utf-8")
-    text = _yaml(entity.document)
+    text = yaml_text(entity.document)
     if wanted == "yaml":
         return HttpResponse(text, content_type="text/plain; charset=utf-8")
     context = {
@@ -65,9 +64,5 @@ def _spec_lines(entity: Entity) -> list[SafeString]:
     if entity.kind in SAID and entity.state != Entity.State.UNSUPPORTED:
         return []
     spec = entity.document.get("spec")
-    text = _yaml(spec) if spec else ""
+    text = yaml_text(spec) if spec else ""
     return lines_of(text.removesuffix("\n"), "yaml") if 0 < len(text) <= SHOWN_SPEC else []
-
-
-def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)

@@ -29,6 +29,7 @@ PURE = (
     "catalog/spec_tree.py",
     "catalog/validation.py",
     "catalog/yaml12",
+    "catalog/yaml_text.py",
     "pipelines/bounds.py",
     "pipelines/claims.py",
     "pipelines/nearest.py",
