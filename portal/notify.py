@@ -44,12 +44,13 @@ def send_mail(address: str, subject: str, text: str) -> None:
     """One plain text message to one address. Raises NotSent."""
     if not is_on():
         raise NotSent("No mail server is set (EMAIL_HOST).", final=True)
-    if not usable(address):
+    to = usable(address)
+    if not to:
         raise NotSent("The address is none that mail can be sent to.", final=True)
     message = EmailMessage(
         subject=storable(" ".join(subject.split()), MAX_SUBJECT),
         body=storable(text, MAX_TEXT),
-        to=[address],
+        to=[to],
         # So that no holiday answers come back (RFC 3834).
         headers={"Auto-Submitted": "auto-generated"},
     )

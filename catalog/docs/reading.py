@@ -297,36 +297,33 @@ def _kept(part: Part, place: Place, known: DocPage) -> Page:
     return Page(part, place, part.title or known.title, known.digest, known=known)
 
 
+# What stands around a page's text, and changes with every commit.
+_AROUND = ["title", "location", "url", "edit_url", "commit", "version", "position"]
+
+
 def _save(entity: Entity, pages: list[Page], known: list[DocPage], now: datetime) -> None:
-    """Makes the entity's pages exactly these."""
-    rows = [_row(entity, position, page, now) for position, page in enumerate(pages)]
-    columns = [f.attname for f in DocPage._meta.concrete_fields if f.name not in {"id", "read_at"}]
+    """Makes the entity's pages exactly these; a text that is the same keeps its age."""
     held = {page.path: page for page in known}
-    light = [name for name in columns if name != "text"]
-
-    def same(row: DocPage) -> bool:
-        old = held.get(row.path)
-        return old is not None and all(getattr(row, c) == getattr(old, c) for c in light)
-
-    changed = [row for row in rows if not same(row)]
-    gone = set(held) - {row.path for row in rows}
-    if not changed and not gone:
+    written, moved = [], []
+    for position, page in enumerate(pages):
+        row, old = _row(entity, position, page, now), held.pop(page.part.path, None)
+        if old is None or old.digest != row.digest:
+            row.text = page.words()
+            written.append(row)
+        elif any(getattr(row, name) != getattr(old, name) for name in _AROUND):
+            row.pk = old.pk
+            moved.append(row)
+    if not (written or moved or held):
         return
-    texts = {page.part.path: page for page in pages}
-    for row in changed:
-        row.text = texts[row.path].words()
     try:
         with transaction.atomic():
-            DocPage.objects.filter(pk__in=[held[path].pk for path in gone]).delete()
+            DocPage.objects.filter(pk__in=[page.pk for page in held.values()]).delete()
+            DocPage.objects.bulk_update(moved, _AROUND)
             DocPage.objects.bulk_create(
-                changed,
+                written,
                 update_conflicts=True,
                 unique_fields=["entity", "path"],
-                update_fields=[
-                    *(c for c in light if c not in {"entity_id", "path"}),
-                    "text",
-                    "read_at",
-                ],
+                update_fields=[*_AROUND, "text", "digest", "read_at"],
             )
     except IntegrityError:
         logger.info("docs of %s not saved: it is gone", entity.ref)

@@ -26,10 +26,14 @@ def test_docs_of_a_git_repository_follow_its_commits(tree, settings, tmp_path):
     read(source)
     assert pages() == {"index.md": "Shop", "more.md": "More", "README.md": "Read me"}
     assert set(DocPage.objects.values_list("commit", flat=True)) == {first}
+    before = DocPage.objects.get(path="index.md").read_at
     second = repo.commit({FILE: component("shop", HERE), **DOCS, "docs/more.md": "# Much more\n"})
     read(source)
     assert pages()["more.md"] == "Much more"
-    assert DocPage.objects.get(path="more.md").commit == second
+    assert set(DocPage.objects.values_list("commit", flat=True)) == {second}
+    # What is the same is as old as it was.
+    assert DocPage.objects.get(path="index.md").read_at == before
+    assert DocPage.objects.get(path="more.md").read_at > before
     repo.commit({FILE: component("shop", HERE)})
     read(source)
     assert pages() == {}
