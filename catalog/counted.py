@@ -37,13 +37,14 @@ class Counts:
     missing: int
     kinds: list[Choice]
     facets: list[Facet]
+    key: str = ""  # what they are kept under; whatever is made of them alone may be kept too
 
 
 def counts_of(version: int, filters: Filters, mine: Mine, expand: str, at_once: bool) -> Counts:
     """The counts where they are kept, the catalog is small, or they are wanted `at_once`."""
     key = kept.key("counts", version, filters, expand, _concerned(filters, mine))
     if at_once or not is_large(version):
-        return kept.value(key, lambda: _count(filters, mine, expand))
+        return kept.value(key, lambda: _count(key, filters, mine, expand))
     return kept.peek(key) or _uncounted(filters)
 
 
@@ -66,7 +67,7 @@ def _concerned(filters: Filters, mine: Mine) -> list[str]:
     return sorted({OWNED: mine.owners, STARRED: mine.stars}.get(filters.show, ()))
 
 
-def _count(filters: Filters, mine: Mine, expand: str) -> Counts:
+def _count(key: str, filters: Filters, mine: Mine, expand: str) -> Counts:
     states = listed(filters, mine).order_by().values_list("state")
     totals: dict[str, int] = dict(states.annotate(count=Count("*")))
     facets = value_facets(filters, expand, mine)
@@ -76,6 +77,7 @@ def _count(filters: Filters, mine: Mine, expand: str) -> Counts:
         totals.get(MISSING, 0),
         kind_choices(filters, mine),
         named(facets, names_of(offered)),
+        key,
     )
 
 

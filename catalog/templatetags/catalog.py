@@ -3,11 +3,14 @@
 from typing import Any
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from catalog.links import contact_of
 from catalog.models import Entity
 from catalog.origin import line_url
 from catalog.queries import Names
+from portal.templatetags.ui import entity_url
 
 register = template.Library()
 
@@ -61,3 +64,18 @@ def at_line(url: str, line: int | None) -> str:
 def called(ref: str, names: Names) -> str:
     """What people call the entity of this ref."""
     return names[ref]
+
+
+@register.simple_tag
+def star_button(entity: Entity, starred: bool) -> SafeString:
+    """The star; a list has fifty, so it is no template. _star.html is the same, for htmx."""
+    return format_html(
+        '<button class="star" id="star-{0}" type="submit" form="star-form" formaction="{1}star/"'
+        ' hx-post="{1}star/" hx-target="this" hx-swap="outerHTML" aria-pressed="{2}"'
+        ' aria-label="Star {3}" title="{4}"></button>',
+        entity.pk,
+        entity_url(entity.ref),
+        "true" if starred else "false",
+        entity,
+        "Take the star away" if starred else "Find it again under Starred",
+    )

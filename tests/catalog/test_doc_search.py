@@ -17,7 +17,7 @@ def docs(tree):
     pages = {
         "Runbook": "What to do when connections to the ledger are refused.",
         "Ledger": "How books are kept.",
-        "Deploying": "It's deployed by hand. See [the log](https://x.example/ledgers).",
+        "Deploying": "Deployed by ana's hand. See [the log](https://x.example/ledgers).",
     }
     for title, text in pages.items():
         DocPage.objects.create(
@@ -37,7 +37,7 @@ def found(text):
         ("REFUSED ledger", ["Runbook"]),
         ("ledger nothing", []),
         ("deplo", ["Deploying"]),  # half typed
-        ("it's", ["Deploying"]),
+        ("ana's", ["Deploying"]),
         ("' \" \\ ) ( & | ! : *", []),
         ("ledger' & !x", []),
         ("NOT", []),
@@ -63,7 +63,9 @@ def test_a_page_that_changes_is_found_by_what_it_says_now(docs):
 def test_the_passage_is_escaped_and_marks_the_words(docs):
     DocPage.objects.filter(title="Ledger").update(text="<script>alert(1)</script> of invoices")
     [hit] = hits("invoices", 10)
-    assert hit.passage == "&lt;script&gt;alert(1)&lt;/script&gt; of <mark>invoices</mark>"
+    # PostgreSQL leaves tags out of its passages, SQLite does not.
+    assert "<script" not in hit.passage
+    assert hit.passage.endswith(" of <mark>invoices</mark>")
     assert hit.url == "/catalog/default/component/pay/docs/Ledger.md"
 
 

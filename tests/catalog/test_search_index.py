@@ -30,6 +30,7 @@ def test_whoever_writes_search_text_can_not_forget_the_index(catalog):
     assert found("basket") == set()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_a_migration_has_dropped_comes_back_filled(catalog):
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
@@ -43,6 +44,7 @@ def test_what_a_migration_has_dropped_comes_back_filled(catalog):
     assert (found("basket"), found("trolley")) == (set(), {"cart"})
 
 
+@pytest.mark.django_db(transaction=True)
 def test_once_made_it_is_only_looked_at(catalog, django_assert_max_num_queries):
     with django_assert_max_num_queries(6):
         search_index.ensure(connection)

@@ -1,0 +1,202 @@
+"""The main pages' queries stand on indexes however large the catalog is.
+
+The pages are asked for, and the database says how it would answer each of their queries: it must
+not read the table of entities from end to end.
+"""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from catalog import search_index, version
+from catalog.models import Source
+from portal.api_tokens import create
+from portal.models import UserLink
+
+# PostgreSQL chooses by size; SQLite's choice is the same for any.
+ROWS = 100_000 if connection.vendor == "postgresql" else 2_000
+LIST, API = "/catalog/", "/api/catalog/entities"
+# As in `_entities()`: one word of a hundred names of a hundred thousand, and one of these names.
+WORD = f"{77 * 2654435761 % 4294967296:x}"
+NAME = f"{WORD}-000077"
+SLIP = WORD[:2] + WORD[3] + WORD[2] + WORD[4:]
+PAGES = {
+    "list": LIST,
+    "list, deep": f"{LIST}?page={ROWS * 6 // 10 // 50}",
+    "list of all kinds": f"{LIST}?kind=any",
+    "list of all kinds, deep": f"{LIST}?kind=any&page={ROWS // 2 // 50}",
+    "type": f"{LIST}?type=website&type=library",
+    "owner": f"{LIST}?owner=group:default/team-0007",
+    "lifecycle": f"{LIST}?lifecycle=deprecated",
+    "tag": f"{LIST}?tag=tag-0042",
+    "two tags": f"{LIST}?tag=tag-0042&tag=java",
+    "system": f"{LIST}?system=system:default/system-0011",
+    "namespace": f"{LIST}?namespace=other",
+    "missing": f"{LIST}?state=missing",
+    "with problems": f"{LIST}?state=problems",
+    "owned": f"{LIST}?show=owned",
+    "starred": f"{LIST}?show=starred",
+    "words in the list": f"{LIST}?q={WORD}",
+    "facets": "/catalog/facets/",
+    "facets of an owner": "/catalog/facets/?kind=any&owner=group:default/team-0007",
+    "facets of words": f"/catalog/facets/?q={WORD}",
+    "search": f"/search/?q={WORD}",
+    "search for two words": f"/search/?q={WORD}+seat",
+    "search with a slip": f"/search/?q={SLIP}",
+    "entity": f"/catalog/default/component/{NAME}/",
+    "API by name": f"{API}/by-name/component/default/{NAME}",
+    "API list": f"{API}/by-query?filter=kind=component&limit=20&orderField=metadata.name,asc",
+    "API by owner": f"{API}/by-query?filter=kind=component,spec.owner=team-0007&limit=20",
+    "API by term": f"{API}/by-query?filter=metadata.labels.row=l77&limit=20",
+    "API text": f"{API}/by-query?filter=kind=component&limit=20&fullTextFilterTerm={WORD}"
+    "&fullTextFilterFields=metadata.name,metadata.title,metadata.description",
+}
+INSERT = {
+    "postgresql": "FROM generate_series(1, %s) AS n",
+    "sqlite": "FROM (WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s LIMIT %s) "
+    "SELECT n FROM s)",
+}
+
+
+@pytest.fixture
+def person(client):
+    found = User.objects.create_user("vic")
+    UserLink.objects.create(user=found, user_ref="user:default/vic", how="admin")
+    found.stars.create(entity_ref=f"component:default/{NAME}")
+    client.force_login(found)
+    return client
+
+
+@pytest.fixture
+def large(transactional_db):
+    """Rows like those of a real catalog, made by the database itself."""
+    source = Source.objects.create(slug="s", name="S", kind="path", target="x")
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Filled first and indexed then, as pg_restore does.
+            for name in ("entity_search_trigrams", "entity_terms"):
+                cursor.execute(f"DROP INDEX {name}")
+        cursor.execute(_entities(), [source.pk, ROWS])
+        cursor.execute(_tags())
+        search_index.ensure(connection)
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+    version.bump()
+
+
+# What the two write differently: hexadecimal, six digits, a text, a new UUID, JSON.
+POSTGRESQL = {
+    "hex": "to_hex({})",
+    "digits": "lpad(CAST({} AS text), 6, '0')",
+    "uid": "gen_random_uuid()",
+    "json": "CAST({} AS jsonb)",
+}
+SQLITE = {
+    "hex": "printf('%%x', {})",
+    "digits": "printf('%%06d', {})",
+    "uid": "lower(hex(randomblob(16)))",
+    "json": "{}",
+}
+WORDS = POSTGRESQL if connection.vendor == "postgresql" else SQLITE
+
+
+def _entities() -> str:
+    """Six of ten are components; each name's first word stands in one of a thousand."""
+    kind = (
+        "CASE WHEN n = 77 OR n %% 10 < 6 THEN 'Component' "
+        "WHEN n %% 10 < 9 THEN 'API' ELSE 'System' END"
+    )
+    word = WORDS["hex"].format("n %% 1000 * CAST(2654435761 AS bigint) %% 4294967296")
+    name = f"{word} || '-' || {WORDS['digits'].format('n')}"
+    namespace = "CASE WHEN n %% 500 = 0 THEN 'other' ELSE 'default' END"
+    owner = f"'group:default/team-' || substr({WORDS['digits'].format('n %% 400')}, 3)"
+    system = f"'system:default/system-' || substr({WORDS['digits'].format('n %% 2000')}, 3)"
+    about = "'Sells seats for the shows of the season, row ' || n || ', and takes them back.'"
+    terms = f"""'["kind=' || lower({kind}) || '", "metadata.labels.row=l' || n || '"]'"""
+    document = f"""'{{"kind": "' || {kind} || '", "metadata": {{"name": "' || {name} || '"}}}}'"""
+    return f"""
+        INSERT INTO catalog_entity (ref, uid, kind, namespace, name, title, description, type,
+            lifecycle, owner_ref, system_ref, search_text, terms, document, digest, source_id,
+            location, document_index, line, annotation_lines, state, created_at, changed_at,
+            has_issues, reason)
+        SELECT lower({kind}) || ':' || {namespace} || '/' || {name}, {WORDS["uid"]}, {kind},
+            {namespace}, {name}, '', {about},
+            CASE n %% 4 WHEN 0 THEN 'website' WHEN 1 THEN 'library' ELSE 'service' END,
+            CASE n %% 10 WHEN 0 THEN 'deprecated' ELSE 'production' END, {owner}, {system},
+            lower({name} || '\n\n' || {about}), {WORDS["json"].format(terms)},
+            {WORDS["json"].format(document)}, 'x', %s,
+            'catalog-' || (n / 100) || '.yaml', n %% 100, 1, '{{}}',
+            CASE n %% 900 WHEN 0 THEN 'missing' ELSE 'active' END, CURRENT_TIMESTAMP,
+            CURRENT_TIMESTAMP, n %% 700 = 0, ''
+        {INSERT[connection.vendor]}"""
+
+
+def _tags() -> str:
+    number = WORDS["digits"].replace("%%", "%").format("id % 1000")
+    return f"""
+        INSERT INTO catalog_tag (entity_id, value)
+        SELECT id, 'tag-' || substr({number}, 3) FROM catalog_entity
+        UNION ALL SELECT id, CASE id % 2 WHEN 0 THEN 'java' ELSE 'go' END FROM catalog_entity"""
+
+
+if connection.vendor == "sqlite":
+    # Its JSON has no index: terms are looked for in the text of every row.
+    del PAGES["API by term"]
+
+
+def read_from_end_to_end(sql: str) -> bool:
+    """Whether the database would read the whole table of entities to answer."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}".replace("%", "%%"), [])
+            steps = [row[3] for row in cursor.fetchall()]
+            return any(
+                step.startswith("SCAN catalog_entity") and "INDEX" not in step for step in steps
+            )
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}".replace("%", "%%"), [])
+        plan = cursor.fetchone()[0]
+    return '"Seq Scan", "catalog_entity"' in json.dumps(list(_scans(plan)))
+
+
+def _scans(plan):
+    """[node type, table] of every node."""
+    if isinstance(plan, list):
+        for item in plan:
+            yield from _scans(item)
+    elif isinstance(plan, dict):
+        if "Relation Name" in plan:
+            yield [plan["Node Type"], plan["Relation Name"]]
+        for value in plan.values():
+            if isinstance(value, list | dict):
+                yield from _scans(value)
+
+
+@pytest.fixture
+def token(person):
+    """What the API is asked with."""
+    end = timezone.now() + timedelta(days=1)
+    user = User.objects.get(username="vic")
+    _, text = create(user, "plans", ["catalog.view"], end, RequestFactory().get("/"))
+    return {"Authorization": f"Bearer {text}"}
+
+
+def test_no_main_page_reads_all_entities(large, person, token):
+    bad = []
+    for name, url in PAGES.items():
+        version.bump()  # what other pages have counted is not used
+        with CaptureQueriesContext(connection) as captured:
+            answer = person.get(url, headers=token if url.startswith(API) else {})
+        assert answer.status_code == 200, (name, answer.content[:500])
+        asked = [query["sql"] for query in captured if '"catalog_entity"' in query["sql"]]
+        assert asked, name
+        bad += [
+            f"{name}: {sql}"
+            for sql in asked
+            if sql.startswith("SELECT") and read_from_end_to_end(sql)
+        ]
+    assert bad == [], "\n\n".join(bad)
