@@ -1,5 +1,6 @@
 """What every call of the API has in common."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -48,8 +49,6 @@ def raising(problem):
 @pytest.fixture(autouse=True)
 def responses_have_json(monkeypatch):
     """As the test client's have."""
-    import json
-
     monkeypatch.setattr(HttpResponse, "json", lambda r: json.loads(r.content), raising=False)
 
 
