@@ -6,8 +6,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urljoin
 
-from django.db.models import QuerySet
-
 from catalog.links import safe_url
 from catalog.models import Entity
 
@@ -48,13 +46,6 @@ def origin_of(entity: Entity) -> Origin:
     )
 
 
-def _neighbours(entity: Entity) -> QuerySet[Entity]:
-    if entity.file is None:
-        return Entity.objects.none()
-    same = Entity.objects.filter(file=entity.file).exclude(pk=entity.pk)
-    return same.only("ref", "kind", "name", "title").order_by("document_index", "ref")
-
-
 def line_url(url: str, line: int | None) -> str:
     """The file's page at a line, where the host's addresses are known to have one for it."""
     safe = safe_url(url)
@@ -71,7 +62,8 @@ def _ancestry(entity: Entity) -> list[Entity]:
     if entity.source_id is None:
         return []
     locations = list(
-        Entity.objects.filter(source=entity.source_id, kind="Location")
+        # By a stretch of the refs' own index: the source alone may have all entities there are.
+        Entity.objects.filter(ref__gte="location:", ref__lt="location;", source=entity.source_id)
         .exclude(pk=entity.pk)
         .only("ref", "kind", "name", "title", "location", "document")[:LOCATIONS]
     )
