@@ -9,11 +9,12 @@ class CatalogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from catalog import panels, search_index
+        from catalog import panels, search_index, version
         from catalog.scopes import scope_choices
         from catalog.source_status import health_checks
-        from portal import hooks
+        from portal import api_tokens, hooks
 
+        api_tokens.also_ask(version.QUERY)
         hooks.page_panels.register(panels.home_teams)
         hooks.scope_choices.register(scope_choices)
         hooks.health_checks.register(health_checks)

@@ -7,12 +7,13 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from catalog import refresh, relations, runs, sync_requests, tasks, teams, version
+from catalog import refresh, runs, sync_requests, tasks, teams, version
 from catalog.api import params
 from catalog.api.entity_views import ref_of, uid_of
 from catalog.api.permits import allowed, require
 from catalog.api.places import source_of
 from catalog.api.seen import CATALOG, VIEW, seen_by
+from catalog.apply import remove
 from catalog.descriptors import parse
 from catalog.lock import catalog_lock
 from catalog.models import Entity, SyncRun
@@ -101,8 +102,7 @@ def remove_entity(request: HttpRequest, caller: Caller, uid: str) -> HttpRespons
 
 def _remove(entity: Entity) -> None:
     with transaction.atomic():
-        relations.forget({entity.pk})
-        Entity.objects.filter(pk=entity.pk).delete()
+        remove([entity.pk])
         if entity.kind == "Group":
             teams.rebuild()
         version.bump()

@@ -19,7 +19,7 @@ def reading(
 ) -> HttpResponseBase:
     """The answer that `make` gives, kept for everybody who may see the whole catalog."""
     seen = seen_by(caller)
-    version = kept.begin()
+    version = kept.begin(caller)
     key = ("answer", request.get_full_path(), request.body)
     if seen.everything:
         found = kept.KEPT.get(version, key)

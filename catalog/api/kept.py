@@ -9,10 +9,8 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any
 
-from django.db import connection
-
 from catalog.models import Entity
-from catalog.version import ROW
+from portal.api_tokens import Caller
 
 MAX_ENTRIES = 2_000
 MAX_BYTES = 8_000_000
@@ -62,12 +60,9 @@ class Kept:
 KEPT = Kept()
 
 
-def begin() -> int:
-    """Reads the version, before anything else is read. What is found later is at least as new."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT version FROM catalog_catalogstate WHERE id = %s", [ROW])
-        row = cursor.fetchone()
-    version = int(row[0]) if row else 0
+def begin(caller: Caller) -> int:
+    """The version as it was when the token was looked at. What is found now is at least as new."""
+    version = int(caller.also or 0)
     _version.set(version)
     return version
 

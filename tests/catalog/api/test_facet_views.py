@@ -64,4 +64,4 @@ def test_a_facet_is_one_query(api, shop):
         api.get(
             "/entity-facets?facet=kind&facet=spec.type&facet=spec.owner&facet=spec.profile.email"
         )
-    assert len(captured) == 2 + 4
+    assert len(captured) == 1 + 4
