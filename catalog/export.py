@@ -7,10 +7,8 @@ without holding a transaction open while somebody's network is slow.
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.utils import timezone
@@ -54,8 +52,7 @@ def entity_export(request: HttpRequest, format: str) -> StreamingHttpResponse:
     filters, _ = read_filters(request.GET)
     found = listed(filters, mine_of(request, version.current()))
     chunks = _csv(found) if format == "csv" else _json(found)
-    content = _in_thread(chunks) if isinstance(request, ASGIRequest) else chunks
-    response = StreamingHttpResponse(content, content_type=TYPES[format])
+    response = StreamingHttpResponse(chunks, content_type=TYPES[format])
     name = f"catalog-{timezone.now():%Y-%m-%d}.{format}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -73,20 +70,25 @@ def _csv(found: QuerySet[Entity]) -> Iterator[bytes]:
 
 def _json(found: QuerySet[Entity]) -> Iterator[bytes]:
     """A JSON array, an entity a line: its document, with what the catalog knows beside it."""
-    separator = "[\n"
+    before = "[\n"
     for batch in _batches(found.values_list("pk", "ref", "document", "uid", "namespace"), 1):
-        relations: dict[int, list[dict[str, str]]] = {}
-        edges = Relation.objects.filter(source__in=[row[0] for row in batch])
-        for pk, kind, target in edges.order_by("type", "target_ref").values_list(
-            "source", "type", "target_ref"
-        ):
-            relations.setdefault(pk, []).append({"type": kind, "targetRef": target})
+        relations = _relations([row[0] for row in batch])
+        lines = []
         for pk, _, document, uid, namespace in batch:
             metadata = {"namespace": namespace, **document["metadata"], "uid": str(uid)}
             entity = {**document, "metadata": metadata, "relations": relations.get(pk, [])}
-            yield f"{separator}{json.dumps(entity, ensure_ascii=False)}".encode()
-            separator = ",\n"
-    yield b"[]\n" if separator == "[\n" else b"\n]\n"
+            lines.append(json.dumps(entity, ensure_ascii=False))
+        yield (before + ",\n".join(lines)).encode()
+        before = ",\n"
+    yield b"[]\n" if before == "[\n" else b"\n]\n"
+
+
+def _relations(pks: list[int]) -> dict[int, list[dict[str, str]]]:
+    found: dict[int, list[dict[str, str]]] = {}
+    edges = Relation.objects.filter(source__in=pks).order_by("type", "target_ref")
+    for pk, kind, target in edges.values_list("source", "type", "target_ref"):
+        found.setdefault(pk, []).append({"type": kind, "targetRef": target})
+    return found
 
 
 def _batches(rows: QuerySet, ref: int) -> Iterator[list[tuple]]:
@@ -107,10 +109,3 @@ def _cell(value: object) -> str:
     """As text; what would be a formula is marked as text with an apostrophe."""
     text = str(value)
     return f"'{text}" if text.startswith(FORMULA) else text
-
-
-async def _in_thread(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """One batch after another as the client takes them; under ASGI a plain iterator is read
-    to its end before the first byte is sent."""
-    while (chunk := await sync_to_async(next)(chunks, None)) is not None:
-        yield chunk
