@@ -4,11 +4,13 @@ Django builds a statement of placeholders for each few rows; for ten thousand en
 more than reading their files. Values still go through the model's fields.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from django.db import connection, models
 
+BATCH = 1_000
 _PLAIN = (str, int, bool, type(None))
 
 
@@ -34,7 +36,9 @@ def write(
             marks = ", ".join(["%s"] * len(fields))
             # Only names of our own tables and columns are written into statements.
             insert = f"INSERT INTO {into} VALUES ({marks}){conflict}"  # noqa: S608
-            cursor.executemany(insert, prepared)
+            # Django keeps all of what it is given until the last row is written.
+            while batch := list(islice(prepared, BATCH)):
+                cursor.executemany(insert, batch)
             return
         if not conflict:
             _copy(cursor, into, prepared)
@@ -64,7 +68,7 @@ def _copy(cursor: Any, into: str, rows: Iterable[Sequence[Any]]) -> None:
             copy.write_row(row)
 
 
-def _prepared(fields: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Iterable[list[Any]]:
+def _prepared(fields: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Iterator[list[Any]]:
     """The values as the database's driver wants them."""
     prepare: list[Callable[[Any], Any]] = [_preparation(field) for field in fields]
     for row in rows:

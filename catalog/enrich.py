@@ -31,10 +31,10 @@ def after(run: SyncRun, reader: Reader, touched: set[int], changed: set[str]) ->
         read = repositories.read_pull_requests
         steps.append((REPOSITORY_STAGE, partial(read, run.source, reader, changed, now)))
     for stage, step in steps:
+        sentence = f"Stagedoor failed to read the {stage} of this source; its log says why."
+        SyncIssue.objects.filter(source=run.source, stage=stage, message=sentence).delete()
         try:
             step()
         except Exception:
             logger.exception("sync run %s could not read %s", run.pk, stage)
-            sentence = f"Stagedoor failed to read the {stage} of this source; its log says why."
-            SyncIssue.objects.filter(source=run.source, stage=stage, run=run).delete()
             issues.save(run, [Issue(run.source.target, stage, sentence)])

@@ -110,6 +110,42 @@ def test_a_type_may_be_changed_to_url_only(tree, site):
     ]
 
 
+@pytest.mark.parametrize(
+    ("allowed", "sentence"),
+    [
+        (["*"], "private or reserved address"),  # OUTGOING_ALLOW alone is for sources
+        (["example.com"], 'Descriptors may not name files on "127.0.0.1"'),
+    ],
+)
+def test_a_location_reaches_only_hosts_that_descriptors_may_name(
+    tree, site, settings, allowed, sentence
+):
+    settings.CATALOG_URL_ALLOW = allowed
+    url = site.serve("/far.yaml", component("far"))
+    tree.write(FILE, location("root", type="url", target=url), component("own"))
+    source = tree.source()
+    read(source)
+    assert set(states()) == {"own"}
+    assert sentence in problems(source)[0]
+    assert site.asked == []
+
+
+def test_a_url_of_the_sources_own_host_is_read_with_its_credential(
+    tree, site, settings, monkeypatch
+):
+    settings.CATALOG_URL_ALLOW = []
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_X", "secret")
+    far = site.serve("/far.yaml", component("far"))
+    site.serve("/all.yaml", location("root", type="url", target=far))
+    source = tree.source()
+    source.kind, source.target = "url", f"{site.url}/all.yaml"
+    source.credential_ref = "env:STAGEDOOR_CREDENTIAL_X"
+    source.save()
+    read(source)
+    assert set(states()) == {"root", "far"}
+    assert ("/far.yaml", "Bearer secret") in site.asked
+
+
 # --- Placeholders ----------------------------------------------------------------------------
 def api(name, definition):
     return document(
@@ -182,14 +218,12 @@ def test_a_root_that_is_gone_or_empty_changes_nothing_either(web_source, site, s
 
 
 @pytest.mark.parametrize(
-    ("status", "text", "state"),
-    [(500, "", "active"), (200, "<html>sign in", "active"), (404, "", "missing")],
+    ("answer", "state"),
+    [((500, ""), "active"), ((200, "<html>sign in"), "active"), ((404, ""), "missing")],
 )
-def test_only_a_certain_absence_marks_what_a_target_held(
-    web_source, site, settings, status, text, state
-):
+def test_only_a_certain_absence_marks_what_a_target_held(web_source, site, settings, answer, state):
     settings.CATALOG_ABSENT_AFTER_SECONDS = 0
-    site.answer("/two.yaml", status, text)
+    site.answer("/two.yaml", *answer)
     site.serve("/one.yaml", component("one", {"title": "New"}))
     for _ in range(2):
         assert read(web_source).state == "succeeded"
