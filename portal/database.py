@@ -13,6 +13,10 @@ SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
 }
 
+# As many as there are threads that answer (portal/page_gate.py, portal/api_gate.py): one that waits
+# for a CI server keeps its connection, and the others must not wait for it.
+POOL = {"min_size": 1, "max_size": 28, "timeout": 20}
+
 
 def database_from_url(url: str) -> dict[str, Any]:
     """`sqlite:///relative`, `sqlite:////absolute` or `postgresql://user:password@host:port/name`.
@@ -36,6 +40,6 @@ def database_from_url(url: str) -> dict[str, Any]:
             "PASSWORD": unquote(parts.password or ""),
             "HOST": options.pop("host", "") or (parts.hostname or ""),
             "PORT": str(parts.port or ""),
-            "OPTIONS": {**options, "pool": True},
+            "OPTIONS": {**options, "pool": dict(POOL)},
         }
     raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgresql://.")
