@@ -84,9 +84,9 @@ class ApiGate:
         try:
             return function(*args)
         finally:
-            # Nobody waits for this thread, so somebody else may have its connection. SQLite's are
-            # not scarce, and dear to open.
-            if self._asked <= THREADS and connection.vendor != "sqlite":
+            # Between two calls of many a connection is kept, for getting one costs as much as an
+            # answer; the last call gives its own back. SQLite's are not scarce, and dear to open.
+            if self._asked <= 1 and connection.vendor != "sqlite":
                 connection.close()
 
     async def _send(self, request: HttpRequest, response: HttpResponseBase, send: Send) -> None:
