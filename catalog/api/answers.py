@@ -20,7 +20,9 @@ def reading(
     """The answer that `make` gives, kept for everybody who may see the whole catalog."""
     seen = seen_by(caller)
     version = kept.begin(caller)
-    key = ("answer", request.get_full_path(), request.body)
+    # With the method: a GET may carry a body that it does not look at.
+    method = "GET" if request.method == "HEAD" else request.method
+    key = ("answer", request.get_full_path(), request.body, method)
     if seen.everything:
         found = kept.KEPT.get(version, key)
         if found is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from catalog.api.filters import FilterError
 from catalog.api.ordering import MAX_FIELDS, Order, read_order
 
-MAX_LENGTH = 20_000
+MAX_LENGTH = 80_000  # of the longest question, which is in it
 
 
 @dataclass(frozen=True)

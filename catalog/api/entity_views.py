@@ -5,6 +5,7 @@ import binascii
 import json
 import uuid
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -71,7 +72,12 @@ def ancestry(
     def make(seen: Seen) -> HttpResponse:
         pk = _pk(seen, kind, namespace, name) or _missing(kind, namespace, name)
         entity = Entity.objects.select_related("file").get(pk=pk)
-        chain = [entity, *origin_of(entity).ancestry]
+        above = origin_of(entity).ancestry
+        shown = set(
+            seen.entities().filter(pk__in=[one.pk for one in above]).values_list("pk", flat=True)
+        )
+        # Where a Location may not be seen, what led to it is not told either.
+        chain = [entity, *takewhile(lambda one: one.pk in shown, above)]
         rows = serialized([one.pk for one in chain], EVERYTHING)
         parents = [[one.ref] for one in chain[1:]] + [[]]
         items = [

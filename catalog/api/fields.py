@@ -4,6 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.api.filters import FilterError
+
+# Each path is looked for in each entity, and with each of its dots in turn.
+MAX_PATHS = 100
+MAX_LENGTH = 300
+MAX_DOTS = 20
+
 
 @dataclass(frozen=True)
 class Fields:
@@ -30,9 +37,18 @@ class Fields:
 
 
 def read_fields(texts: Iterable[str]) -> Fields:
-    """`fields` parameters, each a comma-joined list."""
-    paths = (path.strip() for text in texts for path in text.split(","))
-    return Fields(tuple(dict.fromkeys(path for path in paths if path)))
+    """`fields` parameters, each a comma-joined list. Raises FilterError."""
+    found = (path.strip() for text in texts for path in text.split(","))
+    paths = tuple(dict.fromkeys(path for path in found if path))
+    if len(paths) > MAX_PATHS:
+        raise FilterError(f"There can be {MAX_PATHS} fields at most.")
+    if any(too_long(path) for path in paths):
+        raise FilterError("A field's path is longer, or deeper, than any entity has.")
+    return Fields(paths)
+
+
+def too_long(path: str) -> bool:
+    return len(path) > MAX_LENGTH or path.count(".") > MAX_DOTS
 
 
 def _pick(value: dict[str, Any], parts: list[str], into: dict[str, Any]) -> None:

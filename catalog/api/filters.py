@@ -12,6 +12,8 @@ from catalog.terms import MAX_VALUE
 # More than any client of Backstage's sends; a tree deeper or wider is a mistake or an attack.
 MAX_CONDITIONS = 200
 MAX_DEPTH = 12
+# No index answers a prefix, so that each counts as this many conditions.
+PREFIX_COUNTS = 10
 
 
 class FilterError(ValueError):
@@ -62,11 +64,15 @@ ANYTHING = Every(())
 def read_filters(texts: Sequence[str]) -> Condition:
     """`filter` parameters: alternatives of comma-joined `key=value` and `key`."""
     alternatives = [found for found in map(_alternative, texts) if found.parts]
-    if sum(len(one.parts) for one in alternatives) > MAX_CONDITIONS:
+    if sum(_weight(part) for one in alternatives for part in one.parts) > MAX_CONDITIONS:
         raise FilterError(f"A filter can have {MAX_CONDITIONS} conditions at most.")
     if not alternatives:
         return ANYTHING
     return alternatives[0] if len(alternatives) == 1 else Some(tuple(alternatives))
+
+
+def _weight(part: Condition) -> int:
+    return max(1, len(part.values or ())) if isinstance(part, Has) else 1
 
 
 def _alternative(text: str) -> Every:
@@ -111,9 +117,12 @@ class _Predicates:
                 self._alone(value, name)
                 if not isinstance(value[name], list):
                     raise FilterError(f"{name} needs a list.")
+                # Also what asks nothing costs something.
+                self._count(len(value[name]))
                 return kind(tuple(self.read(part, depth + 1) for part in value[name]))
         if "$not" in value:
             self._alone(value, "$not")
+            self._count(1)
             return Non(self.read(value["$not"], depth + 1))
         return Every(tuple(self._of_key(key, wanted) for key, wanted in value.items()))
 
@@ -137,9 +146,12 @@ class _Predicates:
                 self._count(len(operand))
                 return Has(key, tuple(_primitive(item) for item in operand))
             case "$hasPrefix", str():
+                self._count(PREFIX_COUNTS - 1)
                 return HasPrefix(key, _text(operand))
             case "$contains", dict() if key == "relations":
-                return _relation(operand)
+                found = _relation(operand)
+                self._count(len(found.values or ()))
+                return found
             case "$contains", str() | bool() | int() | float():
                 return Has(key, (_primitive(operand),))
         raise FilterError(
@@ -157,7 +169,7 @@ class _Predicates:
             raise FilterError(f"{name} must stand alone in its object.")
 
 
-def _relation(operand: dict[str, Any]) -> Condition:
+def _relation(operand: dict[str, Any]) -> Has:
     """{"relations": {"$contains": {"type": …, "targetRef": …}}}."""
     kind, target = operand.get("type"), operand.get("targetRef")
     if not isinstance(kind, str) or not set(operand) <= {"type", "targetRef"}:

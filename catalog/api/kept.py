@@ -67,13 +67,16 @@ def begin(caller: Caller) -> int:
     return version
 
 
-def kept(key: Hashable, make: Callable[[], Any], size: int = 200) -> Any:
-    """The value under the key, made anew when the catalog has changed. Never None."""
+def kept(key: Hashable, make: Callable[[], Any], size: Callable[[Any], int] = lambda _: 200) -> Any:
+    """The value under the key, made anew when the catalog has changed. Never None.
+
+    `size` of a value, in bytes, about; the key, which a stranger may have written, is added.
+    """
     version = _version.get()
     value = KEPT.get(version, key)
     if value is None:
         value = make()
-        KEPT.put(version, key, value, size)
+        KEPT.put(version, key, value, size(value) + 3 * len(repr(key)))
     return value
 
 
@@ -85,7 +88,7 @@ def spellings(column: str, value: str) -> tuple[str, ...]:
 def all_spellings(column: str) -> dict[str, tuple[str, ...]]:
     """{value in lower case: as entities write it}."""
     found: dict[str, tuple[str, ...]] = kept(
-        ("spellings", column), lambda: _spellings(column), 20_000
+        ("spellings", column), lambda: _spellings(column), lambda _: 20_000
     )
     return found
 

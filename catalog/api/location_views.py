@@ -93,8 +93,10 @@ def change_location(request: HttpRequest, caller: Caller, slug: str) -> HttpResp
     """PUT /locations/:id: the same source at another address."""
     user = _registrar(request, caller)
     source = _source(slug)
-    if not register.can_unregister(source):
-        raise ApiError(403, "An administrator made this source; they can change it.")
+    given = source.credential_ref or source.trusted_for_org
+    if given or not register.can_unregister(source):
+        # Its credential, and the trust in it, are for the address that it has.
+        raise ApiError(403, "An administrator made or trusts this source; they can change it.")
     found = analysed(params.body(request))
     if found.source is not None and found.source != source:
         raise ApiError(409, f"The source {found.source.slug} reads this address already.")

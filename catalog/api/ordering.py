@@ -9,6 +9,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Lower, NullIf
 
+from catalog.api.fields import too_long
 from catalog.api.filters import FilterError
 from catalog.api.terms_lookup import HasTerm
 from catalog.models import Entity
@@ -41,7 +42,7 @@ class Order:
 
 def read_order(field: Any, direction: Any) -> Order:
     """Raises FilterError."""
-    if not isinstance(field, str) or not field or len(field) > 300 or "\x00" in field:
+    if not isinstance(field, str) or not field or too_long(field) or "\x00" in field:
         raise FilterError("An order needs a field, for example metadata.name,asc.")
     if direction not in ("asc", "desc"):
         raise FilterError(f'The order of "{field[:80]}" must be asc or desc.')

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from catalog.api import cursors
 from catalog.api.conditions import supported, to_q
 from catalog.api.cursors import Search, Start
+from catalog.api.fields import too_long
 from catalog.api.filters import (
     ANYTHING,
     Condition,
@@ -29,6 +30,9 @@ from catalog.models import Entity
 from catalog.search import matching as containing
 
 MAX_TERM = 200
+MAX_TERM_FIELDS = 20
+# Of filters and predicate as they came: what is asked is kept with its answer, and in cursors.
+MAX_TEXT = 20_000
 # Fields that are columns, and together part of Entity.search_text.
 TEXTS = {"metadata.name": "name", "metadata.title": "title", "metadata.description": "description"}
 
@@ -44,6 +48,8 @@ class Page:
 
 def condition_of(filters: Sequence[str], query: str = "") -> Condition:
     """What the filters and the predicate ask together. Raises FilterError."""
+    if sum(map(len, filters)) + len(query) > MAX_TEXT:
+        raise FilterError(f"Filters and query can have {MAX_TEXT:,} characters at most.")
     parts = [read_filters(filters)]
     if query:
         parts.append(read_predicate(json.loads(query)))
@@ -98,6 +104,8 @@ def _containing(found: QuerySet[Entity], search: Search) -> QuerySet[Entity]:
     if len(term) > MAX_TERM or "\x00" in term:
         raise FilterError(f"A text to search for can have {MAX_TERM} characters, and no NUL.")
     fields = [field.lower() for field in search.term_fields] or _usual(search)
+    if len(fields) > MAX_TERM_FIELDS or any(map(too_long, fields)):
+        raise FilterError(f"A text can be searched for in {MAX_TERM_FIELDS} fields at most.")
     if set(fields) <= set(TEXTS):
         # The catalog's own search has an index, and finds at least as much.
         found = containing(found, term)

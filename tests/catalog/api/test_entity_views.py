@@ -5,7 +5,7 @@ import re
 import pytest
 from django.utils import timezone
 
-from catalog.models import Entity, SourceFile, SyncIssue
+from catalog.models import Entity, Source, SourceFile, SyncIssue
 from catalog.version import bump
 from portal.models import Role
 from tests.catalog.api.conftest import Api, names, person
@@ -212,3 +212,12 @@ def test_without_a_grant_nothing_is_shown(settings, shop):
 
 def test_a_token_without_the_permission_shows_nothing(shop):
     assert Api(person("vic"), ["build.view"]).problem("/entities", 403)
+
+
+def test_ancestry_shows_no_location_that_a_scope_leaves_out(only, tree):
+    tree.write("catalog-info.yaml", location("top", targets=["./low.yaml"]), group("shop"))
+    tree.write("low.yaml", component("low", owner="shop"))
+    read(Source.objects.get())
+    found = only.get("/entities/by-name/component/default/low/ancestry")
+    assert [one["entity"]["metadata"]["name"] for one in found["items"]] == ["low"]
+    assert found["items"][0]["parentEntityRefs"] == []

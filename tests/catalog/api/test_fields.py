@@ -1,6 +1,9 @@
 """`fields`: which parts of an entity are given."""
 
+import pytest
+
 from catalog.api.fields import Fields, read_fields
+from catalog.api.filters import FilterError
 
 ENTITY = {
     "kind": "API",
@@ -38,3 +41,11 @@ def test_nothing_is_everything():
     assert read_fields(["metadata"]).want("metadata.etag")
     assert read_fields(["metadata.etag.x"]).want("metadata.etag")
     assert not read_fields(["metadata.name"]).want("metadata.etag", "relations")
+
+
+@pytest.mark.parametrize(
+    "text", ["a." * 21, "a" * 301, ",".join(f"metadata.f{number}" for number in range(101))]
+)
+def test_what_would_take_long_to_pick_is_refused(text):
+    with pytest.raises(FilterError):
+        read_fields([text])

@@ -35,7 +35,14 @@ def test_several_parameters_are_alternatives_and_empty_ones_nothing():
 
 
 @pytest.mark.parametrize(
-    "text", ["=a", "kind=a,=", "a=\x00", ",".join(f"k{i}" for i in range(201))]
+    "text",
+    [
+        "=a",
+        "kind=a,=",
+        "a=\x00",
+        ",".join(f"k{i}" for i in range(201)),
+        ",".join(f"k=v{i}" for i in range(201)),
+    ],
 )
 def test_what_is_no_filter_says_so(text):
     with pytest.raises(FilterError):
@@ -94,4 +101,25 @@ def deep(levels):
 )
 def test_what_is_no_predicate_says_so(query):
     with pytest.raises(FilterError):
+        read_predicate(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"$all": [{}] * 201},
+        {"$any": [{"$not": {"$any": []}}] * 101},
+        {"$all": [{f"k{number}": {"$hasPrefix": "a"}} for number in range(21)]},
+        {
+            "relations": {
+                "$contains": {
+                    "type": "ownedBy",
+                    "targetRef": {"$in": [f"g{i}" for i in range(201)]},
+                }
+            }
+        },
+    ],
+)
+def test_a_wide_predicate_is_refused_whatever_it_is_wide_with(query):
+    with pytest.raises(FilterError, match="at most"):
         read_predicate(query)

@@ -131,3 +131,13 @@ def test_writing_needs_the_permission(api, shop, address):
         assert caller.problem("/locations/org", 403, "DELETE")
         assert caller.problem("/locations/org", 403, "PUT", spec(address))
     assert AuditEvent.objects.filter(outcome="denied").count() == 10
+
+
+@pytest.mark.parametrize("given", [{"credential_ref": "env:TOKEN"}, {"trusted_for_org": True}])
+def test_what_an_administrator_gave_a_source_is_not_taken_to_another_address(admin, address, given):
+    admin.post("/locations", spec(address), 201)
+    Source.objects.update(**given)
+    slug = Source.objects.get().slug
+    sent = spec("https://elsewhere.example/catalog-info.yaml")
+    assert "administrator" in admin.problem(f"/locations/{slug}", 403, "PUT", sent)
+    assert Source.objects.get().target == address

@@ -247,3 +247,35 @@ def test_an_answer_is_small_json_in_utf8(api, shop):
     assert response["Content-Type"] == "application/json; charset=utf-8"
     assert json.loads(response.content)["totalItems"] == 6
     assert b": " not in response.content
+
+
+def test_what_one_method_was_answered_is_not_given_to_the_other(api, shop):
+    """A GET with a body would else decide what the same POST finds, for everybody."""
+    sent = {"query": {"kind": "group"}}
+    path = "/entities/by-query?limit=1"
+    assert json.loads(api.ask("GET", path, sent).content)["totalItems"] > 1
+    assert names(api.post(path, sent)) == names(api.post("/entities/by-query", sent))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"query": {"metadata.name": "a" * 20_001}},
+        {"fullTextFilter": {"term": "a", "fields": [f"f{number}" for number in range(21)]}},
+        {"orderBy": {"field": "a." * 100}},
+    ],
+)
+def test_what_would_keep_the_portal_busy_is_refused(api, shop, sent):
+    assert api.problem("/entities/by-query", 400, "POST", sent)
+
+
+def test_a_long_question_can_be_asked_page_by_page(api, tree):
+    tree.write("catalog-info.yaml", component("a"), component("b"))
+    read(tree.source())
+    wanted = [f"ä{number:0>60}" for number in range(150)]
+    sent = {
+        "limit": 1,
+        "query": {"$any": [{"kind": "component"}, {"metadata.name": {"$in": wanted}}]},
+    }
+    cursor = api.post("/entities/by-query", sent)["pageInfo"]["nextCursor"]
+    assert names(api.post("/entities/by-query", {"limit": 1, "cursor": cursor})) == ["b"]
