@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from catalog import connections, tasks, teams, webhooks
+from catalog import connections, tasks, teams, version, webhooks
 from catalog.lock import catalog_lock
 from catalog.models import Entity, Source
 from catalog.source_form import PREFIX, SourceForm, option_fields
@@ -135,3 +135,4 @@ def _rebuild_teams() -> None:
     """Trust takes effect at once, not with the next reading."""
     with catalog_lock():
         teams.rebuild()
+        version.bump()

@@ -165,12 +165,16 @@ def _touch(reading: Reading, now: datetime) -> None:
 
 
 def _date_the_kept(source: Source, reading: Reading) -> None:
-    """What is no longer valid stays as old as its last good reading, however new its file."""
-    mine = Entity.objects.filter(source=source)
-    for batch in batches(reading.kept):
-        kept = mine.filter(ref__in=batch, last_good_at=None, file__isnull=False)
+    """What is no longer valid stays as old as its last good reading, however new its file.
+
+    A copy elsewhere that is not valid says nothing about it.
+    """
+    mine = Entity.objects.filter(source=source, last_good_at=None, file__isnull=False)
+    for batch in batches(reading.kept - {found.ref for found in reading.valid}):
+        places = mine.filter(ref__in=batch).values_list("pk", "location")
+        kept = [pk for pk, location in places if location in reading.digests]
         seen = SourceFile.objects.filter(pk=OuterRef("file")).values("seen_at")
-        kept.update(last_good_at=Subquery(seen[:1]))
+        Entity.objects.filter(pk__in=kept).update(last_good_at=Subquery(seen[:1]))
 
 
 def _count_misses(source: Source, reading: Reading, files: Files, now: datetime) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterable
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from catalog import version
 from catalog.models import Entity, SyncIssue, SyncRun
 from catalog.reading import SOURCE_STAGE, Issue
 from catalog.relations import batches
@@ -37,6 +39,8 @@ def replace(
         SyncIssue.objects.filter(pk__in=batch).delete()
     save(run, found)
     mark(old | {issue.entity_ref[:MAX_REF] for issue in found})
+    if drop or found:
+        version.bump()
     return left + len(found)
 
 
@@ -73,6 +77,16 @@ def save(run: SyncRun, found: list[Issue]) -> None:
 def unsaved(found: list[Issue]) -> set[str]:
     """Where problems were found that are too many to be kept."""
     return {issue.location for issue in found[MAX_ISSUES:]}
+
+
+def unmark_orphans() -> None:
+    """For entities of which only a deleted source told problems: these went with it."""
+    about = Exists(SyncIssue.objects.filter(entity_ref=OuterRef("ref")))
+    marked = Entity.objects.filter(~about, has_issues=True)
+    if marked.exists():
+        with transaction.atomic():
+            marked.update(has_issues=False)
+            version.bump()
 
 
 def mark(refs: Iterable[str]) -> None:

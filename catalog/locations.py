@@ -72,6 +72,9 @@ class _Follower:
         self._waiting: deque[_Step] = deque()
         self._broken: set[str] = set()  # refs of Locations of which a target failed
         self._elsewhere: dict[str, Reader] = {}  # by origin
+        # Who names a file beside the first, and why a file could not be read.
+        self._also: dict[str, list[_Step]] = {}
+        self._failed: dict[str, ReadError] = {}
         self._bytes = 0
         self._until = time.monotonic() + MAX_SECONDS
 
@@ -123,12 +126,11 @@ class _Follower:
                 self._reading.add_not_there(location)
             else:
                 self._reading.add_gone(location)
-            if not step.optional:
-                self._report(step, str(gone))
+            self._fail(step, gone)
             return
         except ReadError as error:
             self._reading.add_unread()
-            self._report(step, str(error))
+            self._fail(step, error)
             return
         digest = hashlib.sha256(data).hexdigest()
         self._reading.places[location] = step.reader.place(location)
@@ -214,6 +216,17 @@ class _Follower:
         if step.location not in self._reading.visited:
             self._reading.visited.add(step.location)
             self._waiting.append(step)
+        elif step.location in self._failed:
+            self._fail(step, self._failed[step.location])
+        elif step.named_by is not None:
+            self._also.setdefault(step.location, []).append(step)
+
+    def _fail(self, step: _Step, why: ReadError) -> None:
+        """A problem of everybody who names the file, but of those who may miss it."""
+        self._failed[step.location] = why
+        for one in (step, *self._also.pop(step.location, ())):
+            if not (one.optional and isinstance(why, Gone)):
+                self._report(one, str(why))
 
     def _report(self, step: _Step, sentence: str) -> None:
         """The problem stands where it can be mended: at the Location that names the target."""

@@ -87,6 +87,7 @@ def run(run_id: int, progress: Progress = lambda phase, done, total: None) -> Sy
 
 def retire_orphans() -> None:
     """Entities whose source was deleted go the same way as those that left theirs."""
+    issues.unmark_orphans()
     now = timezone.now()
     orphans = Entity.objects.filter(source=None).only("ref", "state", "gone_at", "reason")
     due = orphans.filter(~Q(state=Entity.State.MISSING) | Q(gone_at__lte=now - grace()))
@@ -137,7 +138,9 @@ def apply_in_full(
     found = reading.issues + applied.issues
     inside = reading.visited if only is not None else None
     problems = issues.replace(run, found, reading.unchanged, inside)
-    if applied.touched or found:
+    # Another source may have had a problem with the name before it was anybody's.
+    issues.mark(applied.added.values())
+    if applied.touched:
         version.bump()
     return Outcome(applied, found, problems, changed)
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from catalog import sync, version
 from catalog.models import Entity, SyncIssue
-from tests.catalog.trees import component, read
+from tests.catalog.trees import component, location, read
 
 pytestmark = pytest.mark.django_db
 
@@ -60,3 +61,59 @@ def test_a_problem_belongs_to_its_file_and_goes_with_it(tree):
     tree.remove(f"a/{FILE}")
     run = read(source)
     assert run.problems == SyncIssue.objects.count() == 1
+
+
+def test_what_is_kept_of_the_catalog_is_over_when_a_problem_goes(tree):
+    tree.write("a.yaml", component("pay"))
+    tree.write("b.yaml", component("pay"), component("ship"))
+    read(tree.source("a.yaml", "first"))
+    second = tree.source("b.yaml", "second")
+    read(second)
+    assert troubled() == {"pay"}
+    before = version.current()
+    tree.write("b.yaml", component("ship"))
+    assert read(second).changed == 0
+    assert troubled() == set()
+    assert version.current() > before
+
+
+def test_the_problems_of_a_deleted_source_go_with_it(tree):
+    tree.write("a.yaml", component("pay"))
+    tree.write("b.yaml", component("pay"), component("ship"))
+    read(tree.source("a.yaml", "first"))
+    second = tree.source("b.yaml", "second")
+    read(second)
+    before = version.current()
+    second.delete()
+    sync.retire_orphans()
+    assert troubled() == set()
+    assert version.current() > before
+
+
+def test_a_name_that_another_source_has_a_problem_with_begins_with_it(tree):
+    tree.write("a.yaml", component("pay", owner=7), component("ship"))
+    tree.write("b.yaml", component("pay"))
+    read(tree.source("a.yaml", "first"))
+    read(tree.source("b.yaml", "second"))
+    assert troubled() == {"pay"}
+
+
+def test_an_invalid_copy_does_not_age_what_is_valid_elsewhere(tree):
+    tree.write(f"a/{FILE}", component("pay"))
+    tree.write(f"b/{FILE}", component("pay", owner=7))
+    source = tree.source()
+    for _ in range(3):
+        read(source)
+        assert Entity.objects.get().last_good_at is None
+    tree.write(f"a/{FILE}", component("pay"), component("ship"))
+    read(source)
+    assert Entity.objects.get(name="pay").last_good_at is None
+
+
+def test_a_target_that_one_location_may_miss_is_still_a_problem_of_the_other(tree):
+    may = location("may", target="./gone.yaml", presence="optional")
+    must = location("must", target="./gone.yaml")
+    tree.write("all.yaml", may, must)
+    source = tree.source("all.yaml")
+    read(source)
+    assert list(source.issues.values_list("entity_ref", flat=True)) == ["location:default/must"]
