@@ -27,9 +27,9 @@ from portal.asgi_io import (
     Application,
     HungUp,
     Message,
-    PartsSender,
     Receive,
     Send,
+    head_of,
     read_body,
     send_whole,
 )
@@ -94,8 +94,13 @@ class ApiGate:
             content = b"" if request.method == "HEAD" else response.content  # type: ignore[attr-defined]
             await send_whole(response, content, send)
             return
-        parts = PartsSender(send, asyncio.get_running_loop())
-        await self._in_thread(parts.run, response, iter(response))
+        # A thread makes a part and is free while it is sent: there are few threads, and whoever
+        # asked may take an hour to read.
+        parts = iter(response)
+        await send(head_of(response))
+        while (part := await self._in_thread(next, parts, None)) is not None:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
     def _note(self, request: HttpRequest) -> None:
         caller = getattr(request, "caller", None)

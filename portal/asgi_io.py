@@ -17,6 +17,8 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # Of an answer in parts, so many bytes are sent at a time.
 CHUNK = 262_144
+# Whoever does not take that much in so many seconds keeps a thread from others, and is left.
+PATIENCE = 60.0
 
 
 class HungUp(Exception):
@@ -58,12 +60,15 @@ async def send_whole(response: HttpResponseBase, content: bytes, send: Send) -> 
 class PartsSender:
     """Sends an answer in parts from a thread, no faster than the other side takes them."""
 
-    def __init__(self, send: Send, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, send: Send, loop: asyncio.AbstractEventLoop, patience: float = PATIENCE
+    ) -> None:
         self._send = send
         self._loop = loop
+        self._patience = patience
 
     def run(self, response: HttpResponseBase, parts: Iterator[bytes]) -> None:
-        """In the thread; raises what sending raises."""
+        """In the thread; raises what sending raises, and HungUp for who takes no more."""
         self._now(head_of(response))
         waiting = bytearray()
         for part in parts:
@@ -74,7 +79,12 @@ class PartsSender:
         self._now({"type": "http.response.body", "body": bytes(waiting)})
 
     def _now(self, message: Message) -> None:
-        asyncio.run_coroutine_threadsafe(_awaited(self._send, message), self._loop).result()
+        sending = asyncio.run_coroutine_threadsafe(_awaited(self._send, message), self._loop)
+        try:
+            sending.result(self._patience)
+        except TimeoutError:
+            sending.cancel()
+            raise HungUp from None
 
 
 async def _awaited(send: Send, message: Message) -> None:

@@ -46,7 +46,10 @@ class PageGate:
             return
         loop = asyncio.get_running_loop()
         parts = PartsSender(send, loop)
-        whole = await loop.run_in_executor(self._threads, self._answer, scope, body, parts)
+        try:
+            whole = await loop.run_in_executor(self._threads, self._answer, scope, body, parts)
+        except HungUp:
+            return
         if whole is not None:
             await send_whole(*whole, send)
 

@@ -1,5 +1,6 @@
 """The API behind the real web server: the same answers, without the pages' middleware."""
 
+import asyncio
 import http.client
 import json
 import subprocess
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.http import StreamingHttpResponse
+from django.test import RequestFactory
 
+from portal.api_gate import THREADS, ApiGate
 from tests.plugins.ports import free_port
 from tests.portal.test_asgi_io import LIMIT, wait_until_open
 
@@ -75,3 +79,29 @@ def test_pages_go_their_own_way(port):
     _, headers, body = ask(port, "GET", "/apiary")
     assert b'"error"' not in body
     assert "www-authenticate" not in {name.lower() for name in headers}
+
+
+def test_who_reads_slowly_keeps_no_thread_from_others():
+    async def ask_all() -> int:
+        gate, stalled = ApiGate(None, LIMIT), asyncio.Event()
+        begun: list[bytes] = []
+
+        async def never(message):
+            if message.get("body"):
+                begun.append(message["body"])
+                await stalled.wait()
+
+        request = RequestFactory().get("/api/x")
+        slow = [
+            asyncio.create_task(gate._send(request, StreamingHttpResponse([b"a", b"b"]), never))
+            for _ in range(THREADS * 2)
+        ]
+        while len(begun) < len(slow):
+            await asyncio.sleep(0)
+        answer = await asyncio.wait_for(gate._in_thread(lambda: 200), 20)
+        stalled.set()
+        await asyncio.gather(*slow)
+        assert sorted(begun) == [b"a"] * len(slow) + [b"b"] * len(slow)
+        return answer
+
+    assert asyncio.run(ask_all()) == 200

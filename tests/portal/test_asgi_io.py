@@ -1,5 +1,6 @@
 """No request fills the disk: a body over the limit is refused while it is read."""
 
+import asyncio
 import contextlib
 import http.client
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.http import StreamingHttpResponse
 
+from portal.asgi_io import HungUp, PartsSender
 from tests.plugins.ports import free_port
 
 LIMIT = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -92,3 +95,16 @@ def test_a_secret_in_an_address_is_not_logged(port: int) -> None:
     answer = connection.getresponse()
     assert answer.status == 405
     assert b"s3cret" not in answer.read()
+
+
+def test_who_takes_nothing_is_left_after_a_while() -> None:
+    async def send(message: object) -> None:
+        await asyncio.Event().wait()
+
+    async def ask() -> None:
+        parts = PartsSender(send, asyncio.get_running_loop(), patience=0.05)
+        response = StreamingHttpResponse([b"x"])
+        with pytest.raises(HungUp):
+            await asyncio.to_thread(parts.run, response, iter(response))  # type: ignore[arg-type]
+
+    asyncio.run(ask())
