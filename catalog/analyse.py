@@ -6,13 +6,14 @@ who registers chooses an address and nothing else: no credential, no folder of t
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import parse_qsl, unquote, urldefrag, urlsplit
 
 from catalog.models import Repository as RepositoryRow
 from catalog.models import Source
 from catalog.sources import SourceSpec
 from catalog.sources.tree import FILE_NAMES, descriptor_paths
 from catalog.sources.web_urls import FileAddress, Repository, parse_file, parse_repository
+from portal.audit import SECRET_WORDS
 
 MAX_URL = 500
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -77,6 +78,11 @@ def _clean(text: str) -> str:
         raise NotUsable(
             "The address holds a user name or password. Leave it out: what needs a credential is "
             "added by an administrator."
+        )
+    if any(word in name.lower() for name, _ in parse_qsl(parts.query) for word in SECRET_WORDS):
+        raise NotUsable(
+            "The address holds a token, which everybody here could read. Leave it out: what needs "
+            "a credential is added by an administrator."
         )
     return url
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
+from portal.text import storable
+
 # In the order of looking; GitHub's says the action in the body.
 EVENT_HEADERS = ("x-github-event", "x-event-key")
 PINGS = {"ping", "diagnostics:ping"}
@@ -31,6 +33,7 @@ LISTING = {
     "project:modified",
 }
 BRANCH = "refs/heads/"
+MAX_NAME = 500
 
 
 class HookUnread(Exception):
@@ -71,11 +74,11 @@ def hint_of(headers: Mapping[str, str], body: bytes) -> Hint:
         return Hint(event, reason=reason)
     payload = _payload(headers, body)
     repository = _repository(payload)
-    ids = tuple(str(repository[key]) for key in ("uuid", "id") if repository.get(key))
+    ids = tuple(_plain(str(repository[key])) for key in ("uuid", "id") if repository.get(key))
     return Hint(
         event=event,
         ids=ids,
-        full_name=_full_name(repository),
+        full_name=_plain(_full_name(repository)),
         changed=event in PUSHES,
         pull_requests=pulls,
         listing=event in LISTING,
@@ -147,3 +150,8 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _plain(value: str) -> str:
+    """Without what PostgreSQL can't compare: a delivery that fails is tried for an hour."""
+    return storable(value, MAX_NAME)

@@ -26,6 +26,7 @@ from catalog.sources.git_process import hurried
 from portal import audit
 from portal.access import fresh_actor
 from portal.guard import Denied
+from portal.http import origin
 from portal.policy import Actor, Decision, Target, decide
 
 ACTION, UNREGISTER = "source.register", "source.unregister"
@@ -205,6 +206,10 @@ def _record(
     url: str,
     source: Source | None = None,
 ) -> None:
+    # Nobody has looked whether a refused address holds a password.
+    data = {"url": origin(url)}
+    if source is not None:
+        data = {"url": url, "kind": source.kind, "target": source.target}
     audit.record(
         ACTION,
         actor=actor,
@@ -212,7 +217,7 @@ def _record(
         outcome="ok" if source else "denied",
         decision=decision,
         request=request,
-        data={"url": url} | ({"kind": source.kind, "target": source.target} if source else {}),
+        data=data,
     )
 
 

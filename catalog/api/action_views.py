@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from catalog import refresh, runs, sync_requests, tasks, teams, version
+from catalog import names, refresh, runs, sync_requests, tasks, teams, version
 from catalog.api import params
 from catalog.api.entity_views import ref_of, uid_of
 from catalog.api.permits import allowed, require
@@ -87,6 +87,9 @@ def remove_entity(request: HttpRequest, caller: Caller, uid: str) -> HttpRespons
         raise ApiError(404, f"No entity with the uid {uid} was found.")
     target = Target(str(entity), scopes_of(entity))
     user = require(request, caller, REMOVE_PERMISSION, target)
+    if names.conflicts_of(entity.ref):
+        # The next of those that claim the name would have it, and that is a decision.
+        require(request, caller, names.PERMISSION, target)
     source, run = entity.source, None
     with catalog_lock():
         _remove(entity)

@@ -3,6 +3,7 @@
 The key is named by reference and the token stays in this process's memory: neither is stored.
 """
 
+import hashlib
 import threading
 import time
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ class Installation:
     rights: tuple[str, ...] = ()
 
 
-_kept: dict[tuple[str, str, str, str], Installation] = {}
+_kept: dict[tuple[str, ...], Installation] = {}
 _lock = threading.Lock()
 
 
@@ -66,7 +67,7 @@ class GithubApp:
 
     def installation(self) -> Installation:
         """The token with what it may."""
-        place = (self._base, self._app_id, self._organisation.lower(), self._installation_id)
+        place = self._place()
         with _lock:
             kept = _kept.get(place)
             if kept is None or kept.expires_at - EARLY <= datetime.now(UTC):
@@ -78,9 +79,14 @@ class GithubApp:
 
     def forget(self) -> None:
         """The token was refused: the next one is made anew."""
-        place = (self._base, self._app_id, self._organisation.lower(), self._installation_id)
         with _lock:
-            _kept.pop(place, None)
+            _kept.pop(self._place(), None)
+
+    def _place(self) -> tuple[str, ...]:
+        """Under which a token is kept: with the key, so that only who has it gets the token."""
+        key = hashlib.sha256(self._key.reveal().encode(errors="replace")).hexdigest()
+        organisation = self._organisation.lower()
+        return self._base, self._app_id, organisation, self._installation_id, key
 
     def _ask(self) -> Installation:
         number = self._installation_id or self._look_up()

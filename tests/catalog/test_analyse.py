@@ -78,6 +78,8 @@ def test_it_has_a_name_that_people_know():
         ("https://x.example/\0", "no spaces"),
         ("https://[broken/x", "beginning with https://"),
         ("https://x.example/" + "y" * 500, "500 characters"),
+        ("https://raw.githubusercontent.com/a/b/main/x.yaml?token=secret", "holds a token"),
+        ("https://gitlab.example/x.yaml?private_token=secret", "holds a token"),
     ],
 )
 def test_what_can_not_be_registered_is_said_with_what_to_write(text, sentence):

@@ -117,3 +117,9 @@ def test_a_body_that_is_no_json_object_is_said(body):
 def test_any_shape_is_survived(payload):
     for event in ("push", "repo:push", "repo:refs_changed", "pr:opened", "repository"):
         assert hint_of({"x-event-key": event}, json.dumps(payload).encode()).event == event
+
+
+def test_names_that_a_database_can_not_compare_are_made_plain():
+    sent = {"repository": {"id": "7\x00", "full_name": "a\x00c\ud800me/x"}}
+    found = hint_of({"x-github-event": "push"}, json.dumps(sent).encode())
+    assert (found.ids, found.full_name) == (("7",), "ac?me/x")

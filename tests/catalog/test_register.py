@@ -79,10 +79,14 @@ def test_who_may_not_is_refused_and_that_is_kept(site):
     vic = User.objects.create_user("vic")
     with pytest.raises(Denied):
         register.register(url, vic)
+    with pytest.raises(Denied):
+        register.register("https://vic:secret@git.example/x?token=secret", vic)
+    assert "secret" not in str(AuditEvent.objects.values())
     source = Source.objects.create(slug="s", name="S", kind="url", target=url, registered_by=vic)
     with pytest.raises(Denied):
         register.unregister(source, vic)
     assert list(AuditEvent.objects.values_list("action", "outcome").order_by("pk")) == [
+        ("source.register", "denied"),
         ("source.register", "denied"),
         ("source.unregister", "denied"),
     ]

@@ -90,3 +90,10 @@ def test_a_list_of_an_app_that_is_shorter_than_it_says_is_not_whole(host):
     assert listing.locations
     assert not listing.complete
     assert "tells of 3 repositories and shows 1" in listing.problems[0][1]
+
+
+def test_a_token_is_for_whoever_has_the_key(host):
+    host.add("pay", {FILE: component("pay")})
+    assert read_all(app_reader(host))
+    with pytest.raises(SourceFailed, match="not the private key"):
+        app_reader(host, "another key").roots()

@@ -65,3 +65,14 @@ def test_removing_needs_the_permission(api, shop):
     uid = Entity.objects.get(name="pay").uid
     assert api.problem(f"/entities/by-uid/{uid}", 403, "DELETE")
     assert Entity.objects.filter(uid=uid).exists()
+
+
+def test_removing_gives_no_contested_name_away_without_the_right_to_decide(shop, tree):
+    tree.write("b.yaml", component("pay"), component("own"))
+    read(tree.source("b.yaml", "other"))
+    registrar = Api(person("lena", "idp:admins"), ["catalog.view", "source.register"])
+    uid = Entity.objects.get(name="pay").uid
+    assert "decide who keeps a name" in registrar.problem(f"/entities/by-uid/{uid}", 403, "DELETE")
+    assert Entity.objects.get(name="pay").source == shop
+    uid = Entity.objects.get(name="own").uid
+    assert registrar.ask("DELETE", f"/entities/by-uid/{uid}").status_code == 204
