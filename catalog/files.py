@@ -26,6 +26,7 @@ from portal.text import storable
 # A host's "404" is believed when so many readings in a row had it.
 BELIEVED_MISSES = 3
 _NOWHERE = Place()
+_PLACED = ("url", "edit_url", "commit", "version", "repository_id")  # as _place() gives them
 _LIMITS = {name: SourceFile._meta.get_field(name).max_length for name in ("url", "edit_url")}
 
 
@@ -63,10 +64,10 @@ def known(source: Source) -> dict[str, KnownFile]:
     counts = Counter(dict(standing.values_list("file").annotate(Count("pk"))))
     settled = SourceFile.objects.filter(
         source=source, settled=True, basis=basis_of(source), misses=0
-    ).values_list("location", "pk", "version", "digest", "refs")
+    ).values_list("location", "pk", "version", "digest", "refs", "named_by")
     return {
-        location: KnownFile(pk, version, digest, len(refs))
-        for location, pk, version, digest, refs in settled.iterator()
+        location: KnownFile(pk, version, digest, len(refs), named_by)
+        for location, pk, version, digest, refs, named_by in settled.iterator()
         if counts[pk] == len(refs)
     }
 
@@ -76,6 +77,7 @@ def record(source: Source, reading: Reading, now: datetime, only: frozenset[str]
     _date_the_kept(source, reading)
     repositories = dict(Repository.objects.filter(source=source).values_list("external_id", "pk"))
     _write(source, reading, repositories, now)
+    _keep_up(reading, repositories)
     _touch(reading, now)
     files = Files(dict(SourceFile.objects.filter(source=source).values_list("location", "pk")))
     if only is not None:
@@ -109,36 +111,39 @@ def forget(source: Source, reading: Reading, files: Files) -> None:
 
 
 def _write(source: Source, reading: Reading, repositories: dict[str, int], now: datetime) -> None:
-    """The rows of all files that were parsed, and of those whose version is another."""
+    """The rows of all files that were parsed."""
     basis, refs = basis_of(source), _refs(reading)
     longest = SourceFile._meta.get_field("location").max_length
-    columns = ("source", "location", "digest", "refs", "basis", "settled", "seen_at", "misses")
-    placed = ("url", "edit_url", "commit", "version", "repository")
+    columns = ("source", "location", "digest", "refs", "basis", "named_by")
+    looked_at = ("settled", "seen_at", "misses", "missed_at")
     rows = [
         (
-            *(source.pk, location, digest, refs.get(location, []), basis, False, now, 0),
+            *(source.pk, location, digest, refs.get(location, []), basis),
+            reading.named_by.get(location, ""),
+            *(False, now, 0, None),
             *_place(reading.places.get(location, _NOWHERE), repositories),
         )
         for location, digest in reading.digests.items()
         if len(location) <= longest
     ]
-    names = (*columns, *placed)
-    bulk.write(
-        SourceFile,
-        (*names, "missed_at"),
-        ((*row, None) for row in rows),
-        unique=("source", "location"),
-        update=(*names[2:], "missed_at"),
-    )
+    names = (*columns, *looked_at, *_PLACED[:-1], "repository")
+    bulk.write(SourceFile, names, rows, unique=("source", "location"), update=names[2:])
+
+
+def _keep_up(reading: Reading, repositories: dict[str, int]) -> None:
+    """Of files that are as they were: their commit, and who names them, where these differ."""
     again = [
         SourceFile(pk=known.pk, **dict(zip(_PLACED, _place(place, repositories), strict=True)))
         for location, known in reading.unchanged.items()
         if (place := reading.places.get(location)) and place.version[:200] != known.version
     ]
     SourceFile.objects.bulk_update(again, _PLACED, batch_size=500)
-
-
-_PLACED = ("url", "edit_url", "commit", "version", "repository_id")
+    renamed = [
+        SourceFile(pk=known.pk, named_by=named_by)
+        for location, known in reading.unchanged.items()
+        if (named_by := reading.named_by.get(location, "")) != known.named_by
+    ]
+    SourceFile.objects.bulk_update(renamed, ["named_by"], batch_size=500)
 
 
 def _place(place: Place, repositories: dict[str, int]) -> tuple[str, str, str, str, int | None]:

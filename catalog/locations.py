@@ -215,6 +215,8 @@ class _Follower:
     def _enqueue(self, step: _Step) -> None:
         if step.location not in self._reading.visited:
             self._reading.visited.add(step.location)
+            if step.named_by is not None:
+                self._reading.named_by[step.location] = step.named_by.ref
             self._waiting.append(step)
         elif step.location in self._failed:
             self._fail(step, self._failed[step.location])

@@ -1,18 +1,14 @@
 """Where an entity comes from: source, file at the host, and the Locations that led there."""
 
-import posixpath
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Any
-from urllib.parse import urljoin
 
 from catalog.links import safe_url
 from catalog.models import Entity
 
 SHOWN_NEIGHBOURS = 8
-# Locations of one source that are looked through, and how far up they are followed.
-LOCATIONS = 500
+# How far up Locations are followed.
 ANCESTORS = 10
+_SHOWN = ("ref", "kind", "name", "title")
 
 
 @dataclass(frozen=True)
@@ -30,11 +26,11 @@ class Origin:
 
 
 def origin_of(entity: Entity) -> Origin:
-    """Two queries, however many entities the source holds."""
+    """Its neighbours with one query, and one for each Location that led there."""
     file = entity.file
     # By the file's own row: a source may hold a hundred thousand entities.
     same = Entity.objects.filter(file=file) if file else Entity.objects.none()
-    light = same.exclude(pk=entity.pk).only("ref", "kind", "name", "title")
+    light = same.exclude(pk=entity.pk).only(*_SHOWN)
     found = list(light.order_by("document_index", "ref")[: SHOWN_NEIGHBOURS + 1])
     return Origin(
         url=line_url(file.url, entity.line) if file else "",
@@ -42,7 +38,7 @@ def origin_of(entity: Entity) -> Origin:
         commit=file.commit if file else "",
         neighbours=tuple(found[:SHOWN_NEIGHBOURS]),
         more=len(found) > SHOWN_NEIGHBOURS,
-        ancestry=tuple(_ancestry(entity)),
+        ancestry=tuple(ancestry_of(entity)),
     )
 
 
@@ -58,44 +54,18 @@ def line_url(url: str, line: int | None) -> str:
     return f"{safe}#{line}" if "/browse/" in safe else safe
 
 
-def _ancestry(entity: Entity) -> list[Entity]:
-    if entity.source_id is None:
-        return []
-    locations = list(
-        # By a stretch of the refs' own index: the source alone may have all entities there are.
-        Entity.objects.filter(ref__gte="location:", ref__lt="location;", source=entity.source_id)
-        .exclude(pk=entity.pk)
-        .only("ref", "kind", "name", "title", "location", "document")[:LOCATIONS]
-    )
+def ancestry_of(entity: Entity) -> list[Entity]:
+    """The Locations that led to the entity's file, the nearest first; one query for each."""
     chain: list[Entity] = []
-    place = entity.location
-    while len(chain) < ANCESTORS:
-        left = [other for other in locations if other not in chain and names(other, place)]
-        if not left:
+    file = entity.file
+    while file and file.named_by and len(chain) < ANCESTORS:
+        # Of its own source: the name may be another's by now.
+        named = Entity.objects.filter(ref=file.named_by, source=file.source_id)
+        location = (
+            named.select_related("file").only(*_SHOWN, "file__named_by", "file__source").first()
+        )
+        if location is None or location in chain:
             break
-        chain.append(left[0])
-        place = left[0].location
+        chain.append(location)
+        file = location.file
     return chain
-
-
-def names(location: Entity, place: str) -> bool:
-    """Whether one of the Location's targets is this file, as far as its text alone can say."""
-    spec: Any = location.spec
-    if not isinstance(spec, dict):
-        return False
-    targets = spec.get("targets")
-    every = [spec.get("target"), *(targets if isinstance(targets, list) else [])]
-    written = [target for target in every if isinstance(target, str) and target]
-    return any(_is(place, _absolute(location.location, target)) for target in written)
-
-
-def _absolute(base: str, target: str) -> str:
-    if "://" in base or "://" in target:
-        return urljoin(base, target)
-    return posixpath.normpath(posixpath.join(posixpath.dirname(base), target))
-
-
-def _is(place: str, target: str) -> bool:
-    if "*" not in target:
-        return place == target
-    return fnmatchcase(place, target.replace("**", "*").replace("[", "[[]"))

@@ -71,13 +71,14 @@ class Found:
 class KnownFile:
     """A settled file as the last reading left it: it need not be looked at while it is the same.
 
-    `entities` is how many of it are in the catalog.
+    `entities` is how many of it are in the catalog, `named_by` the Location that led to it.
     """
 
     pk: int
     version: str
     digest: str
     entities: int
+    named_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ class Reading:
     issues: list[Issue] = field(default_factory=list)
     files: int = 0
     visited: set[str] = field(default_factory=set)
+    # location -> ref of the Location that names it first, but for where reading begins
+    named_by: dict[str, str] = field(default_factory=dict)
     # location -> SHA-256 of the bytes, for files that were read and parsed
     digests: dict[str, str] = field(default_factory=dict)
     # Where files stand that were read, parsed or not

@@ -19,7 +19,7 @@ from catalog.api.ordering import MAX_FIELDS, Order, ordered, read_order
 from catalog.api.search import condition_of, matching
 from catalog.api.seen import Seen
 from catalog.models import Entity
-from catalog.origin import origin_of
+from catalog.origin import ancestry_of
 from catalog.refs import RefError, parse_ref
 from portal.api_errors import ApiError, encode
 from portal.api_tokens import Caller
@@ -72,7 +72,7 @@ def ancestry(
     def make(seen: Seen) -> HttpResponse:
         pk = _pk(seen, kind, namespace, name) or _missing(kind, namespace, name)
         entity = Entity.objects.select_related("file").get(pk=pk)
-        above = origin_of(entity).ancestry
+        above = ancestry_of(entity)
         shown = set(
             seen.entities().filter(pk__in=[one.pk for one in above]).values_list("pk", flat=True)
         )

@@ -247,6 +247,8 @@ class SourceFile(models.Model):
     version = models.CharField(max_length=200, blank=True)
     digest = models.CharField(max_length=64, help_text="SHA-256 of its bytes.")
     refs = models.JSONField(default=list, help_text="The entities that it describes.")
+    # The ref of the Location that names it first; empty where the source's reading begins.
+    named_by = models.CharField(max_length=255, blank=True)
     # Everything in it is applied, and follows from its bytes alone: need not be looked at again.
     settled = models.BooleanField(default=False)
     # What its entities are made of beside its bytes: see catalog.files.basis_of().
