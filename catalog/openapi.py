@@ -9,6 +9,7 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", 
 MAX_OPERATIONS = 200
 MAX_PARTS = 50  # parameters or responses of one operation
 MAX_WORDS = 300
+MAX_LISTS = 5  # lists of lists
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,15 @@ def _body(node: Node) -> Parameter:
     return Parameter("", "body", kinds[:MAX_WORDS], required, node.words("description")[:MAX_WORDS])
 
 
-def _type(schema: Node) -> str:
+def _type(schema: Node, depth: int = 0) -> str:
     if schema.words("$ref"):
         return schema.words("$ref").rpartition("/")[2][:60]
     kind = schema.words("type") or ", ".join(i.text or "" for i in schema.get("type").items[:5])
     if kind == "array":
-        return f"list of {_type(schema.get('items')) if schema.get('items').pairs else 'values'}"
+        items = schema.get("items")
+        # By an anchor, a list may be a list of itself.
+        within = _type(items, depth + 1) if items.pairs and depth < MAX_LISTS else "values"
+        return f"list of {within}"
     return (schema.words("format") or kind)[:60]
 
 

@@ -95,7 +95,7 @@ def similar(text: str) -> list[Entity]:
     # Two letters that have changed places can leave no trigram as it was.
     begin, length = meant[:2], Abs(Length("name") - len(meant))
     near = light.alias(folded=Lower("name")).filter(
-        folded__gte=begin, folded__lt=begin[:-1] + chr(ord(begin[-1]) + 1)
+        folded__gte=begin, folded__lt=begin[:-1] + _next(begin[-1])
     )
     candidates = [*found[:CANDIDATES], *near.order_by(length, "name", "ref")[:CANDIDATES]]
     ranked = {
@@ -134,6 +134,12 @@ def _with_term(field: str, text: str) -> RawSQL:
 def _grams(word: str) -> list[str]:
     """Every three letters that stand side by side in the word, each once."""
     return list(dict.fromkeys(word[i : i + GRAM] for i in range(len(word) - GRAM + 1)))
+
+
+def _next(letter: str) -> str:
+    """The letter that sorts behind it; halves of surrogate pairs are none."""
+    code = ord(letter) + 1
+    return chr(0xE000 if code == 0xD800 else min(code, 0x10FFFF))
 
 
 def _narrowed(

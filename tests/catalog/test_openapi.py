@@ -74,3 +74,12 @@ paths:
 def test_there_are_never_too_many():
     paths = "".join(f"  /p{n}: {{get: {{}}}}\n" for n in range(MAX_OPERATIONS + 10))
     assert len(operations_of(read_tree(f"paths:\n{paths}"))) == MAX_OPERATIONS
+
+
+def test_a_list_that_is_a_list_of_itself_ends():
+    text = """
+paths:
+  /a: {get: {parameters: [{name: x, schema: &self {type: array, items: *self}}]}}
+"""
+    (operation,) = operations_of(read_tree(text))
+    assert operation.parameters[0].type.startswith("list of list of ")

@@ -86,6 +86,8 @@ def test_short_words_are_found_too(catalog):
         ("zebra", []),
         ("go", []),
         ('"""', []),
+        ("z\U0010ffffz", []),
+        ("z\ud7ffz", []),
     ],
 )
 def test_similar_names_are_those_with_most_letters_in_common(catalog, text, names):
