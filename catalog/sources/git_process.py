@@ -10,10 +10,12 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
+from typing import IO
 
 from catalog.sources.git_remote import Remote
 
@@ -22,7 +24,10 @@ REMOTE_SECONDS = 300.0
 LOCAL_SECONDS = 120
 # Of one repository's cache.
 MAX_STORE_BYTES = 2_000_000_000
-WATCH_SECONDS = 1.0
+# Of what one command says; the listing of half a million files is smaller.
+MAX_OUTPUT_BYTES = 200_000_000
+MAX_EXPLAINED = 65_536
+WATCH_SECONDS = 0.5
 MAX_SAID = 300
 
 
@@ -94,34 +99,54 @@ class Git:
         return self._run(arguments, stdin, patience())
 
     def _run(self, arguments: tuple[str, ...], stdin: bytes, seconds: float) -> bytes:
-        process = subprocess.Popen(  # noqa: S603 (our own words, never a shell)
-            [self._program, f"--git-dir={self._folder}", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self._environment,
-            cwd=self._folder.parent,
-            start_new_session=True,  # so that its helpers end with it
-        )
-        try:
-            output, said = self._communicate(process, stdin, seconds)
-        except BaseException:
-            _end(process)
-            raise
-        if process.returncode:
-            raise GitFailed(*explain(said.decode(errors="replace"), self._remote))
-        return output
+        # Not in memory: a few kilobytes of repository can list files without end.
+        with (
+            tempfile.TemporaryFile(dir=self._folder.parent) as output,
+            tempfile.TemporaryFile(dir=self._folder.parent) as said,
+        ):
+            process = subprocess.Popen(  # noqa: S603 (our own words, never a shell)
+                [self._program, f"--git-dir={self._folder}", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=said,
+                env=self._environment,
+                cwd=self._folder.parent,
+                start_new_session=True,  # so that its helpers end with it
+            )
+            try:
+                self._communicate(process, stdin, seconds, (output, said))
+            except BaseException:
+                _end(process)
+                raise
+            if process.returncode:
+                said.seek(max(0, _size(said) - MAX_EXPLAINED))
+                raise GitFailed(*explain(said.read().decode(errors="replace"), self._remote))
+            output.seek(0)
+            return output.read()
 
     def _communicate(
-        self, process: "subprocess.Popen[bytes]", stdin: bytes, seconds: float
-    ) -> tuple[bytes, bytes]:
+        self,
+        process: "subprocess.Popen[bytes]",
+        stdin: bytes,
+        seconds: float,
+        written: Sequence[IO[bytes]],
+    ) -> None:
         until = time.monotonic() + seconds
         pending: bytes | None = stdin
         while True:
             try:
-                return process.communicate(pending, timeout=WATCH_SECONDS)
+                process.communicate(pending, timeout=WATCH_SECONDS)
+                done = True
             except subprocess.TimeoutExpired:
-                pending = None  # what is left of it is sent by the next call
+                pending, done = None, False  # what is left of it is sent by the next call
+            if any(_size(file) > MAX_OUTPUT_BYTES for file in written):
+                raise GitFailed(
+                    "The repository is too large to be read with git: it lists more than "
+                    f"{MAX_OUTPUT_BYTES // 10**6} MB of files.",
+                    remote=True,
+                )
+            if done:
+                return
             if time.monotonic() > until:
                 sentence = f"{self._remote.label} did not finish within {seconds:g} s."
                 raise GitFailed(sentence, remote=True)
@@ -131,6 +156,10 @@ class Git:
                     "be read with git.",
                     remote=True,
                 )
+
+
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 def stored_bytes(folder: Path) -> int:

@@ -13,7 +13,7 @@ from catalog.sources import Gone, SourceFailed, SourceSpec, reader_for
 from catalog.sources.base import MAX_FILE_BYTES, HostStops
 from catalog.sources.git_session import _key_file
 from portal.credentials import Secret
-from tests.catalog.gitserver import Repo, git_server
+from tests.catalog.gitserver import Repo, git, git_server
 from tests.catalog.trees import component, location, problems, read, states
 
 FILE = "catalog-info.yaml"
@@ -359,3 +359,18 @@ def test_nothing_of_the_machines_or_the_repositorys_settings_takes_part(
     repo.commit({FILE: "x", ".gitattributes": "* filter=evil"})
     assert text(repo.url) == b"x"
     assert not mark.exists()
+
+
+def test_a_small_repository_that_lists_files_without_end_takes_no_memory(repo):
+    """A tree of ten that are the same tree of ten: ten thousand million files in two kilobytes."""
+    repo.commit({FILE: "x"})
+    blob = git(repo.folder, "rev-parse", f"main:{FILE}").strip()
+    kind, below, mode = "blob", blob, "100644"
+    for _ in range(10):
+        lines = "".join(f"{mode} {kind} {below}\tf{number}\n" for number in range(10))
+        tree = git(repo.folder, "mktree", stdin=lines.encode()).strip()
+        kind, below, mode = "tree", tree, "040000"
+    commit = git(repo.folder, "commit-tree", "-m", "bomb", tree).strip()
+    git(repo.folder, "update-ref", "refs/heads/main", commit)
+    with pytest.raises(SourceFailed, match="too large"):
+        reader(repo.url).roots()
