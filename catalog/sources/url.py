@@ -8,7 +8,7 @@ that page and the raw file is read. A URL has no version: which one was read las
 """
 
 import posixpath
-from urllib.parse import urldefrag, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
 
 from catalog.descriptors import ReadError
 from catalog.sources.base import MAX_FILE_BYTES, Listing, NotThere, Place, SourceFailed, Usage
@@ -67,6 +67,11 @@ class UrlReader:
                 f'"{target}" is in another repository. A source reads from one only; add a source '
                 "for the other."
             )
+        if self._authorised and not _below(self._root, url):
+            raise ReadError(
+                f'"{target}" is outside the folder of the source\'s file. Where the host is not '
+                "known, its credential reads that folder only; add a source for the other."
+            )
         return [url]
 
     def read(self, location: str) -> bytes:
@@ -120,6 +125,16 @@ def _joined(base: str, target: str) -> str:
         joined = urlsplit(urldefrag(urljoin(base, target)).url)
         return urlunsplit(joined._replace(query=urlsplit(base).query))
     return _beside(address, target)
+
+
+def _below(root: str, url: str) -> bool:
+    """Whether a file may be read with the credential for `root`: of the same repository, or else
+    below the folder that `root` is in."""
+    if same_repository(root, url):
+        return True
+    paths = [unquote(urlsplit(one).path) for one in (root, url)]
+    plain = ".." not in paths[1].split("/") and "%" not in paths[1]
+    return plain and paths[1].startswith(f"{posixpath.dirname(paths[0]).rstrip('/')}/")
 
 
 def _beside(address: FileAddress, target: str) -> str:

@@ -164,6 +164,8 @@ def parse_file(url: str) -> FileAddress | None:
     if parts is None:
         return None
     base, host, path = f"{parts[0]}://{parts[1]}", parts[2], unquote(parts[3])
+    if {".", ".."} & set(path.split("/")):
+        return None  # steps that a program takes lead out of the repository that it begins with
     if raw := _raw_host(host, path):
         return raw
     for flavour, pattern in _FILES_AT:

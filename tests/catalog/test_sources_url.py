@@ -93,3 +93,26 @@ def test_the_page_of_a_repository_and_a_pointer_are_no_descriptors(site):
     page = site.answer("/projects/PAY/repos/shop", 200, "<html>", content_type="text/html")
     with pytest.raises(ReadError, match="This is the address of a repository"):
         reader(page).read(page)
+
+
+@pytest.mark.parametrize("steps", ["%2e%2e/%2e%2e", "%2E./.%2e", "..%2f.."])
+def test_no_steps_upwards_in_an_address_lead_to_another_repository(site, monkeypatch, steps):
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_URL", "s3cret")
+    site.serve("/api/v3/repos/acme/vault/contents/keys.yaml?ref=main", "another's")
+    page = f"{site.url}/acme/shop/blob/main"
+    opened = reader(f"{page}/all.yaml", "env:STAGEDOOR_CREDENTIAL_URL")
+    with pytest.raises(ReadError, match="another repository"):
+        opened.read(*opened.targets(f"{page}/all.yaml", f"{page}/{steps}/vault/contents/keys.yaml"))
+    assert site.asked == []
+
+
+@pytest.mark.parametrize("target", ["../b/x.yaml", "/user", "/a/%2e%2e/user", "/a/%252e%252e/user"])
+def test_a_credential_reads_no_more_of_a_strange_host_than_the_files_folder(
+    site, monkeypatch, target
+):
+    monkeypatch.setenv("STAGEDOOR_CREDENTIAL_URL", "s3cret")
+    base = f"{site.url}/a/all.yaml"
+    assert reader(base, "env:STAGEDOOR_CREDENTIAL_URL").targets(base, "./x/y.yaml")
+    assert reader(base).targets(base, target)
+    with pytest.raises(ReadError, match="outside the folder"):
+        reader(base, "env:STAGEDOOR_CREDENTIAL_URL").targets(base, target)
