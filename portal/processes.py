@@ -35,8 +35,8 @@ UNHELPFUL_WARNINGS = (
 )
 
 
-# glibc gives each thread a heap of its own and keeps what was freed: of little use to processes that
-# are idle most of the time, and a tenth of their memory after a large reading.
+# glibc gives each thread a heap of its own and keeps what was freed: of little use to processes
+# that are idle most of the time, and a tenth of their memory after a large reading.
 MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
 
 
