@@ -74,11 +74,6 @@ def save(run: SyncRun, found: list[Issue]) -> None:
     )
 
 
-def unsaved(found: list[Issue]) -> set[str]:
-    """Where problems were found that are too many to be kept."""
-    return {issue.location for issue in found[MAX_ISSUES:]}
-
-
 def unmark_orphans() -> None:
     """For entities of which only a deleted source told problems: these went with it."""
     about = Exists(SyncIssue.objects.filter(entity_ref=OuterRef("ref")))

@@ -28,12 +28,6 @@ class AddressForm(forms.Form):
     url = forms.CharField(max_length=MAX_URL, required=False, strip=True)
     name = forms.CharField(max_length=100, required=False, strip=True)
 
-    def clean_url(self) -> str:
-        return self.cleaned_data["url"].replace("\x00", "")
-
-    def clean_name(self) -> str:
-        return self.cleaned_data["name"].replace("\x00", "")
-
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def register(request: HttpRequest) -> HttpResponse:

@@ -16,8 +16,6 @@ from catalog.api.seen import Seen
 from portal.api_errors import ApiError, json_response
 from portal.api_tokens import Caller
 
-MAX_FILTERS = 200
-
 
 def entity_facets(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     def make(seen: Seen) -> HttpResponseBase:
