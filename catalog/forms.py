@@ -19,6 +19,8 @@ KINDS = {
     "Template": "templates",
     "Location": "locations",
 }
+# Of these nothing is built: their lists have no state column.
+WITHOUT_BUILDS = {"Group", "User", "Domain", "Location"}
 DEFAULT_KIND = "Component"
 ANY_KIND = "any"
 MISSING, UNSUPPORTED = "missing", "unsupported"  # as in Entity.State

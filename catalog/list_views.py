@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from catalog import kept, version
 from catalog.counted import Counts, counts_of, shows_of
 from catalog.facets import chips
-from catalog.forms import ANY_KIND, KINDS, MISSING, Filters, read_filters
+from catalog.forms import ANY_KIND, KINDS, MISSING, WITHOUT_BUILDS, Filters, read_filters
 from catalog.mine import Mine, mine_of
 from catalog.models import Entity
 from catalog.pages import CATALOG, PER_PAGE
@@ -21,8 +21,6 @@ from catalog.queries import names_of, page_of_rows
 from portal.fragments import render_either, wants_fragment
 from portal.guard import require
 
-# Kinds of things that nothing is built from: their lists have no state column.
-WITHOUT_BUILDS = {"Group", "User", "Domain", "Location"}
 MAX_PAGE = 1_000_000
 
 

@@ -9,14 +9,12 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from catalog.forms import DEFAULT_KIND, KINDS
+from catalog.forms import DEFAULT_KIND, KINDS, WITHOUT_BUILDS
 from catalog.models import Entity
 from catalog.queries import ROW_FIELDS, names_in
 
 SHOWN = 50
 MAX_NAMED = 20  # in an address
-# Kinds of things that nothing is built from: their lists have no state column.
-WITHOUT_BUILDS = {"Group", "User", "Domain", "Location"}
 
 
 @dataclass(frozen=True)

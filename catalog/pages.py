@@ -1,12 +1,11 @@
 """What the catalog's pages share: finding the entity that an address names, and what each says."""
 
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest
 
+from catalog.apply import grace
 from catalog.entity_queries import issues_of, relations_of, system_and_domain
 from catalog.hints import hints_of
 from catalog.links import links_of
@@ -43,8 +42,7 @@ def head(entity: Entity) -> dict[str, Any]:
         "system": system,
         "domain": domain,
         "tags": [tag.value for tag in entity.tags.order_by("value")],
-        "removed_at": entity.gone_at
-        and entity.gone_at + timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS),
+        "removed_at": entity.gone_at and entity.gone_at + grace(),
     }
 
 

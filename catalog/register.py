@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.text import slugify
@@ -127,9 +128,9 @@ def can_unregister(source: Source) -> bool:
     )
 
 
-def what_goes(source: Source) -> Sequence[Entity]:
-    """Every entity that only this source describes."""
-    return list(Entity.objects.filter(source=source).only(*ROW_FIELDS).order_by("ref"))
+def what_goes(source: Source) -> QuerySet[Entity]:
+    """Every entity that only this source describes, by ref."""
+    return Entity.objects.filter(source=source).only(*ROW_FIELDS).order_by("ref")
 
 
 def unregister(source: Source, user: User, request: HttpRequest | None = None) -> int:

@@ -1,15 +1,14 @@
 """Taking an entity out of the catalog: what goes with it, what happens then, and where to do it."""
 
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from catalog import register
+from catalog.apply import grace
 from catalog.models import Entity
 from catalog.origin import origin_of
 from catalog.pages import entity_or_404, head
@@ -40,14 +39,14 @@ def entity_unregister(request: HttpRequest, namespace: str, kind: str, name: str
 def _what_goes(request: HttpRequest, entity: Entity) -> dict[str, Any]:
     source = entity.source
     here = source is not None and register.can_unregister(source)
-    goes = list(register.what_goes(source)) if here and source is not None else []
+    goes = register.what_goes(source) if here and source is not None else Entity.objects.none()
     return {
         "here": here,
         "goes": goes[:SHOWN],
-        "total": len(goes),
+        "total": goes.count(),
         "decision": register.decide_for(actor_of(request)) if here else None,
         "origin": origin_of(entity),
-        "grace": timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS).total_seconds(),
+        "grace": grace().total_seconds(),
     }
 
 
