@@ -3,12 +3,11 @@
 import re
 from dataclasses import dataclass
 
-import yaml
-
 from catalog.links import safe_url
 from catalog.models import Repository, Source
 from catalog.sources import web_urls
 from catalog.sources.tree import descriptor_paths
+from catalog.starter import written
 from portal import hooks
 
 # What the pages of a kind of host look like, whatever its name is.
@@ -69,8 +68,7 @@ def _text(repository: Repository) -> str:
         "metadata": metadata,
         "spec": {"type": "service", "lifecycle": "production"},
     }
-    written = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
-    return written + OWNER_LINE
+    return written(document) + OWNER_LINE
 
 
 def _annotations(repository: Repository) -> dict[str, str]:

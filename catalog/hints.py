@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from catalog.docs.layout import TECHDOCS_REF
 from catalog.models import Entity
 
 
@@ -24,11 +25,10 @@ _LINKS = Hint(
 )
 _DOCS = Hint(
     "Its documentation: the README and Markdown files beside the descriptor",
-    "metadata:\n  annotations:\n    backstage.io/techdocs-ref: dir:.\n",
+    f"metadata:\n  annotations:\n    {TECHDOCS_REF}: dir:.\n",
 )
 _OWNER = Hint("Who owns it", "spec:\n  owner: group:default/payments\n")
 _SYSTEM = Hint("The system that it is part of", "spec:\n  system: checkout\n")
-DOCS = "backstage.io/techdocs-ref"
 # Kinds of which somebody would ask for documentation or a system.
 _DOCUMENTED = {"Component", "API", "System", "Domain", "Resource"}
 _IN_A_SYSTEM = {"Component", "API", "Resource"}
@@ -44,6 +44,6 @@ def hints_of(entity: Entity) -> list[Hint]:
         _OWNER: not entity.owner_ref,
         _SYSTEM: entity.kind in _IN_A_SYSTEM and not entity.system_ref,
         _LINKS: entity.kind in _DOCUMENTED and not entity.metadata.get("links"),
-        _DOCS: entity.kind in _DOCUMENTED and DOCS not in entity.annotations,
+        _DOCS: entity.kind in _DOCUMENTED and TECHDOCS_REF not in entity.annotations,
     }
     return [hint for hint, lacks in lacking.items() if lacks]

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from catalog import runs
 from catalog.models import Entity, NameDecision, Repository, SyncIssue, SyncRun
+from catalog.reading import CONFLICT_STAGE
 from catalog.scopes import scopes_of
 from portal import audit
 from portal.access import fresh_actor
@@ -98,7 +99,7 @@ def _told(entity: Entity, run: SyncRun) -> Result:
     if entity.gone_at and entity.gone_at >= began:
         return Result(run, "warning", f"It is not there any more. {entity.reason}", True)
     errors = SyncIssue.objects.filter(run=run, entity_ref=entity.ref, severity="error")
-    if errors.exclude(stage="conflict").exists():
+    if errors.exclude(stage=CONFLICT_STAGE).exists():
         return Result(run, "error", "Its descriptor is not valid: see its problems.", True)
     if entity.changed_at >= began:
         return Result(run, "success", "It changed; this page shows it as it is now.", True)
