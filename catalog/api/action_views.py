@@ -28,6 +28,8 @@ audit.register(REMOVE, "removed an entity that comes back if it is still describ
 # Whoever decides what is in the catalog at all may take an entity out of it.
 REMOVE_PERMISSION = "source.register"
 MAX_ERRORS = 50
+# Of an entity that is sent to be judged; texts may be long, and cost little.
+MAX_VALUES = 20_000
 
 
 def refresh_entity(request: HttpRequest, caller: Caller) -> HttpResponseBase:
@@ -69,6 +71,8 @@ def validate_entity(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     location = params.member(sent, "location", str, "")
     if ":" not in location:
         raise ApiError(400, "location must say where the entity is from, for example url:https://…")
+    if _is_wide(entity):
+        raise ApiError(400, f"entity can hold {MAX_VALUES:,} values at most.")
     # JSON is YAML, so it is judged by the very rules for files.
     results = parse(json.dumps(entity).encode())
     problems = [p for result in results for p in result.problems if p.severity == "error"]
@@ -77,6 +81,17 @@ def validate_entity(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     messages = [problem.message for problem in problems] or ["This describes no entity."]
     errors = [{"name": "InputError", "message": message} for message in messages[:MAX_ERRORS]]
     return json_response({"errors": errors}, 400)
+
+
+def _is_wide(value: object) -> bool:
+    """Whether judging it would keep the portal busy for seconds."""
+    waiting, count = [value], 0
+    while waiting and count <= MAX_VALUES:
+        one = waiting.pop()
+        inside = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        count += len(inside)
+        waiting.extend(inside)
+    return count > MAX_VALUES
 
 
 def remove_entity(request: HttpRequest, caller: Caller, uid: str) -> HttpResponseBase:

@@ -49,6 +49,14 @@ def test_validate_judges_as_a_file_is_judged(api):
     assert api.problem("/validate-entity", 400, "POST", {"location": "url:x"})
 
 
+def test_validate_takes_long_texts_and_not_a_million_values(api):
+    long = component("x", {"description": "x" * 500_000})
+    assert api.ask("POST", "/validate-entity", {**GOOD, "entity": long}).status_code == 200
+    wide = component("x", a=[[0] * 10] * 5_000)
+    sent = {**GOOD, "entity": wide}
+    assert "20,000 values" in api.problem("/validate-entity", 400, "POST", sent)
+
+
 def test_a_removed_entity_goes_and_comes_back_while_it_is_described(admin, shop):
     uid = Entity.objects.get(name="pay").uid
     assert admin.get("/entities?filter=metadata.name=pay")
