@@ -111,7 +111,7 @@ def test_a_recovery_code_signs_in_once(client, administrator):
 )  # fmt: skip
 def test_the_pages_are_drawn_in_the_portals_frame(client, administrator, path):
     page = client.get(f"/accounts/{path}").content.decode()
-    assert "css/tokens.css" in page
+    assert "css/stagedoor.css" in page
     assert " style=" not in page
     assert "Menu:" not in page
 
