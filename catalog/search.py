@@ -4,7 +4,6 @@ Words are found inside words, at the speed of an index of trigrams (catalog/sear
 names the rows where a word may occur; the column itself then says where it does.
 """
 
-from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import reduce
 from operator import or_
@@ -18,21 +17,12 @@ from catalog.models import Entity
 
 MAX_WORDS = 8
 GRAM = 3
-# The paths, as the API writes them, of what has a column of its own; all others are terms.
-FIELDS = {"metadata.name": "name", "metadata.title": "title", "metadata.description": "description"}
 # A mistyped name has this share of letters in common with what was meant (difflib's ratio).
 ALIKE = 0.7
 CANDIDATES = 200
 OFFERED = 3
 
 _TRIGRAMS = "SELECT rowid FROM catalog_entity_trigrams WHERE catalog_entity_trigrams MATCH %s"
-_TERM_POSTGRESQL = (
-    "SELECT e.id FROM catalog_entity e, jsonb_array_elements_text(e.terms) AS term(value) "
-    "WHERE value LIKE %s ESCAPE '\\'"
-)
-_TERM_SQLITE = (
-    "SELECT e.id FROM catalog_entity e, json_each(e.terms) AS term WHERE value LIKE %s ESCAPE '\\'"
-)
 
 
 def words_of(text: str) -> list[str]:
@@ -40,19 +30,12 @@ def words_of(text: str) -> list[str]:
     return text.lower().split()[:MAX_WORDS]
 
 
-def matching(
-    entities: QuerySet[Entity], text: str, fields: Iterable[str] | None = None
-) -> QuerySet[Entity]:
+def matching(entities: QuerySet[Entity], text: str) -> QuerySet[Entity]:
     """The entities in whose search text every word of `text` occurs, in any order and case.
-
-    With `fields` (paths such as "metadata.name" or "spec.type") as Backstage's API has it: all of
-    the text, as it is, in one of them.
 
     `Entity.search_text` is stored in lower case by sync, so a plain `contains` folds case for
     every alphabet on both databases; SQLite's own `icontains` folds only ASCII.
     """
-    if fields is not None:
-        return _in_fields(entities, text.strip().lower(), set(fields))
     words = words_of(text)
     for word in words:
         entities = entities.filter(search_text__contains=word)
@@ -106,30 +89,6 @@ def similar(text: str) -> list[Entity]:
     return [entity for _, entity in sorted(alike, key=lambda pair: -pair[0])[:OFFERED]]
 
 
-def _in_fields(entities: QuerySet[Entity], text: str, fields: set[str]) -> QuerySet[Entity]:
-    if not text:
-        return entities
-    columns = {FIELDS[field] for field in fields if field in FIELDS}
-    wanted = Q()
-    for column in columns:
-        wanted |= Q(**{f"{column}__icontains": text})
-    for field in fields - set(FIELDS):
-        wanted |= Q(pk__in=_with_term(field, text))
-    if columns and fields <= set(FIELDS) and "description" not in columns:
-        # Names and titles are in the search text whole, so its index knows where they can be.
-        entities = _narrowed(entities.filter(search_text__contains=text), [text])
-    return entities.filter(wanted)
-
-
-def _with_term(field: str, text: str) -> RawSQL:
-    """The pks of entities with a value of this field that holds the text (see catalog/terms.py)."""
-    postgresql = connection.vendor == "postgresql"
-    escaped = "".join(f"\\{letter}" if letter in "\\%_" else letter for letter in text)
-    return RawSQL(  # noqa: S611, the text is a parameter
-        _TERM_POSTGRESQL if postgresql else _TERM_SQLITE, [f"{field.lower()}=%{escaped}%"]
-    )
-
-
 # --- Trigrams --------------------------------------------------------------------------------
 def _grams(word: str) -> list[str]:
     """Every three letters that stand side by side in the word, each once."""
@@ -150,4 +109,4 @@ def _narrowed(
     if connection.vendor != "sqlite" or not grams:
         return entities
     match = f" {joined} ".join('"' + gram.replace('"', '""') + '"' for gram in grams)
-    return entities.filter(pk__in=RawSQL(_TRIGRAMS, [match]))  # noqa: S611, as above
+    return entities.filter(pk__in=RawSQL(_TRIGRAMS, [match]))  # noqa: S611, a parameter

@@ -54,24 +54,6 @@ def test_only_so_many_words_are_asked_for(catalog):
     assert found("pay " * 8 + "nothing") == found("pay")
 
 
-@pytest.mark.parametrize(
-    ("text", "fields", "names"),
-    [
-        ("PAY", ["metadata.name"], {"pay", "pay-worker", "repay"}),
-        ("took, 100%", ["metadata.description"], {"ledger"}),
-        ("took 100%", ["metadata.description"], set()),
-        ("sends", ["metadata.name", "metadata.title"], set()),
-        ("serv", ["spec.type"], {"pay", "pay-worker", "repay", "ledger", "my_cart", "mycart"}),
-        ("g_", ["metadata.tags"], set()),
-        ("go", ["metadata.tags", "metadata.title"], {"pay"}),
-        ("", ["metadata.name"], {"pay", "pay-worker", "repay", "ledger", "my_cart", "mycart"}),
-    ],
-)
-def test_in_fields_the_text_is_looked_for_as_it_is(catalog, text, fields, names):
-    result = matching(Entity.objects.all(), text, fields)
-    assert set(result.values_list("name", flat=True)) == names
-
-
 def test_short_words_are_found_too(catalog):
     assert found("go") == ["pay"]
     assert found("pa y-") == ["pay-worker"]
