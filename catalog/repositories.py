@@ -7,10 +7,10 @@ and therefore never does. A webhook only flags: what is flagged is read again.
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
+from catalog.apply import grace
 from catalog.descriptors import ReadError
 from catalog.models import PullRequest, Repository, Source, SourceFile, SyncRun
 from catalog.relations import batches
@@ -72,10 +72,9 @@ def flag(repositories: Iterable[Repository], now: datetime) -> None:
     Repository.objects.filter(pk__in=pks).update(flagged_at=now, pull_requests_read_at=None)
 
 
-def flag_pull_requests(repositories: Iterable[Repository], now: datetime) -> None:
-    """Only their pull requests have changed; the next reading asks for those before others."""
-    pks = [repository.pk for repository in repositories]
-    Repository.objects.filter(pk__in=pks).update(pull_requests_read_at=None)
+def unflag(found: QuerySet[Repository], run: SyncRun) -> None:
+    """What was flagged before the run began is done with; a later flag stays."""
+    found.filter(flagged_at__lte=run.started_at).update(flagged_at=None)
 
 
 # --- What it found ---------------------------------------------------------------------------
@@ -160,11 +159,10 @@ def _unflag(touched: list[int], began: datetime) -> None:
 
 def _retire(absent: Collection[Repository], now: datetime) -> None:
     """Those that no complete list has held for long enough, with their pull requests."""
-    grace = timedelta(seconds=settings.CATALOG_REMOVE_AFTER_SECONDS)
     due = [
         row.pk
         for row in absent
-        if row.state == _ACTIVE and (row.read_at is None or row.read_at <= now - grace)
+        if row.state == _ACTIVE and (row.read_at is None or row.read_at <= now - grace())
     ]
     for batch in batches(due):
         PullRequest.objects.filter(repository__in=batch).delete()

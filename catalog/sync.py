@@ -212,15 +212,7 @@ def _made_of(source: Source) -> tuple[object, ...]:
 def _succeed(attempt: _Attempt, reading: Reading, outcome: Outcome, now: datetime) -> None:
     claim, applied = attempt.claim, outcome.applied
     source = claim.run.source
-    claim.update(
-        files=reading.files,
-        added=len(applied.added),
-        changed=len(applied.changed),
-        unchanged=applied.unchanged + len(applied.moved),
-        missing=len(applied.missing),
-        removed=len(applied.removed),
-        problems=outcome.problems,
-    )
+    claim.update(**_counts(reading, outcome))
     partial = claim.run.partial
     failure = "" if partial else reading.failure
     sentence = failure or _sentence(reading, applied, outcome.problems)
@@ -236,8 +228,22 @@ def _succeed(attempt: _Attempt, reading: Reading, outcome: Outcome, now: datetim
     Source.objects.filter(pk=source.pk).update(**values)
     if partial:
         # A flag that no listing answered would ask for this run again and again.
-        flags = Repository.objects.filter(source=source, external_id__in=attempt.only or ())
-        flags.filter(flagged_at__lte=claim.run.started_at).update(flagged_at=None)
+        asked = Repository.objects.filter(source=source, external_id__in=attempt.only or ())
+        repositories.unflag(asked, claim.run)
+
+
+def _counts(reading: Reading, outcome: Outcome) -> dict[str, int]:
+    """The columns of a run that say how much there was of what."""
+    applied = outcome.applied
+    return {
+        "files": reading.files,
+        "added": len(applied.added),
+        "changed": len(applied.changed),
+        "unchanged": applied.unchanged + len(applied.moved),
+        "missing": len(applied.missing),
+        "removed": len(applied.removed),
+        "problems": outcome.problems,
+    }
 
 
 def _plan(attempt: _Attempt, reading: Reading, outcome: Outcome) -> None:
@@ -245,16 +251,7 @@ def _plan(attempt: _Attempt, reading: Reading, outcome: Outcome) -> None:
     applied, failure = outcome.applied, reading.failure
     plan = plan_of(reading, applied, outcome.found)
     with transaction.atomic():
-        attempt.claim.update(
-            files=reading.files,
-            added=len(applied.added),
-            changed=len(applied.changed),
-            unchanged=applied.unchanged + len(applied.moved),
-            missing=len(applied.missing),
-            removed=len(applied.removed),
-            problems=outcome.problems,
-            plan=plan.as_dict(),
-        )
+        attempt.claim.update(**_counts(reading, outcome), plan=plan.as_dict())
         sentence = failure or _sentence(reading, applied, outcome.problems)
         state = SyncRun.State.FAILED if failure else SyncRun.State.SUCCEEDED
         _finish(attempt, state, sentence, timezone.now())
@@ -275,8 +272,7 @@ def _fail(attempt: _Attempt, sentence: str, found: Iterable[Issue]) -> None:
             return
         if claim.run.partial:
             # The schedule is the guarantee; a host that fails is not asked again before.
-            flags = Repository.objects.filter(source=source, flagged_at__isnull=False)
-            flags.filter(flagged_at__lte=claim.run.started_at).update(flagged_at=None)
+            repositories.unflag(Repository.objects.filter(source=source), claim.run)
             return
         issues.fail(claim.run, problems)
         Source.objects.filter(pk=source.pk).update(last_error=sentence)

@@ -146,7 +146,7 @@ def test_open_pull_requests_take_the_place_of_what_was_known(hosted, source):
     assert repositories.read_pull_requests(source, some, (), now) == 0
     assert host.asked == []
     host.find("acme/pay").pulls = [Pull(2, "Two, again")]
-    repositories.flag_pull_requests([pay], now)
+    repositories.flag([pay], now)
     assert repositories.read_pull_requests(source, some, (), now) == 1
     assert list(pay.pull_requests.values_list("title", flat=True)) == ["Two, again"]
     later = now + repositories.PULL_REQUESTS_AGE
