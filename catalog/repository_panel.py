@@ -25,9 +25,7 @@ def repository_panel(entity: Entity) -> dict[str, Any]:
 
 def pull_requests(repository: Repository) -> dict[str, Any]:
     """The newest, how many there are besides, and where all of them are."""
-    found = list(PullRequest.objects.filter(repository=repository)[: PAGE + 1])
-    for pull in found:
-        pull.url = safe_url(pull.url)
+    found = newest(repository, PAGE + 1)
     more = max(len(found) - SHOWN, 0)
     return {
         "pull_requests": found[:SHOWN],
@@ -37,6 +35,14 @@ def pull_requests(repository: Repository) -> dict[str, Any]:
         "pull_requests_url": _list_url(repository),
         "repository_url": safe_url(repository.url),
     }
+
+
+def newest(repository: Repository, count: int) -> list[PullRequest]:
+    """The first of its open pull requests, each with an address that may be linked to."""
+    found = list(PullRequest.objects.filter(repository=repository)[:count])
+    for pull in found:
+        pull.url = safe_url(pull.url)
+    return found
 
 
 def _list_url(repository: Repository) -> str:

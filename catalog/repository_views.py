@@ -14,6 +14,7 @@ from catalog.descriptor_offer import offer_for
 from catalog.links import safe_url
 from catalog.models import Entity, PullRequest, Repository, Source
 from catalog.pages import page_of
+from catalog.repository_panel import newest
 from portal.fragments import render_either
 from portal.guard import require
 from portal.policy import Target
@@ -73,14 +74,12 @@ def repository_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if repository is None:
         raise Http404("There is no such repository. Its source may have been deleted.")
     entities = Entity.objects.filter(file__repository=repository).order_by("kind", "name")
-    pulls = repository.pull_requests.all()
-    count = pulls.count()
     context: dict[str, Any] = {
         "repository": repository,
         "url": safe_url(repository.url),
         "entities": entities.defer("document", "search_text")[:SHOWN],
-        "pull_requests": pulls[:SHOWN],
-        "pull_request_count": count,
+        "pull_requests": newest(repository, SHOWN),
+        "pull_request_count": repository.pull_requests.count(),
         "offer": offer_for(repository) if repository.has_descriptor is False else None,
     }
     return render(request, "catalog/repository_detail.html", context)

@@ -78,6 +78,14 @@ def test_repository_list_is_for_people_signed_in(client):
 
 
 # --- One repository --------------------------------------------------------------------------
+def test_repository_detail_links_to_no_unsafe_address(viewer, source):
+    repo = repository(source)
+    pull_request(repo, url="javascript:alert(1)")
+    text = page(viewer, f"{LIST}{repo.pk}/")
+    assert "Add refunds" in text
+    assert "javascript:" not in text
+
+
 def test_repository_detail_shows_branch_pull_requests_and_what_it_describes(viewer, source):
     repo = repository(source, has_descriptor=True, head_commit="3f2c1a9b7d")
     pull_request(repo, draft=True)
