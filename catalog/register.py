@@ -30,8 +30,9 @@ from portal.guard import Denied
 from portal.http import origin
 from portal.policy import Actor, Decision, Target, decide
 
-ACTION, UNREGISTER = "source.register", "source.unregister"
+ACTION, CHANGE, UNREGISTER = "source.register", "source.change", "source.unregister"
 audit.register(ACTION, "registered a catalog source")
+audit.register(CHANGE, "gave a catalog source another address")
 audit.register(UNREGISTER, "unregistered a catalog source")
 REGISTER_TARGET = Target("the catalog's sources")
 # Kinds that a person may take away again; the others are an administrator's.
@@ -119,6 +120,29 @@ def register(
         run = runs.request(source, SyncRun.Cause.PERSON, user)
         _record(actor, decision, request, analysis.url, source)
     return source, run
+
+
+def change(source: Source, found: Analysis, user: User, request: HttpRequest) -> SyncRun:
+    """Has the source read another address, and asks for that reading; the caller has decided.
+
+    Raises Refused.
+    """
+    given = source.credential_ref or source.trusted_for_org
+    if given or not can_unregister(source):
+        # Its credential, and the trust in it, are for the address that it has.
+        raise Refused("An administrator made or trusts this source; they can change it.")
+    if found.source is not None and found.source != source:
+        sentence = f"The source {found.source.slug} reads this address already."
+        raise Refused(sentence, found.source)
+    before = source.target
+    with transaction.atomic():
+        source.kind, source.target = found.spec.kind, found.spec.target
+        source.options = dict(found.spec.options)
+        source.save(update_fields=["kind", "target", "options"])
+        run = runs.request(source, SyncRun.Cause.PERSON, user)
+        data = {"before": before, "after": source.target}
+        audit.record(CHANGE, user=user, target=f"source: {source.slug}", request=request, data=data)
+    return run
 
 
 def can_unregister(source: Source) -> bool:

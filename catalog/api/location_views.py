@@ -4,7 +4,6 @@ import base64
 import binascii
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -16,15 +15,12 @@ from catalog.api.places import having, location_of, source_of
 from catalog.api.seen import VIEW
 from catalog.api.trial import analysed, described_at, draft, entities_at
 from catalog.models import Entity, Source, SyncRun
-from portal import audit
 from portal.api_errors import ApiError, json_response
 from portal.api_tokens import Caller
 from portal.policy import Target
 
 SOURCES = Target("the catalog's sources")
 DEFAULT_LIMIT = 100
-CHANGE = "source.change"
-audit.register(CHANGE, "gave a catalog source another address")
 
 
 def locations(request: HttpRequest, caller: Caller) -> HttpResponseBase:
@@ -93,21 +89,10 @@ def change_location(request: HttpRequest, caller: Caller, slug: str) -> HttpResp
     """PUT /locations/:id: the same source at another address."""
     user = _registrar(request, caller)
     source = _source(slug)
-    given = source.credential_ref or source.trusted_for_org
-    if given or not register.can_unregister(source):
-        # Its credential, and the trust in it, are for the address that it has.
-        raise ApiError(403, "An administrator made or trusts this source; they can change it.")
-    found = analysed(params.body(request))
-    if found.source is not None and found.source != source:
-        raise ApiError(409, f"The source {found.source.slug} reads this address already.")
-    before = source.target
-    with transaction.atomic():
-        source.kind, source.target = found.spec.kind, found.spec.target
-        source.options = dict(found.spec.options)
-        source.save(update_fields=["kind", "target", "options"])
-        run = runs.request(source, SyncRun.Cause.PERSON, user)
-        data = {"before": before, "after": source.target}
-        audit.record(CHANGE, user=user, target=f"source: {slug}", request=request, data=data)
+    try:
+        run = register.change(source, analysed(params.body(request)), user, request)
+    except register.Refused as refused:
+        raise ApiError(409 if refused.source else 403, str(refused)) from refused
     tasks.sync_source.delay_on_commit(run.pk)
     return json_response(location_of(source))
 

@@ -29,7 +29,7 @@ def analysed(sent: dict[str, Any]) -> Analysis:
 def entities_at(spec: SourceSpec) -> list[dict[str, Any]]:
     """The documents there, each with the file that it stands in. Raises ApiError 400."""
     try:
-        return list(_read(spec))
+        return [document for _, _, document in _read(spec)]
     except SourceFailed as failed:
         raise ApiError(400, str(failed)) from failed
 
@@ -37,18 +37,18 @@ def entities_at(spec: SourceSpec) -> list[dict[str, Any]]:
 def described_at(spec: SourceSpec) -> list[dict[str, Any]]:
     """As Backstage's analysis lists them; [] where nothing is described."""
     try:
-        entities = list(_read(spec))
+        found = list(_read(spec))
     except SourceFailed:
         return []
-    refs = [ref_of(entity) for entity in entities]
+    refs = [ref for ref, _, _ in found]
     known = set(Entity.objects.filter(ref__in=refs).values_list("ref", flat=True))
     return [
         {
-            "location": {"type": "url", "target": place_of(entity)},
+            "location": {"type": "url", "target": url},
             "isRegistered": ref in known,
-            "entity": entity,
+            "entity": document,
         }
-        for ref, entity in zip(refs, entities, strict=True)
+        for ref, url, document in found
     ]
 
 
@@ -70,18 +70,8 @@ def draft(found: Analysis) -> dict[str, Any]:
     return {"entity": entity, "fields": [{"description": "", **field} for field in fields]}
 
 
-def ref_of(entity: dict[str, Any]) -> str:
-    metadata = entity["metadata"]
-    namespace = metadata.get("namespace", "default")
-    return f"{entity['kind']}:{namespace}/{metadata['name']}".lower()
-
-
-def place_of(entity: dict[str, Any]) -> str:
-    place: str = entity["metadata"]["annotations"]["backstage.io/managed-by-location"]
-    return place.removeprefix("url:")
-
-
-def _read(spec: SourceSpec) -> Iterator[dict[str, Any]]:
+def _read(spec: SourceSpec) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(ref, its file's address, document), the first MAX_ENTITIES. Raises SourceFailed."""
     with hurried():
         reading = read_source(reader_for(spec))
     if reading.failure:
@@ -97,4 +87,5 @@ def _read(spec: SourceSpec) -> Iterator[dict[str, Any]]:
             named = {**(metadata.get("annotations") or {})}
             named["backstage.io/managed-by-location"] = f"url:{url}"
             named["backstage.io/managed-by-origin-location"] = f"url:{spec.target}"
-            yield {**descriptor.document, "metadata": {**metadata, "annotations": named}}
+            document = {**descriptor.document, "metadata": {**metadata, "annotations": named}}
+            yield descriptor.ref, url, document
