@@ -28,6 +28,8 @@ MAX_RENDERED = 100_000
 MAX_LINE = 10_000
 MAX_PARAGRAPH = 10_000
 MAX_TOKENS = 25_000
+# At each colon, all of the paragraph before it is searched for the beginning of an address.
+MAX_SEARCHED = 15_000_000
 MAX_HTML = 1_000_000
 MAX_OUTLINE = 200
 OUTLINE_LEVELS = (1, 2, 3)
@@ -153,10 +155,10 @@ def _parser() -> MarkdownIt:
 
 
 def _bound(state: StateCore) -> None:
-    longest = max(
-        (len(token.content) for token in state.tokens if token.type == "inline"), default=0
-    )
-    if longest > MAX_PARAGRAPH or len(state.tokens) > MAX_TOKENS:
+    texts = [token.content for token in state.tokens if token.type == "inline"]
+    longest = max(map(len, texts), default=0)
+    searched = sum(text.count(":") * len(text) for text in texts)
+    if longest > MAX_PARAGRAPH or len(state.tokens) > MAX_TOKENS or searched > MAX_SEARCHED:
         raise _TooMuch
 
 

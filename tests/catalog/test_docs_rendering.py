@@ -130,6 +130,7 @@ def test_a_page_has_a_title(text, path, title):
 
 
 HOSTILE = {
+    "colons": (":a:" * 3_000 + "\n\n") * 10,
     "quotes": ("> " * 4_000 + "\n") * 10,
     "lists": "".join("  " * depth + "- x\n" for depth in range(300)),
     "brackets": ("[" * 9_000 + "\n") * 10,
