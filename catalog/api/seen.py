@@ -38,7 +38,8 @@ class Seen:
             descendant__source__trusted_for_org=True,
         ).values("descendant__ref")
         owned = Q(owner_ref__in=teams) | Q(owner_ref__in=below)
-        return found.filter(Q(ref__in=services) | Q(system_ref__in=systems) | owned)
+        themselves = Q(ref__in=[*services, *teams]) | Q(ref__in=below)
+        return found.filter(themselves | Q(system_ref__in=systems) | owned)
 
     def _refs(self, kind: str) -> list[str]:
         return [ref for scope_kind, ref in self.scopes if scope_kind == kind]

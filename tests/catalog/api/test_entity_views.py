@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from catalog.models import Entity, Source, SourceFile, SyncIssue
+from catalog.scopes import scopes_of
 from catalog.version import bump
 from portal.models import Role
 from tests.catalog.api.conftest import Api, names, person
@@ -13,6 +14,7 @@ from tests.catalog.trees import component, group, location, read
 
 pytestmark = pytest.mark.django_db
 PAY = "/entities/by-name/component/default/pay"
+SHOP = "group:default/shop"
 
 
 def test_an_entity_has_what_the_catalog_knows_beside_its_document(api, shop):
@@ -171,16 +173,17 @@ def only(settings, tree):
         component("loose", owner="group:default/unknown"),
     )
     read(tree.source(trusted_for_org=True))
-    scope = {"scope_kind": "team", "scope_ref": "group:default/shop"}
+    scope = {"scope_kind": "team", "scope_ref": SHOP}
     return Api(person("tom", "idp:shop", "viewer", **scope))
 
 
 def test_a_scoped_role_sees_what_it_covers_in_every_call(only):
-    assert only.names("/entities") == ["pay"]
+    assert only.names("/entities") == ["pay", "payments", "shop"]
     page = only.get("/entities/by-query?filter=kind=component")
     assert (names(page), page["totalItems"]) == (["pay"], 1)
     assert only.get("/entity-facets?facet=kind")["facets"]["kind"] == [
-        {"value": "Component", "count": 1}
+        {"value": "Component", "count": 1},
+        {"value": "Group", "count": 2},
     ]
     refs = {"entityRefs": ["component:pay", "component:front"]}
     assert [bool(item) for item in only.post("/entities/by-refs", refs)["items"]] == [True, False]
@@ -190,6 +193,11 @@ def test_a_scoped_role_sees_what_it_covers_in_every_call(only):
     uid = Entity.objects.get(name="front").uid
     assert only.problem(f"/entities/by-uid/{uid}", 404)
     assert only.problem("/locations", 403)
+
+
+def test_a_scoped_role_sees_by_call_what_it_sees_by_page(only):
+    covered = {e.name for e in Entity.objects.all() if ("team", SHOP) in scopes_of(e)}
+    assert set(only.names("/entities")) == covered
 
 
 def test_what_one_may_see_is_never_kept_for_another(only):
