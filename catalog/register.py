@@ -14,8 +14,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.text import slugify
 
-from catalog import runs, sync
+from catalog import runs, sync, teams, version
 from catalog.analyse import Analysis, analyse
+from catalog.apply import remove
 from catalog.lock import catalog_lock
 from catalog.models import Entity, Source, SyncRun
 from catalog.plan import Plan
@@ -24,19 +25,23 @@ from catalog.queries import ROW_FIELDS
 from catalog.reading import Issue
 from catalog.sources import SourceFailed, SourceSpec, git_reader, reader_for
 from catalog.sources.git_process import hurried
-from portal import audit
+from portal import audit, hooks
 from portal.access import fresh_actor
 from portal.guard import Denied
 from portal.http import origin
 from portal.policy import Actor, Decision, Target, decide
 
 ACTION, CHANGE, UNREGISTER = "source.register", "source.change", "source.unregister"
+REMOVE = "entity.remove"
 audit.register(ACTION, "registered a catalog source")
 audit.register(CHANGE, "gave a catalog source another address")
+audit.register(REMOVE, "removed an entity that comes back if it is still described")
 audit.register(UNREGISTER, "unregistered a catalog source")
 REGISTER_TARGET = Target("the catalog's sources")
 # Kinds that a person may take away again; the others are an administrator's.
 REGISTRABLE = frozenset({Source.Kind.URL, Source.Kind.GIT})
+# Who is in which team may go with one of these.
+ORG_KINDS = frozenset({"Group", "User"})
 MAX_SLUG = 50
 MAX_NAME = 100
 # Of a Backstage that is read beside this portal: a whole catalog each time.
@@ -175,6 +180,25 @@ def unregister(source: Source, user: User, request: HttpRequest | None = None) -
         source.delete()
     sync.retire_orphans()
     return count
+
+
+def take_out(entity: Entity, user: User, request: HttpRequest) -> SyncRun | None:
+    """Removes an entity at once; the caller has decided.
+
+    The run, where there is one, brings it back if its source still describes it.
+    """
+    source, run = entity.source, None
+    with catalog_lock():
+        remove([entity.pk])
+        if entity.kind in ORG_KINDS:
+            teams.rebuild()
+        version.bump()
+        data = {"uid": str(entity.uid)}
+        audit.record(REMOVE, user=user, target=entity.ref, request=request, data=data)
+        if source is not None and source.enabled:
+            run = runs.request(source, SyncRun.Cause.PERSON, user)
+    hooks.catalog_changed.call({entity.pk})
+    return run
 
 
 def backstage_source(

@@ -3,30 +3,22 @@
 import json
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from catalog import names, refresh, runs, sync_requests, tasks, teams, version
+from catalog import names, refresh, register, sync_requests, tasks
 from catalog.api import params
 from catalog.api.entity_views import ref_of, uid_of
 from catalog.api.permits import allowed, require
 from catalog.api.places import source_of
 from catalog.api.seen import CATALOG, VIEW, seen_by
-from catalog.apply import remove
 from catalog.descriptors import parse
-from catalog.lock import catalog_lock
-from catalog.models import Entity, SyncRun
+from catalog.models import SyncRun
 from catalog.scopes import scopes_of
-from portal import audit
 from portal.api_errors import ApiError, json_response
 from portal.api_tokens import Caller
 from portal.policy import Target
 
-REMOVE = "entity.remove"
-audit.register(REMOVE, "removed an entity that comes back if it is still described")
-# Whoever decides what is in the catalog at all may take an entity out of it.
-REMOVE_PERMISSION = "source.register"
 MAX_ERRORS = 50
 # Of an entity that is sent to be judged; texts may be long, and cost little.
 MAX_VALUES = 20_000
@@ -101,26 +93,12 @@ def remove_entity(request: HttpRequest, caller: Caller, uid: str) -> HttpRespons
     if entity is None:
         raise ApiError(404, f"No entity with the uid {uid} was found.")
     target = Target(str(entity), scopes_of(entity))
-    user = require(request, caller, REMOVE_PERMISSION, target)
+    # Whoever decides what is in the catalog at all may take an entity out of it.
+    user = require(request, caller, register.ACTION, target)
     if names.conflicts_of(entity.ref):
         # The next of those that claim the name would have it, and that is a decision.
         require(request, caller, names.PERMISSION, target)
-    source, run = entity.source, None
-    with catalog_lock():
-        _remove(entity)
-        audit.record(
-            REMOVE, user=user, target=entity.ref, request=request, data={"uid": str(entity.uid)}
-        )
-        if source is not None and source.enabled:
-            run = runs.request(source, SyncRun.Cause.PERSON, user)
+    run = register.take_out(entity, user, request)
     if run is not None:
         tasks.sync_source.delay_on_commit(run.pk)
     return HttpResponse(status=204)
-
-
-def _remove(entity: Entity) -> None:
-    with transaction.atomic():
-        remove([entity.pk])
-        if entity.kind == "Group":
-            teams.rebuild()
-        version.bump()

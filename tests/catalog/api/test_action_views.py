@@ -2,10 +2,10 @@
 
 import pytest
 
-from catalog.models import Entity, Relation, SyncRun
+from catalog.models import Entity, Membership, Relation, SyncRun
 from portal.models import AuditEvent
 from tests.catalog.api.conftest import Api, person
-from tests.catalog.trees import component, read
+from tests.catalog.trees import component, group, read, user
 
 pytestmark = pytest.mark.django_db
 GOOD = {"entity": component("x"), "location": "url:https://git.example/x.yaml"}
@@ -67,6 +67,16 @@ def test_a_removed_entity_goes_and_comes_back_while_it_is_described(admin, shop)
     read(shop)
     assert Entity.objects.get(name="pay").uid != uid
     assert admin.problem(f"/entities/by-uid/{uid}", 404, "DELETE")
+
+
+def test_a_removed_person_leaves_their_teams_at_once(admin, tree):
+    tree.write("org.yaml", group("money"), user("mia", "money"))
+    read(tree.source("org.yaml", "org", trusted_for_org=True))
+    mine = Membership.objects.filter(user_ref="user:default/mia")
+    assert mine.exists()
+    uid = Entity.objects.get(name="mia").uid
+    assert admin.ask("DELETE", f"/entities/by-uid/{uid}").status_code == 204
+    assert not mine.exists()
 
 
 def test_removing_needs_the_permission(api, shop):
