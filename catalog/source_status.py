@@ -53,4 +53,4 @@ def health_checks() -> list[Check]:
     message = (
         f"Of {len(sources)} catalog sources, {' and '.join(parts)}. The sources page says why."
     )
-    return [Check("catalog", False, message)]
+    return [Check("catalog", False, message, vital=False)]

@@ -114,7 +114,7 @@ def _servers() -> Check:
     parts = [f"{silent} not reached"] if silent else []
     parts += [f"{failed} could not be read"] if failed else []
     message = f"Of {len(servers)} CI servers, {' and '.join(parts)}. The administration says why."
-    return Check("servers", False, message)
+    return Check("servers", False, message, vital=False)
 
 
 def _outbox(now: datetime) -> Check:
@@ -137,7 +137,7 @@ def _credentials(now: datetime) -> Check:
     expired = used.filter(expires_at__lte=now).count()
     if expired:
         said = f"Credentials of CI servers that have expired: {expired}."
-        return Check("credentials", False, said)
+        return Check("credentials", False, said, vital=False)
     soon = credential_ages.to_replace(references, now)
     if soon:
         said = f"Credentials of CI servers that should be replaced soon: {soon}."

@@ -22,6 +22,8 @@ class Check:
     name: str
     ok: bool
     message: str
+    # Whether Stagedoor itself is down without it: a foreign server that fails is said and no more.
+    vital: bool = True
 
 
 def touch(name: str) -> None:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from catalog.models import Source, SyncRun
 from catalog.source_status import health_checks, status_of
+from portal import health
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -60,5 +61,10 @@ def test_health_is_good_when_every_source_is_read():
 
 def test_health_shows_on_healthz(client):
     source(last_error="No.")
-    answer = client.get("/healthz").json()
+    for process in ("worker", "beat", "tick"):
+        health.touch(process)
+    response = client.get("/healthz")
+    assert response.status_code == 200, "a source that fails takes nothing out of service"
+    answer = response.json()
+    assert not answer["ok"]
     assert {"catalog": False}.items() <= {c["name"]: c["ok"] for c in answer["checks"]}.items()
