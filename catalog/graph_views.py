@@ -29,6 +29,7 @@ from catalog.rules.kinds import KINDS
 from catalog.templatetags.catalog import relation_verb
 
 DIRECTIONS = {BOTH: "both ways", OUTGOING: "what it needs", INCOMING: "what needs it"}
+DEPTHS = range(1, MAX_DEPTH + 1)
 # So many edges are readable with their words beside them.
 LABELLED = 60
 
@@ -57,7 +58,7 @@ def entity_graph(request: HttpRequest, namespace: str, kind: str, name: str) -> 
     graph = graph_of(entity, wish)
     context: dict[str, Any] = {
         "wish": wish,
-        "depths": range(1, MAX_DEPTH + 1),
+        "depths": DEPTHS,
         "directions": DIRECTIONS,
         "types": FORWARD,
         "kinds": list(KINDS),
@@ -75,7 +76,7 @@ def read_wish(query: QueryDict, entity: Entity) -> Wish:
         INVERSE.get(word, word) if word not in FORWARD else word for word in query.getlist("type")
     }
     return Wish(
-        depth=int(depth) if depth in {"1", "2", "3", "4"} else 1,
+        depth=next((steps for steps in DEPTHS if depth == str(steps)), 1),
         direction=direction if direction in DIRECTIONS else BOTH,
         types=tuple(word for word in FORWARD if word in asked) or default_types(entity),
         kinds=tuple(kind for kind in KINDS if kind in query.getlist("kind")),

@@ -5,7 +5,7 @@ Pure: headers and body in, a Hint out. Whatever is not understood is a sentence,
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -53,7 +53,7 @@ class Hint:
     branches: frozenset[str] | None = None
     reason: str = ""
     # The branch that the host itself names as the main one.
-    default_branch: str = field(default="")
+    default_branch: str = ""
 
     def concerns(self, options: Mapping[str, Any], default_branch: str) -> bool:
         """Whether the branch that a source reads may be among the changed ones."""
