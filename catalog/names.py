@@ -1,6 +1,7 @@
 """Who keeps a name that several documents claim, and a person's word on it.
 
-Who has it keeps it; else who came first. The others' documents are problems of stage "conflict",
+Who has it keeps it; else who came first; but a source that is trusted for the organisation takes
+teams and people from one that is not. The others' documents are problems of stage "conflict",
 which both sides' pages can ask for. A NameDecision lets the named source take the name with its
 next reading.
 """
@@ -23,6 +24,8 @@ from portal.policy import decide as decide_policy
 
 PERMISSION = "source.decide"
 ACTION = "entity.name"
+_MISSING = Entity.State.MISSING
+_OF_THE_ORG = ("group:", "user:")
 audit.register(ACTION, "decided which source keeps a name")
 
 
@@ -109,9 +112,10 @@ class Names:
         self._source = source
         self._reading = reading
         self._known = known
-        self._sources = dict(Source.objects.values_list("pk", "name"))
-        mine = NameDecision.objects.filter(source=source)
-        self._given = set(mine.values_list("entity_ref", flat=True))
+        self._sources = Source.objects.only("name", "trusted_for_org").in_bulk()
+        decided = dict(NameDecision.objects.values_list("entity_ref", "source_id"))
+        self._given = {ref for ref, pk in decided.items() if pk == source.pk}
+        self._decided = decided.keys()
         self._longest = Entity._meta.get_field("location").max_length
         self.winners: dict[str, Stored] = {}
         self.barred: set[str] = set()  # there, but can't be stored
@@ -132,20 +136,34 @@ class Names:
             self.issues.append(found.issue("read", sentence))
             return
         held = self._known.get(found.ref)
-        # Once it is missing there, or that source is deleted, it has moved here.
-        if held and held.state != Entity.State.MISSING and held.source_id is not None:
-            if held.source_id != self._source.pk:
-                if found.ref not in self._given:
-                    where = f'the source "{self._sources[held.source_id]}"'
-                    self._lose(found, where, held.location, held.line)
-                    return
-                self.taken.add(held.source_id)
-            elif held.location in self._reading.unchanged:
-                self._lose(found, "this source", held.location, held.line)
+        if held and held.source_id not in {None, self._source.pk}:
+            if not self._takes(found.ref, held):
+                where = f'the source "{self._sources[held.source_id].name}"'
+                self._lose(found, where, held.location, held.line)
                 return
+            if held.state != _MISSING:
+                self.taken.add(held.source_id)
+        elif held and held.location in self._reading.unchanged and held.state != _MISSING:
+            self._lose(found, "this source", held.location, held.line)
+            return
         other = self.winners.setdefault(found.ref, found)
         if other is not found:
             self._settle_within(found, other, held)
+
+    def _takes(self, ref: str, held: Entity) -> bool:
+        """Whether this source gets a name that another one has.
+
+        Once it is missing there it has moved here. Teams and people belong to whoever is trusted
+        for them: a stranger's descriptor must not be able to bear a team's name first.
+        """
+        if ref in self._given:
+            return True
+        if ref in self._decided and held.state != _MISSING:
+            return False
+        theirs, mine = self._sources[held.source_id].trusted_for_org, self._source.trusted_for_org
+        if ref.startswith(_OF_THE_ORG) and theirs != mine:
+            return mine
+        return held.state == _MISSING
 
     def _settle_within(self, found: Stored, other: Stored, held: Entity | None) -> None:
         winner, loser = other, found

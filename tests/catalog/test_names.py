@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group, User
 from catalog import names, sync
 from catalog.models import Entity, NameDecision
 from portal.models import AuditEvent, Role, RoleMapping
-from tests.catalog.trees import component, problems, read, states
+from tests.catalog.trees import component, group, problems, read, states
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +99,40 @@ def test_the_conflict_ends_with_the_document_that_lost(rivals, tree):
     assert names.conflicts_of(PAY) is None
     assert not pay().has_issues
     assert states() == {"pay": "active", "own": "active", "ship": "active"}
+
+
+# --- Teams and people belong to who is trusted for them --------------------------------------
+def sources_of_one_team(tree):
+    tree.write("stranger.yaml", group("admins", title="Stranger"))
+    tree.write("org.yaml", group("admins", title="Ours"))
+    return tree.source("stranger.yaml", "stranger"), tree.source(
+        "org.yaml", "org", trusted_for_org=True
+    )
+
+
+def test_a_trusted_source_takes_a_team_from_one_that_is_not(tree):
+    stranger, org = sources_of_one_team(tree)
+    read(stranger)
+    read(org)
+    assert Entity.objects.get(ref="group:default/admins").source == org
+    read(stranger)
+    assert Entity.objects.get(ref="group:default/admins").source == org
+    assert "org" in problems(stranger)[0]
+
+
+def test_a_team_that_is_missing_at_a_trusted_source_is_nobody_elses(tree):
+    stranger, org = sources_of_one_team(tree)
+    read(org)
+    tree.write("org.yaml", group("others"))
+    read(org)
+    read(stranger)
+    held = Entity.objects.get(ref="group:default/admins")
+    assert (held.source, held.state) == (org, "missing")
+
+
+def test_a_persons_word_stands_over_trust(tree, admin):
+    stranger, org = sources_of_one_team(tree)
+    read(stranger)
+    NameDecision.objects.create(entity_ref="group:default/admins", source=stranger, by=admin)
+    read(org)
+    assert Entity.objects.get(ref="group:default/admins").source == stranger
