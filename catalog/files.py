@@ -127,7 +127,8 @@ def _write(source: Source, reading: Reading, repositories: dict[str, int], now: 
         if len(location) <= longest
     ]
     names = (*columns, *looked_at, *_PLACED[:-1], "repository")
-    bulk.write(SourceFile, names, rows, unique=("source", "location"), update=names[2:])
+    if rows:
+        bulk.write(SourceFile, names, rows, unique=("source", "location"), update=names[2:])
 
 
 def _keep_up(reading: Reading, repositories: dict[str, int]) -> None:
