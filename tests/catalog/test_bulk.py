@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 ODD = 'tab\there, line\nthere, back\\slash, \\N, "quotes", snow \u2603 and \U0001f984'
 
-TEXTS = ["digest", "url", "edit_url", "commit", "version", "basis"]
+TEXTS = ["digest", "url", "edit_url", "commit", "version", "basis", "named_by"]
 EMPTY = [""] * len(TEXTS)
 
 
