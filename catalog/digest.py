@@ -109,7 +109,7 @@ def _subject(team: Entity, count: int) -> str:
 def _text(team: Entity, found: Sequence[Troubled], count: int) -> str:
     parts = [
         f"Stagedoor found problems in descriptors that belong to {_line(str(team))}.\n"
-        "Until they are mended, the catalog shows the last valid version."
+        "What is not valid is shown as it last was; where two describe one name, one of them is."
     ]
     parts += [_entry(row) for row in found]
     if count > MAX_ENTITIES:
@@ -126,7 +126,7 @@ def _entry(row: Troubled) -> str:
     lines = [f"{row.entity.kind} {_line(str(row.entity))}", _url(row.entity.ref)]
     for issue in row.shown:
         place = f"{issue.location}:{issue.line}" if issue.line else issue.location
-        lines.append(f"- {_line(issue.message)} ({_line(place)})")
+        lines.append(f"- {_line(issue.message)} ({_line(str(issue.source))}: {_line(place)})")
     if row.hidden:
         lines.append(f"- and {row.hidden} more")
     return "\n".join(lines)

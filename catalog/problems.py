@@ -42,7 +42,7 @@ def problems_of(owner_refs: Collection[str], limit: int = MAX_ENTITIES) -> list[
     if not owner_refs:
         return []
     found = {entity.ref: Troubled(entity) for entity in troubled(owner_refs)[:limit]}
-    issues = SyncIssue.objects.filter(entity_ref__in=list(found))
+    issues = SyncIssue.objects.filter(entity_ref__in=list(found)).select_related("source")
     for issue in issues.order_by("severity", "location", "line", "pk"):
         found[issue.entity_ref].issues.append(issue)
     return list(found.values())
