@@ -70,7 +70,7 @@ def test_a_team_gets_one_mail_that_says_what_and_where(box, source):
     assert message["Subject"] == "2 descriptors have problems: payments"
     text = message.get_content()
     assert "https://portal.shop.example/catalog/default/component/ledger/" in text
-    assert "- The owner is odd. (a.yaml:4)" in text
+    assert f"- The owner is odd. ({source}: a.yaml:4)" in text
     assert "https://portal.shop.example/catalog/default/group/payments/" in text
     assert Digest.objects.get(team_ref="group:default/payments").state == State.SENT
 

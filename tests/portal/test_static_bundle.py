@@ -19,7 +19,7 @@ def test_the_bundle_holds_every_sheet_in_order(settings):
 
 
 def test_every_sheet_of_the_pages_is_in_the_bundle(settings):
-    apart = {"account", "admin", "admin-forms"}  # linked where they are needed only
+    apart = {"account", "admin", "admin-forms", "entity"}  # linked where they are needed only
     found = {path.stem for path in (settings.BASE_DIR / "static" / "css").glob("*.css")}
     assert found == set(SHEETS) | apart
 
