@@ -77,7 +77,9 @@ def test_team_detail_shows_the_teams_around_it_and_who_is_not_there(viewer, comp
     assert "group:default/no-such-team" in tree
     text = page(viewer, "/catalog/default/group/money/")
     assert re.search(r"user:default/ghost</span> <span[^>]*>not in the catalog", text)
-    above = re.search(r"Part of</span> (.*?)</p>", page(viewer, "/catalog/default/group/payments/"))[1]
+    above = re.search(
+        r"Part of</span> (.*?)</p>", page(viewer, "/catalog/default/group/payments/")
+    )[1]
     assert re.findall(r"/group/(\w+)/", above) == ["company", "money"]
 
 
