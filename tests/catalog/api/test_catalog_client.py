@@ -12,7 +12,7 @@ from tests.catalog.api.conftest import Api, person
 from tests.catalog.trees import component, document, group, location, read
 from tests.npm import install
 
-pytestmark = [pytest.mark.node, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+pytestmark = [pytest.mark.node, pytest.mark.django_db(transaction=True)]
 HERE = Path(__file__).parent / "judge"
 
 

@@ -109,7 +109,7 @@ class World:
         return Source.objects.create(slug=slug, name=slug, kind="url", target=f"http://x/{slug}")
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_it_does_what_the_document_says_whatever_is_asked(live_server, world):
     api = Api(person("lena", "idp:admins"))
     schema = schemathesis.openapi.from_dict(document())
