@@ -85,9 +85,12 @@ def unmark_orphans() -> None:
 
 
 def mark(refs: Iterable[str]) -> None:
-    """Brings Entity.has_issues in line for these."""
+    """Brings Entity.has_issues in line for these, and the version where that changed one."""
     about = Exists(SyncIssue.objects.filter(entity_ref=OuterRef("ref")))
+    changed = 0
     for batch in batches({ref for ref in refs if ref}):
         named = Entity.objects.filter(ref__in=batch)
-        named.filter(~about, has_issues=True).update(has_issues=False)
-        named.filter(about, has_issues=False).update(has_issues=True)
+        changed += named.filter(~about, has_issues=True).update(has_issues=False)
+        changed += named.filter(about, has_issues=False).update(has_issues=True)
+    if changed:
+        version.bump()

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from catalog import version
 from catalog.docs import read_docs
 from catalog.docs.layout import BadDocs, parse_site, prefix_of
 from catalog.docs.reading import TURNS
@@ -207,3 +208,13 @@ def test_a_nav_without_end_ends():
         with pytest.raises(BadDocs):
             parse_site(bad)
     assert parse_site(b"").docs_dir == "docs"
+
+
+def test_what_is_kept_of_the_catalog_is_over_when_docs_go_wrong(source, tree):
+    before = version.current()
+    look(source)
+    assert version.current() == before
+    tree.write("pay/mkdocs.yml", "nav: [\n")
+    look(source)
+    assert Entity.objects.get(name="pay").has_issues
+    assert version.current() > before
