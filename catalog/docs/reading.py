@@ -26,7 +26,7 @@ from catalog.docs.layout import (
     parts_of,
     prefix_of,
 )
-from catalog.docs.rendering import title_of
+from catalog.docs.titles import title_of
 from catalog.issues import DOCS_STAGE, mark
 from catalog.models import DocPage, Entity, Source, SyncIssue
 from catalog.relations import batches

@@ -70,7 +70,6 @@ MAX_COLOURED = 20_000
 OUR_ID = re.compile(r"(?:doc-[\w-]{1,80}|fn(?:ref)?\d{1,4}(?:[-:]\d{1,4})?)", re.ASCII)
 # Stops at each "<", so that a thousand unclosed ones cost a thousand steps and no more.
 IMAGE_TAG = re.compile(r"<img\b[^<>]*>", re.IGNORECASE)
-TITLE = re.compile(r"^title:[ \t]*(\S.*)$", re.MULTILINE)
 
 Resolve = Callable[[str], str]
 
@@ -114,22 +113,6 @@ def render(text: str, resolve: Resolve) -> Rendered:
         return Rendered(f'<pre tabindex="0">{html.escape(text)}</pre>', plain=True)
     outline = [heading for heading in page.headings if heading.level in OUTLINE_LEVELS]
     return Rendered(_clean(made, resolve), tuple(outline[:MAX_OUTLINE]))
-
-
-def title_of(text: str, path: str) -> str:
-    """The first heading of the first level, else the front matter's title, else the file's name."""
-    tokens = _parsed(text, _Page())
-    for position, token in enumerate(tokens):
-        if token.type == "heading_open" and token.markup in {"#", "="}:
-            title = _words(tokens[position + 1].children or ())
-            if title:
-                return title
-    if tokens and tokens[0].type == "front_matter" and (found := TITLE.search(tokens[0].content)):
-        return found[1].strip(" \"'\t")
-    folder, _, name = path.removesuffix(".md").rpartition("/")
-    if name.lower() == "index" and folder:
-        name = folder.rpartition("/")[2]
-    return "README" if name.lower() == "readme" else name.replace("-", " ").replace("_", " ")
 
 
 def _parsed(text: str, page: _Page) -> list[Token]:

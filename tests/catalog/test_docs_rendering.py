@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from catalog.docs.rendering import LANGUAGES, MAX_RENDERED, render, title_of
+from catalog.docs.rendering import LANGUAGES, MAX_RENDERED, render
 
 
 def html(text, resolve=lambda address: f"/here/{address}"):
@@ -112,21 +112,6 @@ def test_code_has_colours_where_its_language_is_named():
     assert "<code>plain\n</code>" in made
     for name in LANGUAGES:
         assert "<pre" in html(f"```{name}\nx\n```")
-
-
-@pytest.mark.parametrize(
-    ("text", "path", "title"),
-    [
-        ("intro\n\n# The *real* title\n", "a.md", "The real title"),
-        ('---\ntitle: "From above"\n---\ntext', "a.md", "From above"),
-        ("text", "guide/first-steps.md", "first steps"),
-        ("text", "guide/index.md", "guide"),
-        ("", "README.md", "README"),
-        ("# " + "x" * 900, "a.md", "x" * 200),
-    ],
-)
-def test_a_page_has_a_title(text, path, title):
-    assert title_of(text, path) == title
 
 
 HOSTILE = {
