@@ -35,11 +35,6 @@ UNHELPFUL_WARNINGS = (
 )
 
 
-# glibc gives each thread a heap of its own and keeps what was freed: of little use to processes
-# that are idle most of the time, and a tenth of their memory after a large reading.
-MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
-
-
 @dataclass(frozen=True)
 class Part:
     """One process; `listens` is its host and port, None when it has none."""
@@ -118,7 +113,7 @@ def busy(found: Iterable[Part]) -> list[Part]:
 
 def environment() -> dict[str, str]:
     """What every process inherits, the demo's credentials included."""
-    variables = {**MEMORY, **os.environ, "PYTHONUNBUFFERED": "1"}
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1"}
     variables.setdefault("LOG_LEVEL", "WARNING")
     if settings.ENVIRONMENT == "demo":
         for name, form in {**DEMO_CREDENTIALS, DEMO_WEBHOOK_SECRET: "{}"}.items():
