@@ -3,39 +3,23 @@
 import asyncio
 import http.client
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.http import StreamingHttpResponse
 from django.test import RequestFactory
 
 from portal.api_gate import THREADS, ApiGate
-from tests.plugins.ports import free_port
-from tests.portal.test_asgi_io import LIMIT, wait_until_open
+from tests.portal.granian import granian
+from tests.portal.test_asgi_io import LIMIT
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    number = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "asginl", "--port", str(number)]
-    command += ["--log-level", "warning", "portal.asgi:application"]
-    log: Path = tmp_path_factory.mktemp("granian") / "log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command, cwd=settings.BASE_DIR, stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        wait_until_open(number, server)
+    with granian(tmp_path_factory.mktemp("granian") / "log") as number:
         yield number
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
 
 
 def ask(port, method, path, body=None, **headers):

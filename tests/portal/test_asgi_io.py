@@ -3,51 +3,24 @@
 import asyncio
 import contextlib
 import http.client
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.http import StreamingHttpResponse
 
 from portal.asgi_io import HungUp, PartsSender
-from tests.plugins.ports import free_port
+from tests.portal.granian import granian
 
 LIMIT = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The portal behind its real web server."""
-    number = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "asginl", "--port", str(number)]
-    command += ["--log-level", "warning", "portal.asgi:application"]
-    log: Path = tmp_path_factory.mktemp("granian") / "log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command, cwd=settings.BASE_DIR, stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        wait_until_open(number, server)
+    log = tmp_path_factory.mktemp("granian") / "log"
+    with granian(log) as number:
         yield number
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
     assert "s3cret" not in log.read_text()
-
-
-def wait_until_open(number: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with_connection(number).connect()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError("granian did not start")
 
 
 def with_connection(number: int) -> http.client.HTTPConnection:
