@@ -22,6 +22,7 @@ SHEETS = (
     "tables-forms",
     "shell",
     "pipelines",
+    "docs",
     "catalog",
 )
 
