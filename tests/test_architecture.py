@@ -16,7 +16,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 # Pure: no Django models, directly or through one of our modules that has them.
 PURE = (
-    "portal/policy.py",
+    "portal/policy",
     "catalog/api_definition.py",
     "catalog/graph_layout.py",
     "catalog/highlight.py",

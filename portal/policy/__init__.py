@@ -1,0 +1,23 @@
+"""Who may do what where, and why. Begin with decision.py; pure, standard library only."""
+
+from portal.policy.conditions import NONE, Conditions
+from portal.policy.decision import decide
+from portal.policy.facts import ANONYMOUS, Actor, Decision, Effect, Grant, Target
+from portal.policy.words import PEOPLE_ONLY, PERMISSIONS, READ_ONLY, RUNNING, SCOPE_KINDS
+
+__all__ = [
+    "ANONYMOUS",
+    "NONE",
+    "PEOPLE_ONLY",
+    "PERMISSIONS",
+    "READ_ONLY",
+    "RUNNING",
+    "SCOPE_KINDS",
+    "Actor",
+    "Conditions",
+    "Decision",
+    "Effect",
+    "Grant",
+    "Target",
+    "decide",
+]

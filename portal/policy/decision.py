@@ -1,0 +1,123 @@
+"""Who may do what where, and why: one pure function, `decide()`.
+
+Page, request, dispatch, API and dry run all ask it. Default deny; it never raises; every branch
+has a rule id and a sentence that a person can act on. Standard library only.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from portal.policy.facts import Actor, Decision, Effect, Grant, Target
+from portal.policy.words import PEOPLE_ONLY, PERMISSIONS, READ_ONLY, RUNNING
+
+
+def decide(
+    actor: Actor,
+    action: str,
+    target: Target,
+    *,
+    now: datetime,
+    approvals: Sequence[int] = (),
+) -> Decision:
+    """May `actor` do `action` (a key of PERMISSIONS) to `target`?
+
+    `approvals` are the ids of the users who approved exactly this; the actor's own never counts.
+    `now` is for rules that depend on time.
+    """
+    rule, reason = _refused_to_anybody_like(actor, action, target)
+    if rule:
+        return _deny(rule, reason, target)
+    grant, unmet = _grant_for(actor, action, target, now)
+    if grant is None and unmet:
+        return _deny("condition", unmet, target)
+    if grant is None:
+        return _explain_missing_grant(actor, action, target)
+    return _under_the_rules_of_the_environment(actor, action, target, grant, approvals)
+
+
+def _refused_to_anybody_like(actor: Actor, action: str, target: Target) -> tuple[str, str]:
+    """The rule that no grant helps against, and its sentence; two empty texts without one."""
+    if not actor.active or actor.user_id is None:
+        return "signed-out", "Sign in to do this."
+    if action not in PERMISSIONS:
+        return "unknown-action", f"Nothing is known of the action {action!r}."
+    if actor.agent and action in PEOPLE_ONLY:
+        return "agent", f"An agent may not {PERMISSIONS[action]}: a person has to."
+    if target.blocked:
+        return "blocked", target.blocked
+    if target.requester is not None and target.requester == actor.user_id:
+        return "own-request", "Nobody approves their own request."
+    if actor.incomplete and action not in READ_ONLY:
+        return "groups-incomplete", actor.incomplete
+    return "", ""
+
+
+def _grant_for(
+    actor: Actor, action: str, target: Target, now: datetime
+) -> tuple[Grant | None, str]:
+    """The first grant that holds here; else the first condition that keeps one from holding."""
+    unmet = ""
+    for grant in actor.grants:
+        here = grant.covers(target) and grant.in_environment(target.environment)
+        if action not in grant.permissions or not here:
+            continue
+        problem = grant.conditions.problem(target.branch, target.parameters, now)
+        if not problem:
+            return grant, ""
+        unmet = unmet or problem
+    return None, unmet
+
+
+def _under_the_rules_of_the_environment(
+    actor: Actor, action: str, target: Target, grant: Grant, approvals: Sequence[int]
+) -> Decision:
+    """A grant is there: freezes and approvals, which only broken glass takes out of the way."""
+    running = action in RUNNING
+    if running and actor.user_id in target.glass and not actor.agent:
+        return Decision(Effect.ALLOW, "break-glass", "You have broken the glass here.", (), grant)
+    if running and target.frozen:
+        return _deny("freeze", target.frozen, target)
+    given = len(set(approvals) - {actor.user_id})
+    if running and given < target.approvals_needed:
+        lacking = target.approvals_needed - given
+        return Decision(
+            Effect.NEEDS_APPROVAL,
+            "approvals",
+            f"{target.label} needs {lacking} more approval{'s' if lacking > 1 else ''}.",
+            target.helpers,
+            grant,
+        )
+    return Decision(
+        Effect.ALLOW, "grant", f"Your role {grant.role} covers {grant.where()}.", (), grant
+    )
+
+
+def _deny(rule: str, reason: str, target: Target) -> Decision:
+    return Decision(Effect.DENY, rule, reason, target.helpers)
+
+
+def _explain_missing_grant(actor: Actor, action: str, target: Target) -> Decision:
+    """The nearest miss, in words: environment, then permission, then scope, then no role."""
+    words = PERMISSIONS[action]
+    having = [grant for grant in actor.grants if action in grant.permissions]
+    here = [grant for grant in actor.grants if grant.covers(target)]
+    elsewhere_environment = [grant for grant in having if grant.covers(target)]
+    if elsewhere_environment:
+        environments = _listed(grant.environment for grant in elsewhere_environment)
+        effect = target.environment or "no environment"
+        return _deny(
+            "environment",
+            f"You may {words} here in {environments}; this takes effect in {effect}.",
+            target,
+        )
+    if having:
+        scopes = _listed(grant.where() for grant in having)
+        return _deny("scope", f"You may {words} in {scopes}, not for {target.label}.", target)
+    if here:
+        roles = _listed(grant.role for grant in here)
+        return _deny("permission", f"Your role here is {roles}, which may not {words}.", target)
+    return _deny("no-role", f"No role lets you {words} for {target.label}.", target)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(sorted(set(words)))

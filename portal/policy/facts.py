@@ -1,0 +1,115 @@
+"""What a decision is made of: who acts, on what, by which grants; and the decision itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from portal.policy.conditions import NONE, Conditions
+
+
+class Effect(StrEnum):
+    """What a decision says; `NEEDS_APPROVAL` becomes allowed by other people's approvals."""
+
+    ALLOW = "allow"
+    NEEDS_APPROVAL = "needs_approval"
+    DENY = "deny"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One role that an actor holds: by which mapping, where, and in which environment."""
+
+    role: str  # the role's name, as a person reads it
+    permissions: frozenset[str]
+    scope_kind: str
+    scope_ref: str
+    environment: str  # slug; "" is any
+    mapping_id: int | None = None  # None: the role that everybody signed in holds
+    group: str = ""
+    conditions: Conditions = NONE
+
+    def covers(self, target: "Target") -> bool:
+        """Whether the target lies in this grant's scope, whatever the environment."""
+        if self.scope_kind == "everything":
+            return True
+        if self.scope_kind == "pipeline":
+            return any(
+                kind == "pipeline" and fnmatchcase(ref, self.scope_ref)
+                for kind, ref in target.scopes
+            )
+        return (self.scope_kind, self.scope_ref) in target.scopes
+
+    def in_environment(self, environment: str) -> bool:
+        return self.environment in ("", environment)
+
+    def where(self) -> str:
+        """The scope in words: "everything", or "system:default/payments in staging"."""
+        scope = self.scope_ref or "everything"
+        return f"{scope} in {self.environment}" if self.environment else scope
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person as policy sees them; built by portal.access, never from a request's own words.
+
+    `agent` names the program that acts in the person's name. `incomplete` says, as a sentence,
+    why not all of their groups are known; then they only read.
+    """
+
+    user_id: int | None
+    name: str
+    active: bool = True
+    user_ref: str = ""
+    groups: frozenset[str] = frozenset()
+    grants: tuple[Grant, ...] = ()
+    agent: str = ""
+    incomplete: str = ""
+
+
+ANONYMOUS = Actor(user_id=None, name="anonymous", active=False)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is acted on. `scopes` holds every (scope kind, scope ref) that covers it.
+
+    A pipeline's own scope is ("pipeline", "<server slug>:<external id>"). `environment` is computed
+    by environment rules, never taken from a form. `blocked` is a sentence that refuses everybody
+    (for example a pipeline claimed by two entities), `frozen` one that refuses whatever makes
+    something run, except to those in `glass`: people who have broken the glass here. `requester`
+    is whose request is approved. `branch` and `parameters` are for conditions; None: not known.
+    """
+
+    label: str
+    scopes: frozenset[tuple[str, str]] = frozenset()
+    environment: str = ""
+    approvals_needed: int = 0
+    blocked: str = ""
+    frozen: str = ""
+    glass: frozenset[int] = frozenset()
+    requester: int | None = None
+    branch: str | None = None
+    parameters: Mapping[str, str] | None = field(default=None, hash=False)
+    helpers: tuple[str, ...] = ()  # people or teams who can help, as a person reads them
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer, the rule that gave it, and a sentence for the person who asked."""
+
+    effect: Effect
+    rule: str
+    reason: str
+    helpers: tuple[str, ...] = ()
+    grant: Grant | None = None
+
+    @property
+    def allowed(self) -> bool:
+        return self.effect is Effect.ALLOW
+
+    @property
+    def sentence(self) -> str:
+        """The reason, and who can help."""
+        help_by = f" {', '.join(self.helpers)} can help." if self.helpers else ""
+        return f"{self.reason}{help_by}"
