@@ -3,14 +3,14 @@
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 
-from portal.models import Role, RoleMapping, UserLink
-from portal.policy import ANONYMOUS, Actor, Grant
+from portal.models import Identity, Role, RoleMapping, UserLink
+from portal.policy import ANONYMOUS, Actor, Conditions, Grant
 
 EVERYBODY = "everybody signed in"
 
 
 def actor_for(user: AbstractBaseUser | AnonymousUser | None) -> Actor:
-    """The person with the grants that hold now: read anew at each call, four queries.
+    """The person with the grants that hold now: read anew at each call, five queries.
 
     Superusers get nothing here: they open Django admin, never a pipeline.
     """
@@ -25,7 +25,14 @@ def actor_for(user: AbstractBaseUser | AnonymousUser | None) -> Actor:
         user_ref=link or "",
         groups=groups,
         grants=_grants(groups),
+        incomplete=_incomplete(user),
     )
+
+
+def _incomplete(user: User) -> str:
+    """Why not all of the person's groups are known; "" when they are."""
+    found = Identity.objects.filter(user=user).exclude(incomplete="")
+    return found.values_list("incomplete", flat=True).first() or ""
 
 
 def fresh_actor(user_id: int | None) -> Actor:
@@ -50,6 +57,7 @@ def _grants(groups: frozenset[str]) -> tuple[Grant, ...]:
             environment=mapping.environment,
             mapping_id=mapping.pk,
             group=mapping.group,
+            conditions=Conditions(mapping.branches, mapping.parameters, mapping.hours),
         )
         for mapping in mappings
     ]

@@ -4,9 +4,11 @@ from portal.models import Role
 
 _VIEW = ["catalog.view", "build.view", "log.view"]
 _DEVELOP = [*_VIEW, "build.cancel", "build.retry", "entity.refresh"]
-_DEPLOY = [*_DEVELOP, "build.start", "build.unblock", "build.promote"]
+_DEPLOY = [*_DEVELOP, "build.start", "build.unblock", "build.promote", "trigger.approve"]
+_OWN = [*_DEPLOY, "glass.break", "role.grant"]
 _ADMIN = [
-    *_DEPLOY,
+    *_OWN,
+    "policy.view",
     "pipeline.activate",
     "trigger.settle",
     "link.confirm",
@@ -23,7 +25,14 @@ SEEDED = [
         "deployer",
         "Deployer",
         _DEPLOY,
-        "Starts, unblocks and promotes builds, and all that a developer may.",
+        "Starts, unblocks and promotes builds, approves what others ask for, and all that a "
+        "developer may.",
+    ),
+    (
+        "owner",
+        "Owner",
+        _OWN,
+        "Gives roles on a team's services, breaks the glass, and all that a deployer may.",
     ),
     (
         "admin",

@@ -24,6 +24,8 @@ def decide(
     `approvals` are the ids of the users who approved exactly this; the actor's own never counts.
     `now` is for rules that depend on time.
     """
+    if not actor.active or actor.user_id is None:
+        return _deny("signed-out", "Sign in to do this.", target)
     rule, reason = _refused_to_anybody_like(actor, action, target)
     if rule:
         return _deny(rule, reason, target)
@@ -37,8 +39,6 @@ def decide(
 
 def _refused_to_anybody_like(actor: Actor, action: str, target: Target) -> tuple[str, str]:
     """The rule that no grant helps against, and its sentence; two empty texts without one."""
-    if not actor.active or actor.user_id is None:
-        return "signed-out", "Sign in to do this."
     if action not in PERMISSIONS:
         return "unknown-action", f"Nothing is known of the action {action!r}."
     if actor.agent and action in PEOPLE_ONLY:

@@ -1,0 +1,21 @@
+"""People, what they may do, and the record of what was done."""
+
+from portal.models.people import ApiToken, Identity, UserLink, UserSession
+from portal.models.roles import PolicyChange, Role, RoleMapping, validate_permissions
+from portal.models.trail import AuditEvent, AuditQuerySet, Credential, Delivery, Heartbeat
+
+__all__ = [
+    "ApiToken",
+    "AuditEvent",
+    "AuditQuerySet",
+    "Credential",
+    "Delivery",
+    "Heartbeat",
+    "Identity",
+    "PolicyChange",
+    "Role",
+    "RoleMapping",
+    "UserLink",
+    "UserSession",
+    "validate_permissions",
+]
