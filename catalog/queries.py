@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from catalog.forms import ANY_KIND, OWNED, PROBLEMS, STARRED, UNSUPPORTED, Filters
 from catalog.mine import NOBODY, Mine
@@ -77,9 +77,19 @@ def listed(filters: Filters, mine: Mine = NOBODY, but: tuple[str, ...] = ()) -> 
         values = getattr(filters, name)
         if values and name not in but:
             found = found.filter(**{f"{column}__in": values})
-    for tag in filters.tag:
-        found = found.filter(pk__in=Tag.objects.filter(value=tag).values("entity"))
+    if filters.tag:
+        found = found.filter(pk__in=_with_tags(filters.tag))
     return matching(found, filters.q)
+
+
+def _with_tags(tags: tuple[str, ...]) -> QuerySet[Tag]:
+    """The entities that have all of these tags, each of which is named once."""
+    if len(tags) == 1:
+        return Tag.objects.filter(value=tags[0]).values("entity")
+    # Counted in one pass: a subquery for each would be a join for each, and PostgreSQL weighs
+    # every order of many joins before it begins.
+    rows = Tag.objects.filter(value__in=tags).values("entity")
+    return rows.annotate(having=Count("pk")).filter(having=len(tags)).values("entity")
 
 
 def rows(filters: Filters, mine: Mine = NOBODY) -> QuerySet[Entity]:

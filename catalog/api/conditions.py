@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import and_, or_
 
-from django.db.models import Q
+from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.functions import Lower
-from django.db.models.lookups import Exact
+from django.db.models.lookups import Exact, In
 
 from catalog.api.filters import Condition, Every, Has, HasPrefix, Non, Some, conditions, searchable
 from catalog.api.kept import all_spellings, spellings
@@ -25,6 +25,11 @@ ALL = ~NOTHING
 COLUMNS = {"spec.type": "type", "spec.lifecycle": "lifecycle"}
 ANNOTATIONS = "metadata.annotations.backstage.io/"
 ORPHAN = f"{ANNOTATIONS}orphan"
+# What other tables hold; so many conditions on these may become joins.
+TAGS, RELATIONS = "metadata.tags", "relations."
+OTHER_TABLES = (TAGS, RELATIONS)
+FEW = 4
+Among = Callable[[QuerySet], Q]
 # Annotations that we add, and what they are made of.
 PLACES = {
     f"{ANNOTATIONS}managed-by-location": ("location", "file__url"),
@@ -41,25 +46,50 @@ def supported(condition: Condition) -> Q:
 
 def to_q(condition: Condition) -> Q:
     """The condition as a filter of Entity."""
+    elsewhere = (has for has in conditions(condition) if has.key.startswith(OTHER_TABLES))
+    return _to_q(condition, _among if len(list(elsewhere)) <= FEW else _each_among)
+
+
+def _to_q(condition: Condition, among: Among) -> Q:
     match condition:
         case Every(parts):
-            return reduce(and_, map(to_q, parts), ALL)
+            return reduce(and_, (_to_q(part, among) for part in parts), ALL)
         case Some(parts):
-            return _any(map(to_q, parts))
+            return _any(_to_q(part, among) for part in parts)
         case Non(part):
-            return ~to_q(part)
+            return ~_to_q(part, among)
         case HasPrefix(key, prefix):
             return Q(HasTermLike(f"{like(key)}={like(prefix)}%"))
-    return _has(condition.key, condition.values)
+    return _has(condition.key, condition.values, among)
 
 
-def _has(key: str, values: tuple[str, ...] | None) -> Q:
-    if key.startswith("relations."):
-        return _related(key.removeprefix("relations."), values)
+def _has(key: str, values: tuple[str, ...] | None, among: Among) -> Q:
+    if key.startswith(RELATIONS):
+        return _related(key.removeprefix(RELATIONS), values, among)
     if values is None:
         return _exists(key)
     wanted = [value for value in dict.fromkeys(values) if searchable(value)]
+    if key == TAGS:
+        return among(Tag.objects.filter(value__in=wanted).values("entity")) if wanted else NOTHING
     return _any(_equals(key, value) for value in wanted)
+
+
+def _among(pks: QuerySet) -> Q:
+    """The entity is one of these."""
+    return Q(pk__in=pks)
+
+
+def _each_among(pks: QuerySet) -> Q:
+    """The same, put so that PostgreSQL makes no join of it: it would weigh every order of many."""
+    return Q(IsTrue(In(F("pk"), pks)))
+
+
+class IsTrue(Func):
+    """A condition that is compared with true."""
+
+    template = "(%(expressions)s IS TRUE)"
+    output_field = BooleanField()
+    conditional = True
 
 
 def _equals(key: str, value: str) -> Q:
@@ -112,7 +142,7 @@ def _owned(value: str) -> Q:
     return Q(owner_ref__in=may) & _term("spec.owner", value)
 
 
-def _related(kind: str, values: tuple[str, ...] | None) -> Q:
+def _related(kind: str, values: tuple[str, ...] | None, among: Among) -> Q:
     written = RELATIONS_AS_WRITTEN.get(kind)
     if written is None:
         return NOTHING
@@ -121,7 +151,7 @@ def _related(kind: str, values: tuple[str, ...] | None) -> Q:
     edges = Relation.objects.filter(type=written)
     if values is not None:
         edges = edges.filter(target_ref__in=values)
-    return Q(pk__in=edges.values("source"))
+    return among(edges.values("source"))
 
 
 def _any(parts: Iterable[Q]) -> Q:
@@ -135,16 +165,11 @@ def _uid(value: str) -> Q:
         return NOTHING
 
 
-def _tagged(value: str) -> Q:
-    return Q(pk__in=Tag.objects.filter(value=value).values("entity"))
-
-
 # What has an index that answers more quickly than terms do.
 INDEXED: dict[str, Callable[[str], Q]] = {
     "kind": _kind,
     "metadata.name": lambda value: Q(Exact(Lower("name"), value)),
     "metadata.namespace": lambda value: Q(namespace=value),
-    "metadata.tags": _tagged,
     "metadata.uid": _uid,
     "spec.owner": _owned,
 }

@@ -4,6 +4,8 @@ import re
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from catalog import counted
 from catalog.models import Entity
@@ -47,6 +49,19 @@ def test_entity_list_shows_components_by_name(viewer, shop):
 )
 def test_entity_list_filters_by_its_address(viewer, shop, query, found):
     assert names(page(viewer, f"{LIST}?{query}")) == found
+
+
+def test_entity_list_asks_for_many_tags_as_for_two(viewer, tree):
+    tags = [f"t{n}" for n in range(20)]
+    tree.write(FILE, component("all", {"tags": tags}), component("some", {"tags": tags[1:]}))
+    read(tree.source())
+    subqueries = []
+    for some in (tags[:2], tags):
+        with CaptureQueriesContext(connection) as captured:
+            text = page(viewer, f"{LIST}?" + "&".join(f"tag={tag}" for tag in some))
+        assert names(text) == ["all"]
+        subqueries.append(max(query["sql"].count("(SELECT") for query in captured))
+    assert subqueries[0] == subqueries[1]
 
 
 def test_entity_list_removes_one_filter_at_a_time(viewer, shop):

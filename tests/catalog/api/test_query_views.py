@@ -83,6 +83,31 @@ def test_filters(api, shop, filters, found):
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [
+        lambda n: {"metadata.tags": f"t{n}"},
+        lambda n: {"$any": [{"metadata.tags": f"t{n}"}, {"spec.type": "x"}]},
+        lambda n: {"$not": {"metadata.tags": f"u{n}"}},
+        lambda n: {"relations": {"$contains": {"type": "dependsOn", "targetRef": f"api:eu/t{n}"}}},
+    ],
+)
+def test_many_conditions_become_no_more_joins_than_a_few_do(api, tree, asked):
+    own = [f"t{n}" for n in range(25)]
+    needs = [f"api:eu/{name}" for name in own]
+    tree.write("a.yaml", component("all", {"tags": own}, dependsOn=needs), component("none"))
+    read(tree.source("a.yaml"))
+    body = {"query": {"$all": [{"kind": "component"}, *(asked(n) for n in range(25))]}}
+    with CaptureQueriesContext(connection) as captured:
+        assert "all" in names(api.post("/entities/by-query", body))
+    with connection.cursor() as cursor:
+        for query in captured:
+            if query["sql"].startswith("SELECT"):
+                cursor.execute(f"EXPLAIN {query['sql']}".replace("%", "%%"))
+                plan = str(cursor.fetchall())
+                assert plan.count("Join") + plan.count("Nested Loop") <= 6, query["sql"]
+
+
+@pytest.mark.parametrize(
     ("query", "found"),
     [
         ({"kind": "component"}, "front ledger Pay"),
