@@ -95,6 +95,15 @@ class Freeze(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     reason = models.CharField(max_length=300, help_text="Shown to everybody whom it stops.")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Who set it.",
+    )
 
     class Meta:
         ordering = ["-starts_at"]
@@ -131,6 +140,12 @@ class BrokenGlass(models.Model):
     starts_at = models.DateTimeField(default=timezone.now)
     ends_at = models.DateTimeField()
     review_by = models.DateTimeField()
+    told_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the owners were told that it was broken."
+    )
+    reminded_at = models.DateTimeField(
+        null=True, blank=True, help_text="When they were reminded of the review."
+    )
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
