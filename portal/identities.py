@@ -9,17 +9,17 @@ import re
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from portal.memberships import replace_groups, set_admin, usable
 from portal.models import Identity, UserLink
 
 logger = logging.getLogger(__name__)
 
-MAX_GROUP_NAME = 150  # auth.Group.name
 ATTEMPTS = 5
 MAX_USERNAME = 100  # leaves room for a number behind it
 USER_REF = re.compile(r"^(?:user:)?(?:([a-z0-9._-]{1,63})/)?([a-z0-9._-]{1,63})$")
@@ -57,13 +57,13 @@ def update_user(user: User, claims: dict[str, Any]) -> list[str]:
 
     The groups of this provider's prefix are replaced; groups of any other origin are left alone.
     """
-    changes = [*_set_groups(user, group_names(claims)), *_set_admin(user)]
+    changes = [*replace_groups(user, prefix(), group_names(claims)), *set_admin(user)]
     given, family = _text(claims, "given_name", 150), _text(claims, "family_name", 150)
     if not (given and family):
         given, family = _text(claims, "name", 150) or given, ""
     user.first_name, user.last_name = given, family
     user.email = _email(claims)
-    user.save(update_fields=["first_name", "last_name", "email", "is_staff", "is_superuser"])
+    user.save(update_fields=["first_name", "last_name", "email"])
     Identity.objects.filter(issuer=claims["iss"], subject=claims["sub"]).update(
         groups=group_names(claims), seen_at=timezone.now()
     )
@@ -87,40 +87,13 @@ def group_names(claims: dict[str, Any]) -> list[str]:
         logger.warning("groups claim of %s is %s: no groups", claims["sub"], type(raw).__name__)
         return []
     names = {item.strip() for item in items if isinstance(item, str)}
-    usable = {name for name in names if name.isprintable() and _fits(name)}
-    if len(usable) < len(items):
+    fitting = {name for name in names if usable(name, prefix())}
+    if len(fitting) < len(items):
         logger.warning(
             "groups claim of %s: %d of %d values left out", claims["sub"],
-            len(items) - len(usable), len(items),
+            len(items) - len(fitting), len(items),
         )  # fmt: skip
-    return sorted(usable)
-
-
-def _fits(name: str) -> bool:
-    return 0 < len(name) <= MAX_GROUP_NAME - len(prefix())
-
-
-def _set_groups(user: User, names: list[str]) -> list[str]:
-    wanted = {prefix() + name for name in names}
-    held = dict(user.groups.filter(name__startswith=prefix()).values_list("name", "pk"))
-    new = wanted - set(held)
-    Group.objects.bulk_create([Group(name=name) for name in new], ignore_conflicts=True)
-    user.groups.add(*Group.objects.filter(name__in=new))
-    user.groups.remove(*[pk for name, pk in held.items() if name not in wanted])
-    # Such a group stands for roles only; a Django permission on it would open the admin.
-    Group.permissions.through.objects.filter(group__name__startswith=prefix()).delete()
-    gained = [f"joined {name}" for name in sorted(new)]
-    return [*gained, *(f"left {name}" for name in sorted(set(held) - wanted))]
-
-
-def _set_admin(user: User) -> list[str]:
-    """Opens or closes Django admin by OIDC_ADMIN_GROUPS: the provider decides, at every sign-in."""
-    names = [prefix() + name for name in settings.OIDC_ADMIN_GROUPS]
-    admin = bool(names) and user.groups.filter(name__in=names).exists()
-    if (user.is_staff, user.is_superuser) == (admin, admin):
-        return []
-    user.is_staff = user.is_superuser = admin
-    return ["became administrator" if admin else "is no longer administrator"]
+    return sorted(fitting)
 
 
 def _set_link(user: User, claims: dict[str, Any]) -> None:

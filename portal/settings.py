@@ -161,6 +161,8 @@ OIDC_ISSUER_NAME = env_str(
 OIDC_GROUPS_CLAIM = env_str("OIDC_GROUPS_CLAIM", "groups")
 # Members of these groups of the provider open Django admin; nobody else from it does.
 OIDC_ADMIN_GROUPS = env_list("OIDC_ADMIN_GROUPS", "" if PRODUCTION else "stagedoor-admins")
+# The same for groups of any origin, with its prefix: "saml:admins", "github:limelight/platform".
+ADMIN_GROUPS = env_list("ADMIN_GROUPS")
 # The claim that names the person's User entity in the catalog; empty links nobody by a claim.
 # Only a claim that people can't edit themselves is safe here.
 OIDC_USER_REF_CLAIM = env_str("OIDC_USER_REF_CLAIM", "" if PRODUCTION else "catalog_user")

@@ -1,0 +1,44 @@
+"""A person's groups by who says so: each origin has its prefix, and replaces only its own."""
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+
+MAX_GROUP_NAME = 150  # auth.Group.name
+
+
+def usable(name: str, prefix: str) -> bool:
+    """Whether a group of that name can be kept: printable, not empty, not too long."""
+    return name.isprintable() and 0 < len(name) <= MAX_GROUP_NAME - len(prefix)
+
+
+@transaction.atomic
+def replace_groups(user: User, prefix: str, names: Iterable[str]) -> list[str]:
+    """Makes these the person's groups of that prefix; what changed, for the audit trail."""
+    wanted = {prefix + name for name in names}
+    held = dict(user.groups.filter(name__startswith=prefix).values_list("name", "pk"))
+    new = wanted - set(held)
+    Group.objects.bulk_create([Group(name=name) for name in new], ignore_conflicts=True)
+    user.groups.add(*Group.objects.filter(name__in=new))
+    user.groups.remove(*[pk for name, pk in held.items() if name not in wanted])
+    # Such a group stands for roles only; a Django permission on it would open the admin.
+    Group.permissions.through.objects.filter(group__name__startswith=prefix).delete()
+    gained = [f"joined {name}" for name in sorted(new)]
+    return [*gained, *(f"left {name}" for name in sorted(set(held) - wanted))]
+
+
+def set_admin(user: User) -> list[str]:
+    """Opens or closes Django admin as the person's groups say; what changed.
+
+    OIDC_ADMIN_GROUPS are groups of the OIDC provider; ADMIN_GROUPS have their prefix.
+    """
+    names = [f"{settings.OIDC_ISSUER_SLUG}:{name}" for name in settings.OIDC_ADMIN_GROUPS]
+    names += settings.ADMIN_GROUPS
+    admin = bool(names) and user.groups.filter(name__in=names).exists()
+    if (user.is_staff, user.is_superuser) == (admin, admin):
+        return []
+    user.is_staff = user.is_superuser = admin
+    user.save(update_fields=["is_staff", "is_superuser"])
+    return ["became administrator" if admin else "is no longer administrator"]
