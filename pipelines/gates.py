@@ -60,7 +60,7 @@ class GatesShown:
     @property
     def key(self) -> str:
         """A form that stays the same is not drawn again under the fingers of who fills it in."""
-        shown = [(offer.gate, offer.decision.allowed) for offer in self.offers]
+        shown = [(offer.gate, offer.decision.askable) for offer in self.offers]
         said = repr((self.waits, shown, self.error, self.cannot))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 

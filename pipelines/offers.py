@@ -121,7 +121,7 @@ class Offers:
     def _may(self, action: str, build: Build) -> bool:
         return decide_for(
             self.actor, action, self.entity, build.pipeline, build=build, facts=self.facts
-        ).allowed
+        ).askable
 
     def _may_promote(self, build: Build) -> bool:
         """Whether there is any environment that they may promote to; the page asks where."""
@@ -131,6 +131,6 @@ class Offers:
         return any(
             decide_effect(
                 self.actor, "promote", build.pipeline, effect, self.facts, build=build
-            ).allowed
+            ).askable
             for effect in effects
         )

@@ -144,7 +144,7 @@ def verdict(request: HttpRequest, entity: Entity) -> SafeString:
     desk = desk_of(request, entity)
     state = worst(row.last for row in desk.rows if row.last is not None)
     every = chain.from_iterable(row.builds for row in desk.rows)
-    runnable = [row.link for row in desk.rows if row.run.allowed]
+    runnable = [row.link for row in desk.rows if row.run.askable]
     soonest = min((row.poll_seconds for row in desk.rows if row.poll_seconds), default=0)
     context = {
         "entity": entity,
@@ -154,7 +154,7 @@ def verdict(request: HttpRequest, entity: Entity) -> SafeString:
         "broken": _broken(state),
         "newest": max(every, key=lambda build: build.queued_at, default=None),
         "runnable": runnable,
-        "switchable": [row.link for row in desk.rows if row.activate and row.activate.allowed],
+        "switchable": [row.link for row in desk.rows if row.activate and row.activate.askable],
         "denied": desk.rows[0].run if desk.rows and not runnable else None,
         "poll": max(POLL_MOVING, soonest) if soonest else 0,
     }

@@ -92,7 +92,7 @@ def ask(  # noqa: PLR0917  the one way from a form to a trigger
     if outcome.trigger is not None:
         return follow(outcome)
     form.show(outcome.errors)
-    if outcome.decision.allowed:
+    if outcome.decision.askable:
         return render(request, template, context(), status=422)
     return render(request, template, context() | {"decision": outcome.decision}, status=403)
 

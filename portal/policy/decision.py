@@ -59,7 +59,7 @@ def _grant_for(
     unmet = ""
     for grant in actor.grants:
         here = grant.covers(target) and grant.in_environment(target.environment)
-        if action not in grant.permissions or not here:
+        if action not in grant.permissions or not here or target.role not in ("", grant.role):
             continue
         problem = grant.conditions.problem(target.branch, target.parameters, now)
         if not problem:
@@ -100,6 +100,9 @@ def _explain_missing_grant(actor: Actor, action: str, target: Target) -> Decisio
     """The nearest miss, in words: environment, then permission, then scope, then no role."""
     words = PERMISSIONS[action]
     having = [grant for grant in actor.grants if action in grant.permissions]
+    if target.role and having and not any(grant.role == target.role for grant in having):
+        return _deny("role", f"Only people with the role {target.role} {words} here.", target)
+    having = [grant for grant in having if target.role in ("", grant.role)]
     here = [grant for grant in actor.grants if grant.covers(target)]
     elsewhere_environment = [grant for grant in having if grant.covers(target)]
     if elsewhere_environment:

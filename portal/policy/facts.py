@@ -78,7 +78,8 @@ class Target:
     by environment rules, never taken from a form. `blocked` is a sentence that refuses everybody
     (for example a pipeline claimed by two entities), `frozen` one that refuses whatever makes
     something run, except to those in `glass`: people who have broken the glass here. `requester`
-    is whose request is approved. `branch` and `parameters` are for conditions; None: not known.
+    is whose request is approved, and `role` the only role (by name) that counts, "" for any.
+    `branch` and `parameters` are for conditions; None: not known.
     """
 
     label: str
@@ -89,6 +90,7 @@ class Target:
     frozen: str = ""
     glass: frozenset[int] = frozenset()
     requester: int | None = None
+    role: str = ""
     branch: str | None = None
     parameters: Mapping[str, str] | None = field(default=None, hash=False)
     helpers: tuple[str, ...] = ()  # people or teams who can help, as a person reads them
@@ -107,6 +109,11 @@ class Decision:
     @property
     def allowed(self) -> bool:
         return self.effect is Effect.ALLOW
+
+    @property
+    def askable(self) -> bool:
+        """Whether it may be asked for: allowed, or as soon as other people have approved."""
+        return self.effect is not Effect.DENY
 
     @property
     def sentence(self) -> str:

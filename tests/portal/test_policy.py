@@ -98,3 +98,12 @@ def test_ones_own_approval_never_counts():
         Effect.NEEDS_APPROVAL
     )
     assert decide(asked, "build.start", target, now=NOW, approvals=[1, 2]).allowed
+
+
+def test_where_one_role_is_named_no_other_counts():
+    target = replace(TARGET, role="Lead")
+    other, lead = grant("trigger.approve"), grant("trigger.approve", role="Lead")
+    assert decide(actor(other), "trigger.approve", target, now=NOW).rule == "role"
+    assert decide(actor(other, lead), "trigger.approve", target, now=NOW).grant == lead
+    elsewhere = replace(lead, environment="staging")
+    assert decide(actor(other, elsewhere), "trigger.approve", target, now=NOW).rule == "environment"
