@@ -127,6 +127,23 @@ def _matching(
     return found, False
 
 
+def branch_problem(environment: Environment | None, branch: str) -> str:
+    """Why what is on that branch may not run there, as a sentence; "" when it may.
+
+    A branch that is not known is none of the protected ones.
+    """
+    globs = globs_of(environment.protected_branches) if environment else []
+    if not globs or any(branch and fnmatchcase(branch, glob) for glob in globs):
+        return ""
+    only = f"{environment} takes {' and '.join(globs)} only"
+    return f"{only}, not {branch}." if branch else f"{only}, and this run's branch is not known."
+
+
+def globs_of(written: str) -> list[str]:
+    """Branch globs as they are written into a field: between commas, spaces or lines."""
+    return written.replace(",", " ").split()
+
+
 def strictest(environments: Iterable[Environment]) -> Environment:
     """The one with the highest rank."""
     return max(environments, key=lambda environment: (environment.rank, -(environment.pk or 0)))

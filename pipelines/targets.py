@@ -3,16 +3,21 @@
 Page, request and dispatch ask `decide_effect()` with the same facts, read anew each time.
 """
 
+from dataclasses import replace
+from datetime import datetime
+
 from django.utils import timezone
 
 from catalog.models import Entity
+from pipelines import freezes
 from pipelines.effects import Effect, effect_of
+from pipelines.environments import branch_problem
 from pipelines.facts import Facts, facts_of
 from pipelines.inputs import takes
 from pipelines.models import Build, Environment, Pipeline, PipelineLink, Trigger
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Capability, State
-from portal.policy import Actor, Decision, Target, decide
+from portal.policy import RUNNING, Actor, Decision, Target, decide
 
 Action = Trigger.Action
 PERMISSIONS = {
@@ -69,6 +74,9 @@ def decide_effect(
     if action not in PERMISSIONS:
         return decide(actor, action, Target(label=pipeline.name), now=timezone.now())
     blocked, needed = _blocked(action, facts, pipeline, build)
+    # A cancel ends a run, and switching a pipeline on runs nothing yet.
+    if not blocked and action not in {Action.CANCEL, Action.ACTIVATE}:
+        blocked = branch_problem(effect.environment, effect.branch)
     return decide_about(
         facts,
         actor,
@@ -95,6 +103,7 @@ def decide_about(
     `helped_by` is the permission of those who can help, where it is another one; `label` names
     what belongs to no service any more.
     """
+    now = timezone.now()
     slug = environment.slug if environment else ""
     target = Target(
         label=str(facts.entity or label),
@@ -103,7 +112,27 @@ def decide_about(
         blocked=blocked,
         helpers=facts.helpers(helped_by or permission, slug),
     )
-    return decide(actor, permission, target, now=timezone.now())
+    if permission in RUNNING:
+        target = _as_of_now(facts, actor, target, now)
+    return decide(actor, permission, target, now=now)
+
+
+def _as_of_now(facts: Facts, actor: Actor, target: Target, now: datetime) -> Target:
+    """The target with the freeze that is in force, and the actor among those whose broken glass
+    still counts: it ends with their time, and with their right to break it."""
+    frozen = freezes.in_force(facts.freezes, target, now)
+    if frozen is not None and not target.blocked:
+        who = facts.helpers("glass.break", target.environment)
+        target = replace(target, frozen=freezes.sentence(frozen), helpers=who)
+    broken = any(
+        glass.by_id == actor.user_id
+        and glass.environment.slug == target.environment
+        and glass.starts_at <= now < glass.ends_at
+        for glass in facts.glass
+    )
+    if broken and decide(actor, "glass.break", target, now=now).allowed:
+        target = replace(target, glass=frozenset({actor.user_id}))
+    return target
 
 
 def lacks(action: str, pipeline: Pipeline) -> str:
