@@ -47,10 +47,7 @@ class RoleMappingForm(forms.ModelForm):
         known = Group.objects.filter(name__startswith=prefix()).order_by("name")
         groups = [(name, "") for name in known.values_list("name", flat=True)[:MAX_PROPOSALS]]
         self.fields["group"].widget = ProposingInput(groups, attrs={"size": 50})
-        refs = [
-            choice for kind in SCOPE_KINDS if kind != "everything" for choice in choices_of(kind)
-        ]
-        self.fields["scope_ref"].widget = ProposingInput(refs, attrs={"size": 50})
+        self.fields["scope_ref"].widget = ProposingInput(scope_proposals(), attrs={"size": 50})
         environments = choices_of("environment")
         if environments:
             self.fields["environment"] = forms.ChoiceField(
@@ -72,29 +69,36 @@ class RoleMappingForm(forms.ModelForm):
         data = super().clean() or {}
         kind, ref = data.get("scope_kind", ""), (data.get("scope_ref") or "").strip().lower()
         data["scope_ref"] = ref
-        if kind == "everything" and ref:
-            self.add_error("scope_ref", 'Leave this empty, or choose another scope: "everything".')
-        elif kind and kind != "everything" and not ref:
-            self.add_error("scope_ref", f"Say which: this mapping is for {SCOPE_KINDS[kind]}.")
-        elif ref:
-            self._check_ref(kind, ref)
+        problem = scope_problem(kind, ref) if kind else ""
+        if problem:
+            self.add_error("scope_ref", problem)
         return data
-
-    def _check_ref(self, kind: str, ref: str) -> None:
-        known = [value for value, _ in choices_of(kind)]
-        # Without a room that knows any, nothing can be said against it.
-        if not known or ref in known:
-            return
-        near = get_close_matches(ref, known, n=1, cutoff=0.5)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
-        article = "team" if kind == "team" else kind
-        self.add_error("scope_ref", f'The catalog has no {article} "{ref}".{hint}')
 
     def _with_current(self, environments: list[tuple[str, str]]) -> list[tuple[str, str]]:
         current = self.instance.environment
         if not current or current in dict(environments):
             return environments
         return [*environments, (current, f"{current} (no such environment any more)")]
+
+
+def scope_problem(kind: str, ref: str) -> str:
+    """What is wrong with a scope as it is written, "" if nothing is."""
+    if kind == "everything":
+        return 'Leave this empty, or choose another scope: "everything".' if ref else ""
+    if not ref:
+        return f"Say which: the scope is {SCOPE_KINDS[kind]}."
+    known = [value for value, _ in choices_of(kind)]
+    # Without a room that knows any, nothing can be said against it.
+    if not known or ref in known:
+        return ""
+    near = get_close_matches(ref, known, n=1, cutoff=0.5)
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    return f'The catalog has no {kind} "{ref}".{hint}'
+
+
+def scope_proposals() -> list[tuple[str, str]]:
+    """All that scopes of any kind may name, to be proposed while somebody types."""
+    return [choice for kind in SCOPE_KINDS if kind != "everything" for choice in choices_of(kind)]
 
 
 def choices_of(kind: str) -> list[tuple[str, str]]:
