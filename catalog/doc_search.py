@@ -17,7 +17,14 @@ from catalog.search_index import DOC, DOC_VECTOR, MAX_DOC
 START, END = "\x02", "\x03"
 _MARKED = re.compile(f"{START}([^{START}{END}]*){END}")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
-_MARKDOWN = re.compile(r"^[>\s]+|[#*`|_~]{1,6}|-{3,}|\[|\]\([^)\s]*\)?|<!--|-->", re.MULTILINE)
+_MARKDOWN = re.compile(
+    # What a line begins with: quotes, marks of lists and of tasks, also where a passage cuts them.
+    r"^[>\s]*(?:(?:[-+*]|\d+[.)]) )?(?:\[?[ xX]\] )?"
+    # No letter of a name_with_dashes_below, even where a part of it was found.
+    rf"|(?<![\w{START}{END}])_+|_+(?![\w{START}{END}])"
+    r"|[#*`|~]{1,6}|-{3,}|\[|\]\([^)\s]*\)?|<!--|-->",
+    re.MULTILINE,
+)
 _BLANKS = re.compile(r"\s+")
 
 # The best pages, from first to last, each with the passage where the words stand.

@@ -22,9 +22,11 @@ from catalog.models import Entity, Relation, SourceFile, SyncIssue
 from catalog.near_names import hints_for
 from catalog.queries import ROW_FIELDS, Names, names_of
 from catalog.reading import CONFLICT_STAGE
+from catalog.rules.kinds import KINDS
 
 SHOWN_RELATIONS = 30  # of one type on one page
 SHOWN_ISSUES = 50
+KNOWN_KINDS = frozenset(kind.lower() for kind in KINDS)
 # Reading order; a type of somebody's own comes last.
 ORDER = (
     "dependsOn",
@@ -129,7 +131,8 @@ def _place(kind: str) -> tuple[int, str]:
 def issues_of(entity: Entity) -> list[SyncIssue]:
     """What the latest reading found wrong with this entity, and with its file as a whole.
 
-    Each with `file_url`, the file's page at its host. Who else claims the name is told apart.
+    Each with `file_url`, the file's page at its host. Who else claims the name is told apart, and
+    so is that nobody knows its kind.
     """
     of_file = Q(entity_ref="", source=entity.source_id, location=entity.location)
     file = SourceFile.objects.filter(source=OuterRef("source"), location=OuterRef("location"))
@@ -138,6 +141,8 @@ def issues_of(entity: Entity) -> list[SyncIssue]:
         .exclude(stage=CONFLICT_STAGE)
         .annotate(file_url=Subquery(file.values("url")[:1]))
     )
+    if entity.state == Entity.State.UNSUPPORTED and entity.kind.lower() not in KNOWN_KINDS:
+        issues = issues.exclude(stage="kind")
     return list(issues.order_by("severity", "location", "line", "pk")[:SHOWN_ISSUES])
 
 

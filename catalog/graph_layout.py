@@ -7,7 +7,8 @@ between the nodes and not behind them; within a column, everything stands near w
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from unicodedata import east_asian_width
 
 NODE_WIDTH, NODE_HEIGHT = 190, 46
 COLUMN_GAP, ROW_GAP, LANE = 130, 18, 14
@@ -17,8 +18,9 @@ TURN, WORDS = 60, 80
 # From a node to the words of its edge; an arrow's head needs more.
 BESIDE, BEFORE_HEAD = 8, 14
 SWEEPS = 6
-# Characters of a name that fit into a node.
-LABEL = 23
+# The room for a name within a node, and the widest that letters are in bold faces, in em.
+LABEL_ROOM, DOTS = 12.7, 1.0
+THIN, WIDE = frozenset("fijlrtI.,:;'|!()[]-/ "), frozenset("mwMW@%")
 
 
 @dataclass(frozen=True)
@@ -195,4 +197,13 @@ def _turn(x: int, start: int, end: int) -> Line:
 
 def shortened(label: str) -> str:
     """A name as it fits into a node; the whole is in the node's title."""
-    return label if len(label) <= LABEL else f"{label[: LABEL - 1]}…"
+    ends = list(accumulate(_em(letter) for letter in label))
+    if not ends or ends[-1] <= LABEL_ROOM:
+        return label
+    return f"{label[: sum(end <= LABEL_ROOM - DOTS for end in ends)]}…"
+
+
+def _em(letter: str) -> float:
+    if letter in WIDE or east_asian_width(letter) in "WF":
+        return 1.1
+    return 0.5 if letter in THIN else 0.72

@@ -31,7 +31,7 @@ from catalog.templatetags.catalog import relation_verb
 DIRECTIONS = {BOTH: "both ways", OUTGOING: "what it needs", INCOMING: "what needs it"}
 DEPTHS = range(1, MAX_DEPTH + 1)
 # So many edges are readable with their words beside them.
-LABELLED = 60
+LABELLED = 24
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from catalog.links import safe_url
 from catalog.models import Entity
 
-SHOWN_NEIGHBOURS = 8
+SHOWN_NEIGHBOURS, SHOWN_OTHERS = 8, 200
 # How far up Locations are followed.
 ANCESTORS = 10
 _SHOWN = ("ref", "kind", "name", "title")
@@ -18,9 +18,10 @@ class Origin:
     url: str  # the file's page at its host, at the entity's line
     edit_url: str
     commit: str
-    # Of the same file, at most SHOWN_NEIGHBOURS; `more` says that there are others.
+    # Of the same file, at most SHOWN_NEIGHBOURS; the refs of others; how many more there are.
     neighbours: tuple[Entity, ...]
-    more: bool
+    others: tuple[str, ...]
+    more: int
     # Locations, the one that names the entity's file first.
     ancestry: tuple[Entity, ...]
 
@@ -31,13 +32,17 @@ def origin_of(entity: Entity) -> Origin:
     # By the file's own row: a source may hold a hundred thousand entities.
     same = Entity.objects.filter(file=file) if file else Entity.objects.none()
     light = same.exclude(pk=entity.pk).only(*_SHOWN)
-    found = list(light.order_by("document_index", "ref")[: SHOWN_NEIGHBOURS + 1])
+    found = list(light.order_by("document_index", "ref")[:SHOWN_NEIGHBOURS])
+    told = {entity.ref, *(other.ref for other in found)}
+    # The file's own list is at hand, however long it is.
+    others = [ref for ref in file.refs if ref not in told] if file else []
     return Origin(
         url=line_url(file.url, entity.line) if file else "",
         edit_url=safe_url(file.edit_url) if file else "",
         commit=file.commit if file else "",
-        neighbours=tuple(found[:SHOWN_NEIGHBOURS]),
-        more=len(found) > SHOWN_NEIGHBOURS,
+        neighbours=tuple(found),
+        others=tuple(others[:SHOWN_OTHERS]),
+        more=max(0, len(others) - SHOWN_OTHERS),
         ancestry=tuple(ancestry_of(entity)),
     )
 

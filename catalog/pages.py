@@ -16,6 +16,8 @@ from portal.guard import require
 from portal.policy import Target
 
 PER_PAGE = 50
+# With more tags than FOLDED_TAGS, only SHOWN_TAGS are shown at once.
+SHOWN_TAGS, FOLDED_TAGS = 8, 11
 CATALOG = Target("the catalog")
 
 
@@ -37,11 +39,14 @@ def entity_or_404(request: HttpRequest, namespace: str, kind: str, name: str) ->
 def head(entity: Entity) -> dict[str, Any]:
     """What stands above each of an entity's pages, for _entity_head.html."""
     system, domain = system_and_domain(entity)
+    tags = [tag.value for tag in entity.tags.order_by("value")]
+    folded = len(tags) > FOLDED_TAGS
     return {
         "entity": entity,
         "system": system,
         "domain": domain,
-        "tags": [tag.value for tag in entity.tags.order_by("value")],
+        "tags": tags[:SHOWN_TAGS] if folded else tags,
+        "more_tags": tags[SHOWN_TAGS:] if folded else [],
         "removed_at": entity.gone_at and entity.gone_at + grace(),
     }
 

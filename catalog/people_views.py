@@ -9,7 +9,7 @@ from catalog.links import contact_of
 from catalog.models import Entity
 from catalog.owned import by_kind, owned_by
 from catalog.pages import about, entity_or_404
-from catalog.team_queries import initials, teams_of_person
+from catalog.team_queries import teams_of_person
 from portal.access import display_name
 from portal.models import UserLink
 
@@ -24,7 +24,6 @@ def user_detail(request: HttpRequest, namespace: str, name: str) -> HttpResponse
     refs = [person.ref, *(team.ref for team, direct in teams if direct)]
     context = about(person, but=SAID) | by_kind(request, owned_by(refs), {}, owner=refs)
     context |= {
-        "initials": initials(str(person)),
         "contacts": contact_of(person),
         "teams": teams,
         "account": _account(request, person),

@@ -40,7 +40,7 @@ def _found(text: str, kind: str) -> dict:
     total = sum(counts.values())
     filters = everywhere.with_kind(kind) if kind in counts else everywhere
     entities = list(rows(filters)[:SHOWN])
-    shown = {entity.pk for entity in entities}
+    shown = {entity.name for entity in entities}
     alike = similar(text) if total < FEW else []
     order = [*KINDS, *sorted(set(counts) - set(KINDS))]
     return {
@@ -50,7 +50,8 @@ def _found(text: str, kind: str) -> dict:
         "of_kind": counts.get(kind, total),
         "entities": entities,
         "names": names_in(entities),
-        "meant": [entity for entity in alike if entity.pk not in shown],
+        # A name leads to all that have it: a team and its system are often called the same.
+        "meant": list(dict.fromkeys(found.name for found in alike if found.name not in shown)),
         "pages": hits(text, SHOWN_PAGES),
         "list_query": filters.query(),
     }

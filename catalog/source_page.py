@@ -178,20 +178,17 @@ def _held(source: Source) -> dict[str, Any]:
 
 
 def _problems(source: Source) -> dict[str, Any]:
-    """Problems by file, and names that are contested: lost ones and those that it keeps."""
+    """Problems by file, lost names among them; and those of its names that others claim."""
     named = Entity.objects.filter(ref=OuterRef("entity_ref"))
     issues = source.issues.annotate(entity_known=Exists(named))
-    lost = issues.filter(stage=CONFLICT_STAGE)
-    others = issues.exclude(stage=CONFLICT_STAGE)
     kept = SyncIssue.objects.filter(
         stage=CONFLICT_STAGE, entity_ref__in=source.entities.values("ref")
     ).exclude(source=source)
-    shown = list(others[:SHOWN_ISSUES])
+    shown = list(issues[:SHOWN_ISSUES])
     return {
         "files": _by_file(source, shown),
-        "problems": others.count(),
+        "problems": issues.count(),
         "shown_problems": SHOWN_ISSUES,
-        "lost": lost[:SHOWN_ISSUES],
         "claimed": kept.select_related("source")[:SHOWN_ISSUES],
     }
 

@@ -118,13 +118,6 @@ def members_of(team: Entity, refs: Collection[str] = ()) -> list[Member]:
     return sorted(members, key=lambda member: (member.name.lower(), member.ref, member.source))
 
 
-def initials(name: str) -> str:
-    """For a picture's place: pictures lie on other hosts, which our pages load nothing from."""
-    words = [word for word in name.replace("-", " ").replace(".", " ").split() if word[0].isalnum()]
-    letters = [word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words[:1])]
-    return "".join(letters).upper() or "?"
-
-
 def teams_of_person(person: Entity) -> Iterator[tuple[Entity, bool]]:
     """(team, the person is in it directly): first those, then the ones above; two queries."""
     rows = Membership.objects.filter(user_ref=person.ref).select_related("team")

@@ -7,8 +7,6 @@ SECTIONS = {
     "portal:home": "home",
     "catalog:team_list": "teams",
     "catalog:team_detail": "teams",
-    "catalog:source_list": "sources",
-    "catalog:source_detail": "sources",
 }
 NAMESPACES = {"catalog": "catalog", "pipelines": "builds"}
 

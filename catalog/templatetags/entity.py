@@ -11,6 +11,8 @@ from django.utils import timezone
 from catalog.models import Entity, SourceFile
 from catalog.names import PERMISSION, Claimant, Conflict, conflicts_of
 from catalog.refresh import decide_for, result_of
+from catalog.register import can_unregister
+from catalog.register import decide_for as decide_to_register
 from catalog.stars import is_starred
 from catalog.tabs import OVERVIEW, tabs_of
 from portal.guard import actor_of
@@ -47,6 +49,15 @@ def entity_actions(context: Context, entity: Entity) -> dict[str, Any]:
         "may_refresh": decide_for(actor_of(request), entity),
         "csrf_token": context.get("csrf_token"),
     }
+
+
+@register.simple_tag(takes_context=True)
+def may_remove(context: Context, entity: Entity) -> bool:
+    """Whether the person can have its source read no more; the page would tell others only why."""
+    source = entity.source
+    if source is None or not can_unregister(source):
+        return False
+    return decide_to_register(actor_of(context["request"])).allowed
 
 
 @register.inclusion_tag("catalog/_refresh.html", takes_context=True)

@@ -77,6 +77,9 @@ def test_the_passage_is_escaped_and_marks_the_words(docs):
         ("\x02a\x02b\x03", "a<mark>b</mark>"),
         ("## Ways | to `\x02pay\x03`", "Ways to <mark>pay</mark>"),
         ("[\x02x\x03](javascript:y)", "<mark>x</mark>"),
+        ("- [ ] write \x02it\x03\n  - [x] done\n1. first", "write <mark>it</mark> done first"),
+        ("x] done\n* a - b", "done a - b"),
+        ("_so_ card_\x02token\x03 __all__", "so card_<mark>token</mark> all"),
     ],
 )
 def test_marks_are_always_closed(passage, html):

@@ -103,6 +103,27 @@ def test_service_detail_is_refused_where_the_role_covers_other_services(viewer, 
 def test_entity_detail_says_that_a_kind_is_not_supported(viewer, shop):
     text = page(viewer, "/catalog/default/widget/gadget/")
     assert "Stagedoor does not support backstage.io/v1alpha1 Widget." in text
+    assert "is not known" not in text
+
+
+def test_entity_detail_says_what_a_kind_of_another_version_is_meant_to_be(viewer, tree):
+    tree.write(FILE, component("pay") | {"apiVersion": "backstage.io/v7"})
+    read(tree.source())
+    assert "write backstage.io/v1alpha1" in page(viewer, PAY)
+
+
+def test_service_detail_folds_many_tags(viewer, tree):
+    tree.write(FILE, component("pay", {"tags": [f"t{n:02}" for n in range(30)]}))
+    read(tree.source())
+    shown, folded = page(viewer, PAY).split("and 22 more tags")
+    assert shown.count('class="tag"') == 8
+    assert folded.count('class="tag"') == 22
+
+
+def test_service_detail_says_its_owner_once(viewer, shop):
+    assert (
+        page(viewer, PAY).split('id="relations"')[0].count("/catalog/default/group/payments/") == 1
+    )
 
 
 def test_entity_detail_leads_another_spelling_to_the_page(viewer, shop):

@@ -3,7 +3,7 @@
 import random
 import re
 
-from catalog.graph_layout import LABEL, NODE_HEIGHT, NODE_WIDTH, draw, shortened
+from catalog.graph_layout import NODE_HEIGHT, NODE_WIDTH, draw, shortened
 
 
 def boxes(drawing):
@@ -58,6 +58,9 @@ def test_nothing_overlaps_and_all_is_inside():
     assert len(drawing.lines) == len(edges)
 
 
-def test_a_long_name_is_shortened():
-    assert len(shortened("x" * 63)) == LABEL
-    assert shortened("pay") == "pay"
+def test_a_long_name_is_shortened_by_the_width_of_its_letters():
+    assert shortened("x" * 63) == "x" * 16 + "…"
+    assert shortened("W" * 63) == "W" * 10 + "…"
+    assert shortened("席" * 63) == "席" * 10 + "…"
+    assert shortened("notification-service") == "notification-service"
+    assert shortened("") == ""

@@ -49,7 +49,10 @@ def test_what_the_same_file_describes_is_told(tree, django_assert_num_queries):
     pay = entity("pay")
     with django_assert_num_queries(1):
         origin = origin_of(pay)
-    assert (len(origin.neighbours), origin.more) == (8, True)
+    shown = {other.ref for other in origin.neighbours}
+    assert (len(shown), len(origin.others), origin.more) == (8, 17, 0)
+    assert shown.isdisjoint(origin.others)
+    assert pay.ref not in {*shown, *origin.others}
 
 
 def test_file_edit_link_and_commit_are_those_of_its_file(tree):

@@ -5,6 +5,7 @@ import pytest
 from catalog.models import DocPage, Entity
 from tests.catalog.pages import names, page, queries
 from tests.catalog.trees import component, read
+from tests.catalog.trees import document as document_of
 
 pytestmark = pytest.mark.django_db
 SEARCH = "/search/"
@@ -42,6 +43,16 @@ def test_search_offers_similar_names(viewer, tree):
     assert "Did you mean" in text
     assert "<strong>payments-api</strong>" in text
     assert "seats" not in text
+
+
+def test_search_offers_each_name_once(viewer, tree):
+    tree.write(
+        "all.yaml", component("payments"), document_of("System", "payments", owner="payments")
+    )
+    read(tree.source("all.yaml"))
+    text = page(viewer, f"{SEARCH}?q=paymets")
+    assert text.count("<strong>payments</strong>") == 1
+    assert 'href="?q=payments"' in text
 
 
 def test_search_says_what_to_do_when_nothing_is_found(viewer, shop):

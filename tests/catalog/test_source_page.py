@@ -97,9 +97,11 @@ def test_names_that_another_source_has_are_shown_on_both_sides(viewer, tree):
     tree.write("b.yaml", component("pay"), component("own"))
     read(tree.source("a.yaml", "acme"))
     read(tree.source("b.yaml", "copy"))
-    lost = page(viewer, "/sources/copy/").split('id="lost"')[1].split("</section>")[0]
+    lost = page(viewer, "/sources/copy/").split('id="problems"')[1].split("</section>")[0]
     assert 'href="/catalog/default/component/pay/"' in lost
-    assert "b.yaml:" in lost
+    assert "b.yaml" in lost
+    assert '<span class="count">1</span>' in lost
+    assert [row.problems for row in source_page.rows(timezone.now())] == [0, 1]
     assert "Names that others claim as well" in page(viewer, PAGE)
 
 

@@ -62,6 +62,12 @@ def test_source_list_shows_state_age_and_problems(viewer, tree, alive):
     assert "notice--error" not in text
     assert '<td data-label="Entities" class="num">1</td>' in text
     assert '<span class="tag tag--warning">1</span>' in text
+    assert 'href="/catalog/" aria-current="page"' in text
+
+
+def test_source_detail_says_once_that_it_is_off(viewer, tree, alive):
+    tree.source(enabled=False)
+    assert page(viewer, PAGE).lower().count("switched off") == 1
 
 
 def test_source_list_says_that_beat_has_died(viewer, tree):

@@ -37,6 +37,17 @@ def test_entity_unregister_lists_all_that_goes_and_says_what_happens(admin, regi
     assert "Stop reading Org" in text
 
 
+def test_entity_unregister_is_offered_to_those_who_may(admin, registered):
+    link = 'href="/catalog/default/component/pay/unregister/"'
+    assert link in page(admin, PAY)
+    Source.objects.update(registered_by=None)
+    assert link not in page(admin, PAY)
+
+
+def test_entity_unregister_is_not_offered_to_others(viewer, registered):
+    assert "/unregister/" not in page(viewer, PAY)
+
+
 def test_entity_unregister_marks_what_went_and_deletes_the_source(admin, registered):
     response = admin.post(REMOVE, follow=True)
     assert response.redirect_chain[-1][0] == PAY
