@@ -2,7 +2,7 @@
 
 from portal.policy.conditions import NONE, Conditions
 from portal.policy.decision import decide
-from portal.policy.facts import ANONYMOUS, Actor, Decision, Effect, Grant, Target
+from portal.policy.facts import ANONYMOUS, Actor, Decision, Effect, Grant, Question, Target
 from portal.policy.words import PEOPLE_ONLY, PERMISSIONS, READ_ONLY, RUNNING, SCOPE_KINDS
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Decision",
     "Effect",
     "Grant",
+    "Question",
     "Target",
     "decide",
 ]

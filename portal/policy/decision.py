@@ -7,7 +7,7 @@ has a rule id and a sentence that a person can act on. Standard library only.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from portal.policy.facts import Actor, Decision, Effect, Grant, Target
+from portal.policy.facts import Actor, Decision, Effect, Grant, Question, Target
 from portal.policy.words import PEOPLE_ONLY, PERMISSIONS, READ_ONLY, RUNNING
 
 
@@ -24,17 +24,18 @@ def decide(
     `approvals` are the ids of the users who approved exactly this; the actor's own never counts.
     `now` is for rules that depend on time.
     """
+    question = Question(actor, action, target, now)
     if not actor.active or actor.user_id is None:
-        return _deny("signed-out", "Sign in to do this.", target)
+        return _deny("signed-out", "Sign in to do this.", question)
     rule, reason = _refused_to_anybody_like(actor, action, target)
     if rule:
-        return _deny(rule, reason, target)
-    grant, unmet = _grant_for(actor, action, target, now)
+        return _deny(rule, reason, question)
+    grant, unmet = _grant_for(question)
     if grant is None and unmet:
-        return _deny("condition", unmet, target)
+        return _deny("condition", unmet, question)
     if grant is None:
-        return _explain_missing_grant(actor, action, target)
-    return _under_the_rules_of_the_environment(actor, action, target, grant, approvals)
+        return _explain_missing_grant(question)
+    return _under_the_rules_of_the_environment(question, grant, approvals)
 
 
 def _refused_to_anybody_like(actor: Actor, action: str, target: Target) -> tuple[str, str]:
@@ -43,25 +44,31 @@ def _refused_to_anybody_like(actor: Actor, action: str, target: Target) -> tuple
         return "unknown-action", f"Nothing is known of the action {action!r}."
     if actor.agent and action in PEOPLE_ONLY:
         return "agent", f"An agent may not {PERMISSIONS[action]}: a person has to."
+    if actor.ceiling is not None and action not in actor.ceiling:
+        return "token", f"This token was not made to {PERMISSIONS[action]}."
+    if actor.incomplete and action not in READ_ONLY:
+        return "groups-incomplete", actor.incomplete
+    return _refused_by_the_target(actor, target)
+
+
+def _refused_by_the_target(actor: Actor, target: Target) -> tuple[str, str]:
     if target.blocked:
         return "blocked", target.blocked
     if target.requester is not None and target.requester == actor.user_id:
         return "own-request", "Nobody approves their own request."
-    if actor.incomplete and action not in READ_ONLY:
-        return "groups-incomplete", actor.incomplete
     return "", ""
 
 
-def _grant_for(
-    actor: Actor, action: str, target: Target, now: datetime
-) -> tuple[Grant | None, str]:
+def _grant_for(asked: Question) -> tuple[Grant | None, str]:
     """The first grant that holds here; else the first condition that keeps one from holding."""
     unmet = ""
-    for grant in actor.grants:
+    target = asked.target
+    for grant in asked.actor.grants:
         here = grant.covers(target) and grant.in_environment(target.environment)
-        if action not in grant.permissions or not here or target.role not in ("", grant.role):
+        right_role = target.role in ("", grant.role)
+        if asked.action not in grant.permissions or not here or not right_role:
             continue
-        problem = grant.conditions.problem(target.branch, target.parameters, now)
+        problem = grant.problem(target, asked.now)
         if not problem:
             return grant, ""
         unmet = unmet or problem
@@ -69,14 +76,15 @@ def _grant_for(
 
 
 def _under_the_rules_of_the_environment(
-    actor: Actor, action: str, target: Target, grant: Grant, approvals: Sequence[int]
+    asked: Question, grant: Grant, approvals: Sequence[int]
 ) -> Decision:
     """A grant is there: freezes and approvals, which only broken glass takes out of the way."""
-    running = action in RUNNING
+    actor, target = asked.actor, asked.target
+    running = asked.action in RUNNING
     if running and actor.user_id in target.glass and not actor.agent:
-        return Decision(Effect.ALLOW, "break-glass", "You have broken the glass here.", (), grant)
+        return _allow("break-glass", "You have broken the glass here.", asked, grant)
     if running and target.frozen:
-        return _deny("freeze", target.frozen, target)
+        return _deny("freeze", target.frozen, asked)
     given = len(set(approvals) - {actor.user_id})
     if running and given < target.approvals_needed:
         lacking = target.approvals_needed - given
@@ -86,22 +94,26 @@ def _under_the_rules_of_the_environment(
             f"{target.label} needs {lacking} more approval{'s' if lacking > 1 else ''}.",
             target.helpers,
             grant,
+            asked,
         )
-    return Decision(
-        Effect.ALLOW, "grant", f"Your role {grant.role} covers {grant.where()}.", (), grant
-    )
+    return _allow("grant", f"Your role {grant.role} covers {grant.where()}.", asked, grant)
 
 
-def _deny(rule: str, reason: str, target: Target) -> Decision:
-    return Decision(Effect.DENY, rule, reason, target.helpers)
+def _allow(rule: str, reason: str, asked: Question, grant: Grant) -> Decision:
+    return Decision(Effect.ALLOW, rule, reason, (), grant, asked)
 
 
-def _explain_missing_grant(actor: Actor, action: str, target: Target) -> Decision:
+def _deny(rule: str, reason: str, asked: Question) -> Decision:
+    return Decision(Effect.DENY, rule, reason, asked.target.helpers, None, asked)
+
+
+def _explain_missing_grant(asked: Question) -> Decision:
     """The nearest miss, in words: environment, then permission, then scope, then no role."""
-    words = PERMISSIONS[action]
-    having = [grant for grant in actor.grants if action in grant.permissions]
+    actor, target = asked.actor, asked.target
+    words = PERMISSIONS[asked.action]
+    having = [grant for grant in actor.grants if asked.action in grant.permissions]
     if target.role and having and not any(grant.role == target.role for grant in having):
-        return _deny("role", f"Only people with the role {target.role} {words} here.", target)
+        return _deny("role", f"Only people with the role {target.role} {words} here.", asked)
     having = [grant for grant in having if target.role in ("", grant.role)]
     here = [grant for grant in actor.grants if grant.covers(target)]
     elsewhere_environment = [grant for grant in having if grant.covers(target)]
@@ -111,15 +123,15 @@ def _explain_missing_grant(actor: Actor, action: str, target: Target) -> Decisio
         return _deny(
             "environment",
             f"You may {words} here in {environments}; this takes effect in {effect}.",
-            target,
+            asked,
         )
     if having:
         scopes = _listed(grant.where() for grant in having)
-        return _deny("scope", f"You may {words} in {scopes}, not for {target.label}.", target)
+        return _deny("scope", f"You may {words} in {scopes}, not for {target.label}.", asked)
     if here:
         roles = _listed(grant.role for grant in here)
-        return _deny("permission", f"Your role here is {roles}, which may not {words}.", target)
-    return _deny("no-role", f"No role lets you {words} for {target.label}.", target)
+        return _deny("permission", f"Your role here is {roles}, which may not {words}.", asked)
+    return _deny("no-role", f"No role lets you {words} for {target.label}.", asked)
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -43,6 +44,12 @@ class Grant:
     def in_environment(self, environment: str) -> bool:
         return self.environment in ("", environment)
 
+    def problem(self, target: "Target", now: datetime) -> str:
+        """Which of its conditions keeps it from holding, as a sentence; "" where none does."""
+        if target.unchosen:
+            return self.conditions.problem_whatever_is_chosen(now)
+        return self.conditions.problem(target.branch, target.parameters, now)
+
     def where(self) -> str:
         """The scope in words: "everything", or "system:default/payments in staging"."""
         scope = self.scope_ref or "everything"
@@ -54,7 +61,8 @@ class Actor:
     """A person as policy sees them; built by portal.access, never from a request's own words.
 
     `agent` names the program that acts in the person's name. `incomplete` says, as a sentence,
-    why not all of their groups are known; then they only read.
+    why not all of their groups are known; then they only read. `ceiling` is all that an API token
+    was made for; None: there is none.
     """
 
     user_id: int | None
@@ -65,6 +73,7 @@ class Actor:
     grants: tuple[Grant, ...] = ()
     agent: str = ""
     incomplete: str = ""
+    ceiling: frozenset[str] | None = None
 
 
 ANONYMOUS = Actor(user_id=None, name="anonymous", active=False)
@@ -79,7 +88,8 @@ class Target:
     (for example a pipeline claimed by two entities), `frozen` one that refuses whatever makes
     something run, except to those in `glass`: people who have broken the glass here. `requester`
     is whose request is approved, and `role` the only role (by name) that counts, "" for any.
-    `branch` and `parameters` are for conditions; None: not known.
+    `branch` and `parameters` are for conditions; None: not known. `unchosen` says that the person
+    has still to choose them, so that no condition about them fails.
     """
 
     label: str
@@ -93,7 +103,18 @@ class Target:
     role: str = ""
     branch: str | None = None
     parameters: Mapping[str, str] | None = field(default=None, hash=False)
+    unchosen: bool = False
     helpers: tuple[str, ...] = ()  # people or teams who can help, as a person reads them
+
+
+@dataclass(frozen=True)
+class Question:
+    """What decide() was asked; a suggestion asks it again of other grants."""
+
+    actor: Actor
+    action: str
+    target: Target
+    now: datetime
 
 
 @dataclass(frozen=True)
@@ -105,6 +126,7 @@ class Decision:
     reason: str
     helpers: tuple[str, ...] = ()
     grant: Grant | None = None
+    question: Question | None = field(default=None, compare=False, repr=False)
 
     @property
     def allowed(self) -> bool:

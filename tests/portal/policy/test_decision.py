@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portal.policy import ANONYMOUS, Actor, Effect, Grant, Target, decide
+from portal.policy import ANONYMOUS, Actor, Conditions, Effect, Grant, Target, decide
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SERVICE = "component:default/payments-api"
@@ -107,3 +107,32 @@ def test_where_one_role_is_named_no_other_counts():
     assert decide(actor(other, lead), "trigger.approve", target, now=NOW).grant == lead
     elsewhere = replace(lead, environment="staging")
     assert decide(actor(other, elsewhere), "trigger.approve", target, now=NOW).rule == "environment"
+
+
+def test_a_condition_that_fails_is_the_reason():
+    on_main = replace(grant("build.start"), conditions=Conditions(branches="main"))
+    decision = decide(actor(on_main), "build.start", replace(TARGET, branch="fix"), now=NOW)
+    assert (decision.effect, decision.rule) == (Effect.DENY, "condition")
+    assert decision.reason == "Your role holds on the branches main only; this is fix."
+    assert decide(actor(on_main), "build.start", replace(TARGET, branch="main"), now=NOW).allowed
+
+
+def test_a_condition_on_what_is_still_to_be_chosen_refuses_nothing():
+    on_main = replace(grant("build.start"), conditions=Conditions(branches="main"))
+    assert not decide(actor(on_main), "build.start", TARGET, now=NOW).allowed
+    assert decide(actor(on_main), "build.start", replace(TARGET, unchosen=True), now=NOW).allowed
+
+
+def test_a_grant_without_conditions_stands_beside_one_with():
+    on_main = replace(grant("build.start"), conditions=Conditions(branches="main"))
+    both = actor(on_main, grant("build.start"))
+    assert decide(both, "build.start", TARGET, now=NOW).allowed
+
+
+def test_a_token_may_only_what_it_was_made_for():
+    token = replace(actor(grant("build.start")), ceiling=frozenset({"log.view"}))
+    decision = decide(token, "build.start", TARGET, now=NOW)
+    assert (decision.rule, decision.reason) == (
+        "token",
+        "This token was not made to start builds.",
+    )
