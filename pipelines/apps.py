@@ -8,13 +8,14 @@ class PipelinesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from pipelines import fleet, repository_panels
+        from pipelines import fleet, leavers, repository_panels
         from pipelines.checks import health_checks
         from pipelines.environments import environment_choices
         from pipelines.linking import audit_removed, link_entities
         from pipelines.panels import page_panels
         from portal import hooks
 
+        hooks.access_ended.register(leavers.end_access)
         hooks.catalog_changed.register(link_entities)
         hooks.catalog_removing.register(audit_removed)
         hooks.health_checks.register(health_checks)

@@ -6,7 +6,7 @@ A broker may lose messages; the tick offers again whatever rows say is due.
 from celery import shared_task
 from django.utils import timezone
 
-from pipelines import builds, checks, discovery, feeds, outbox, schedule, webhooks
+from pipelines import builds, checks, discovery, feeds, leavers, outbox, schedule, webhooks
 from pipelines import dispatch as dispatching
 from pipelines import reconcile as reconciling
 from portal import inbox
@@ -24,6 +24,7 @@ def tick() -> None:
     now = timezone.now()
     if not schedule.take_turn(now):
         return
+    leavers.sweep()
     outbox.expire_leases(now)
     for pk in outbox.due_to_send(now, MAX_SEND):
         dispatch.delay(pk)

@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 
 
@@ -11,7 +12,9 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from portal.roles import seed_roles
+        from portal.user_sessions import note_sign_in
 
+        user_logged_in.connect(note_sign_in)
         # After a migration rather than in one: a role that a release adds reaches everybody.
         post_migrate.connect(seed_roles, sender=self)
 

@@ -35,7 +35,8 @@ class Hook:
         return answers
 
 
-# (user) -> None: the person lost access; end what runs in their name.
+# (user) -> dict[tuple[str, str], int]: the person lost access, in this transaction; end what runs
+# in their name. Returns how much of what, with how to say one of it and several.
 access_ended = Hook("access_ended")
 # (entity_ids: set[int]) -> None: these entities were added, changed or removed by a sync.
 catalog_changed = Hook("catalog_changed")
@@ -45,6 +46,8 @@ catalog_removing = Hook("catalog_removing")
 page_panels = Hook("page_panels")
 # () -> list[portal.health.Check]: what /healthz reports.
 health_checks = Hook("health_checks")
+# (user_ref: str) -> list[str]: what the person is in by the catalog: "team:<ref of a group>".
+subjects_of = Hook("subjects_of")
 # (kind: str) -> list[tuple[value, label]]: what a role mapping's scope may name.
 scope_choices = Hook("scope_choices")
 # (repository) -> dict[str, str]: annotations that would link an entity to what builds it.

@@ -215,6 +215,7 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
+SESSION_ENGINE = "portal.user_sessions"  # Django's in the database, which also know whose they are
         "manifest-src": [SELF],
     }
 }

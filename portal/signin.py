@@ -35,6 +35,7 @@ from portal.id_token import verified_claims
 from portal.identities import create_user, update_user, users_of
 from portal.signin_failure import SignInFailure, sentence
 
+from portal.user_sessions import note_id_token
 logger = logging.getLogger(__name__)
 
 OIDC_BACKEND = "portal.signin.OIDCBackend"
@@ -176,6 +177,9 @@ class CallbackView(OIDCAuthenticationCallbackView):
         renewed = self.request.user == self.user
         id_token = self.request.session.get("oidc_id_token")
         response = super().login_success()
+        note_id_token(self.request, self.user, id_token)
+        if len(id_token or "") > MAX_HINT:
+            del self.request.session["oidc_id_token"]
         # A change of person flushes the session, and with it what sign-out needs.
         self.request.session["oidc_id_token"] = id_token
         self.request.session.pop(FAILURE_KEY, None)

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from portal import inbox
+from portal import inbox, leaving
 from portal.health import touch
 
 logger = logging.getLogger(__name__)
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 def tick() -> None:
     """Beat, broker and worker together: the whole way has been gone."""
     touch("tick")
+    leaving.sweep()
 
 
 @shared_task

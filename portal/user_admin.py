@@ -6,7 +6,7 @@ from allauth.account import admin as account_admin  # noqa: F401  it registers b
 from allauth.account.models import EmailAddress
 from allauth.mfa import admin as mfa_admin  # noqa: F401
 from allauth.mfa.models import Authenticator
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Count, Model, QuerySet
@@ -14,9 +14,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from portal import hooks
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
-from portal.models import Identity, UserLink
+from portal.leaving import end_access, in_words
+from portal.models import Identity, UserLink, UserSession
+from portal.user_sessions import how
+
+BY_ADMIN = "An administrator ended it."
 
 for model in (User, Group, EmailAddress, Authenticator):
     admin.site.unregister(model)
@@ -44,6 +47,7 @@ class AccountAdmin(AuditedModelAdmin, UserAdmin):
         ("Times", {"fields": ["last_login", "date_joined"]}),
     ]
     filter_horizontal = []
+    actions = ["end_their_access"]
     readonly_fields = ["identity_list", "group_list", "last_login", "date_joined"]
     unaudited_fields = ("last_login",)
 
@@ -56,7 +60,17 @@ class AccountAdmin(AuditedModelAdmin, UserAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and "is_active" in form.changed_data and not obj.is_active:
-            hooks.access_ended.call(obj)
+            end_access(obj, why=BY_ADMIN, by=request.user, request=request)
+
+    @admin.action(description="End access of the chosen people", permissions=["change"])
+    def end_their_access(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        """Deactivates them, and ends at once all that acts in their names."""
+        for user in people:
+            if user == request.user:
+                self.message_user(request, "Nobody ends their own access.", messages.WARNING)
+                continue
+            ended = end_access(user, why=BY_ADMIN, by=request.user, request=request)
+            self.message_user(request, f"{user}: {in_words(ended)}.")
 
     @admin.display(description="name")
     def full_name(self, user: User) -> str:
@@ -104,6 +118,20 @@ class IdentityAdmin(ReadOnlyAdmin):
     list_display = ["user", "issuer", "subject", "seen_at"]
     list_select_related = ["user"]
     search_fields = ["user__username", "subject"]
+
+
+@admin.register(UserSession)
+class UserSessionAdmin(ReadOnlyAdmin):
+    """Who is signed in, since when and through what. Its key, which signs in, is shown nowhere."""
+
+    list_display = ["user", "through", "created_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__username"]
+    fields = ["user", "through", "created_at"]
+
+    @admin.display(description="signed in through", ordering="issuer")
+    def through(self, row: UserSession) -> str:
+        return how(row)
 
 
 @admin.register(UserLink)

@@ -1,0 +1,96 @@
+"""What ends in this room when a person's access ends: their requests, their word, their schedules.
+
+Called by portal.leaving through a hook, in its transaction. What is being sent at that moment is
+not touched: dispatch decides again before it sends, and counts only approvers who may approve
+then. `sweep()` repeats what a failed hook has left.
+"""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Count, F, Q, QuerySet
+from django.utils import timezone
+
+from pipelines import outbox
+from pipelines.dispatch import note
+from pipelines.models import Approval, StandingTrigger, Trigger
+from pipelines.outbox import State
+from portal import audit
+from portal.access import display_name
+
+audit.register("trigger.ended", "withdrew a request because its person's access ended")
+audit.register("approval.void", "no longer counts an approval")
+audit.register("standing.end", "ended a standing trigger")
+
+Counts = dict[tuple[str, str], int]
+# Not sent yet. What is `dispatching` is in a worker's hands.
+WAITING = (State.AWAITING, State.QUEUED)
+RELATED = ("pipeline__server", "entity", "environment")
+APPROVED = Q(verdict=Approval.Verdict.APPROVE, trigger__state__in=WAITING)
+# What one sweep ends; what is left over is found by the next.
+MAX_SWEPT = 50
+
+
+@transaction.atomic
+def end_access(user: User) -> Counts:
+    """Ends what waits in the person's name; how much, with how to say one and several of it."""
+    why = f"The access of {display_name(user)} ended."
+    waiting = Trigger.objects.filter(actor=user, state__in=WAITING).select_related(*RELATED)
+    approvals = Approval.objects.filter(APPROVED, approver=user).select_related(
+        *(f"trigger__{name}" for name in RELATED)
+    )
+    standing = StandingTrigger.objects.filter(owner=user, ended_at=None)
+    return {
+        ("request withdrawn", "requests withdrawn"): sum(_withdraw(row, why) for row in waiting),
+        ("approval void", "approvals void"): sum(_void(row, why) for row in approvals),
+        ("standing trigger", "standing triggers"): sum(_end(row, why) for row in standing),
+    }
+
+
+def sweep() -> int:
+    """Ends again what waits in the name of deactivated people; how many people that were."""
+    waiting = Trigger.objects.filter(state__in=WAITING, actor__is_active=False)
+    approvals = Approval.objects.filter(APPROVED, approver__is_active=False)
+    standing = StandingTrigger.objects.filter(ended_at=None, owner__is_active=False)
+    people = (
+        Q(pk__in=waiting.values("actor"))
+        | Q(pk__in=approvals.values("approver"))
+        | Q(pk__in=standing.values("owner"))
+    )
+    found = list(User.objects.filter(people)[:MAX_SWEPT])
+    for user in found:
+        end_access(user)
+    return len(found)
+
+
+def _withdraw(trigger: Trigger, why: str) -> bool:
+    if not outbox.move(trigger.pk, WAITING, State.WITHDRAWN, message=why):
+        return False
+    note(trigger, "trigger.ended", reason=why)
+    return True
+
+
+def _void(approval: Approval, why: str) -> bool:
+    """Takes an approval away; a request that then has too few waits for another one."""
+    if not Approval.objects.filter(pk=approval.pk).delete()[0]:
+        return False
+    note(approval.trigger, "approval.void", reason=why)
+    lacking(approval.trigger_id).update(state=State.AWAITING)
+    return True
+
+
+def lacking(trigger_id: int) -> QuerySet[Trigger]:
+    """The trigger, if it waits to be sent with fewer approvals than it needs."""
+    yes = Q(approvals__verdict=Approval.Verdict.APPROVE, approvals__fingerprint=F("fingerprint"))
+    rows = Trigger.objects.filter(pk=trigger_id, state=State.QUEUED)
+    return rows.annotate(given=Count("approvals", filter=yes)).filter(
+        given__lt=F("approvals_needed")
+    )
+
+
+def _end(standing: StandingTrigger, why: str) -> bool:
+    rows = StandingTrigger.objects.filter(pk=standing.pk, ended_at=None)
+    if not rows.update(ended_at=timezone.now(), ended_reason=why[:300], next_at=None):
+        return False
+    owner = display_name(standing.owner)
+    audit.record("standing.end", on_behalf_of=owner, target=str(standing), reason=why)
+    return True

@@ -1,0 +1,95 @@
+"""Whose each session is: Django's sessions with an index of people beside them.
+
+A session's content is opaque to the database, so that all sessions of one person could not be
+found. A row of UserSession is written at every sign-in and moves and goes with its session, which
+is why this is the session engine itself (settings.SESSION_ENGINE).
+"""
+
+from typing import Any
+
+import jwt
+from allauth.account.authentication import get_authentication_records
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from portal.models import UserSession
+
+LOCAL = "a local account"
+
+
+class SessionStore(DatabaseSessions):
+    """As Django's, and keeps the row that says whose the session is with it."""
+
+    def cycle_key(self) -> None:
+        """A new key for the same session, at sign-in and after a new password."""
+        data, old = self._session, self.session_key
+        self.create()
+        self._session_cache = data
+        if old:
+            UserSession.objects.filter(session_key=old).update(session_key=self.session_key)
+            self.delete(old)
+
+    def delete(self, session_key: str | None = None) -> None:
+        key = session_key or self.session_key
+        super().delete(session_key)
+        if key:
+            UserSession.objects.filter(session_key=key).delete()
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        super().clear_expired()
+        live = Session.objects.values("session_key")
+        UserSession.objects.exclude(session_key__in=live).delete()
+
+
+def note_sign_in(request: HttpRequest | None, user: Any, **kwargs: object) -> None:
+    """Receives Django's `user_logged_in`, whichever way the person came."""
+    if request is None or not hasattr(request, "session"):
+        return
+    issuer, subject = _account_used(request, user)
+    note(request, user, issuer=issuer, subject=subject)
+
+
+def note(
+    request: HttpRequest, user: Any, *, issuer: str = "", subject: str = "", sid: str = ""
+) -> None:
+    """Writes whose this session is; what a renewal tells anew replaces what was known."""
+    if request.session.session_key is None:  # after a flush it gets its key when it is saved
+        request.session.save()
+    values = {"user": user, "issuer": issuer, "subject": subject, "sid": sid}
+    UserSession.objects.update_or_create(session_key=request.session.session_key, defaults=values)
+
+
+def note_id_token(request: HttpRequest, user: Any, id_token: str) -> None:
+    """As note(), with the provider's own name of the session. The token was verified before."""
+    claims = jwt.decode(id_token, options={"verify_signature": False})
+    sid = claims.get("sid")
+    usable = isinstance(sid, str) and len(sid) <= 255 and sid.isprintable()
+    note(request, user, issuer=claims["iss"], subject=claims["sub"], sid=sid if usable else "")
+
+
+@transaction.atomic
+def end(rows: QuerySet[UserSession]) -> int:
+    """Deletes these sessions: the next request of each is anonymous. How many there were."""
+    keys = list(rows.values_list("session_key", flat=True))
+    Session.objects.filter(session_key__in=keys).delete()
+    return UserSession.objects.filter(session_key__in=keys).delete()[0]
+
+
+def how(row: UserSession) -> str:
+    """What the person signed in with, in words."""
+    if row.issuer == settings.OIDC_OP_ISSUER:
+        return settings.OIDC_ISSUER_NAME
+    return row.issuer or LOCAL
+
+
+def _account_used(request: HttpRequest, user: Any) -> tuple[str, str]:
+    """(provider, its name of the account) where allauth signed in by another site's account."""
+    used = (get_authentication_records(request, user) or [{}])[-1]
+    if used.get("method") != "socialaccount":
+        return "", ""
+    return str(used.get("provider", ""))[:255], str(used.get("uid", ""))[:255]
