@@ -1,6 +1,7 @@
 """Django admin of pipelines: rules are configured here, the rest is looked at.
 
-The servers' own page is in server_admin.py.
+The servers' own page is in server_admin.py, those of environments and freezes in
+environment_admin.py.
 """
 
 from typing import Any
@@ -11,12 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from pipelines import linking, server_admin
+from pipelines import environment_admin, linking, server_admin
 from pipelines.accounts import own_account
 from pipelines.models import (
     Build,
-    Environment,
-    EnvironmentRule,
     LinkProblem,
     Pipeline,
     PipelineLink,
@@ -25,7 +24,7 @@ from pipelines.models import (
 )
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
 
-__all__ = ["server_admin"]  # registers itself when it is imported
+__all__ = ["environment_admin", "server_admin"]  # they register themselves when imported
 
 
 @admin.register(Pipeline)
@@ -76,22 +75,6 @@ class LinkProblemAdmin(ReadOnlyAdmin):
     list_display = ["entity", "annotation", "value", "location", "line", "message"]
     list_select_related = ["entity"]
     search_fields = ["entity__ref", "value"]
-
-
-@admin.register(Environment)
-class EnvironmentAdmin(AuditedModelAdmin):
-    list_display = ["name", "slug", "rank"]
-    prepopulated_fields = {"slug": ["name"]}
-
-
-@admin.register(EnvironmentRule)
-class EnvironmentRuleAdmin(AuditedModelAdmin):
-    """In the order in which they are tried; the first that matches decides."""
-
-    list_display = ["order", "server", "pipeline", "branch", "parameter", "environment"]
-    list_display_links = ["order"]
-    list_filter = ["environment"]
-    list_select_related = ["environment"]
 
 
 @admin.register(Trigger)

@@ -5,12 +5,11 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from pipelines.linking import link_entities
-from pipelines.models import EnvironmentRule, PipelineLink, Trigger
+from pipelines.models import PipelineLink, Trigger
 from portal.models import AuditEvent, Role, RoleMapping
 from tests.pipelines.admin_pages import act
 from tests.pipelines.world import (
     BUILDKITE_KEY,
-    make_environments,
     make_pipeline,
     make_server,
     make_service,
@@ -65,12 +64,3 @@ def test_a_trigger_is_shown_and_not_changed(client, root):
     url = reverse("admin:pipelines_trigger_change", args=[trigger.pk])
     assert b"Ana" in client.get(url).content
     assert client.post(url, {"actor_name": "Eve"}).status_code == 403
-
-
-def test_an_environment_rule_is_audited(client, root):
-    staging, _ = make_environments()
-    values = {"order": 5, "server": "*", "pipeline": "*", "branch": "main", "parameter": ""}
-    url = reverse("admin:pipelines_environmentrule_add")
-    client.post(url, {**values, "environment": staging.pk})
-    assert EnvironmentRule.objects.filter(order=5, environment=staging).exists()
-    assert AuditEvent.objects.filter(action="admin.add").exists()

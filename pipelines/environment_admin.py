@@ -1,0 +1,124 @@
+"""Django admin of environments, of the rules that lead to them, and of freezes."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from pipelines import freezes
+from pipelines.freeze_form import EnvironmentForm, FreezeForm
+from pipelines.models import Environment, EnvironmentRule, Freeze
+from portal.access import display_name
+from portal.audited_admin import AuditedModelAdmin
+
+
+@admin.register(Environment)
+class EnvironmentAdmin(AuditedModelAdmin):
+    form = EnvironmentForm
+    list_display = ["name", "slug", "rank", "approvals", "branches", "at_once"]
+    prepopulated_fields = {"slug": ["name"]}
+    fieldsets = [
+        (None, {"fields": ["name", "slug", "rank"]}),
+        (
+            "Approvals",
+            {"fields": ["approvals", "approver_role", "approval_minutes", "allow_unpinned"]},
+        ),
+        ("Runs", {"fields": ["protected_branches", "concurrency"]}),
+    ]
+
+    @admin.display(description="only from branches")
+    def branches(self, environment: Environment) -> str:
+        return environment.protected_branches or "any"
+
+    @admin.display(description="at once for a service", ordering="concurrency")
+    def at_once(self, environment: Environment) -> str:
+        return str(environment.concurrency or "any number")
+
+
+@admin.register(EnvironmentRule)
+class EnvironmentRuleAdmin(AuditedModelAdmin):
+    """In the order in which they are tried; the first that matches decides."""
+
+    list_display = ["order", "server", "pipeline", "branch", "parameter", "environment"]
+    list_display_links = ["order"]
+    list_filter = ["environment"]
+    list_select_related = ["environment"]
+
+
+@admin.register(Freeze)
+class FreezeAdmin(AuditedModelAdmin):
+    """One that is over is only looked at, and one in force is ended, not deleted."""
+
+    form = FreezeForm
+    fields = ["environment", "scope_kind", "scope_ref", "starts_at", "ends_at", "reason"]
+    list_display = ["frozen", "reason", "since", "until", "state", "set_by"]
+    list_filter = ["environment"]
+    list_select_related = ["environment", "by"]
+    search_fields = ["reason", "scope_ref"]
+    actions = ["end_now"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            obj.by = request.user
+        super().save_model(request, obj, form, change)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        over = obj is not None and obj.ends_at <= timezone.now()
+        return not over and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        begun = obj is not None and obj.starts_at <= timezone.now()
+        return not begun and super().has_delete_permission(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        # Deleting several would ask about none of them.
+        found = super().get_actions(request)
+        found.pop("delete_selected", None)
+        return found
+
+    @admin.action(description="End now", permissions=["change"])
+    def end_now(self, request: HttpRequest, chosen: QuerySet[Freeze]) -> None:
+        now = timezone.now()
+        for freeze in chosen:
+            self._end(request, freeze, now)
+
+    def _end(self, request: HttpRequest, freeze: Freeze, now: Any) -> None:
+        before = self.snapshot(freeze)
+        rows = Freeze.objects.filter(pk=freeze.pk, starts_at__lt=now, ends_at__gt=now)
+        if not rows.update(ends_at=now):
+            self.message_user(request, f"{freeze}: not in force.", messages.WARNING)
+            return
+        freeze.refresh_from_db()
+        after = self.snapshot(freeze)
+        changed = [name for name in after if before[name] != after[name]]
+        data = {
+            "before": {name: before[name] for name in changed},
+            "after": {name: after[name] for name in changed},
+        }
+        self.record("admin.change", request, freeze, data)
+        self.message_user(request, f"{freeze}: ended.", messages.SUCCESS)
+
+    @admin.display(description="what", ordering="environment")
+    def frozen(self, freeze: Freeze) -> str:
+        return freezes.where(freeze)
+
+    @admin.display(description="from", ordering="starts_at")
+    def since(self, freeze: Freeze) -> str:
+        return freezes.utc(freeze.starts_at)
+
+    @admin.display(description="until", ordering="ends_at")
+    def until(self, freeze: Freeze) -> str:
+        return freezes.utc(freeze.ends_at)
+
+    @admin.display(description="state")
+    def state(self, freeze: Freeze) -> str:
+        now = timezone.now()
+        if freezes.is_in_force(freeze, now):
+            return "in force"
+        return "to come" if freeze.starts_at > now else "over"
+
+    @admin.display(description="set by")
+    def set_by(self, freeze: Freeze) -> str:
+        return display_name(freeze.by) if freeze.by else ""

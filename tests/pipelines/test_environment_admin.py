@@ -1,0 +1,175 @@
+"""Environments and freezes are edited in Django admin: what would protect nothing is refused."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from pipelines.models import Environment, EnvironmentRule, Freeze
+from portal.models import AuditEvent
+from tests.pipelines.admin_pages import act
+from tests.pipelines.world import make_environments, make_service
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+def errors_of(response) -> str:
+    assert response.status_code == 200
+    return " ".join(str(error) for error in response.context["adminform"].form.errors.values())
+
+
+# --- Environments -----------------------------------------------------------------------------
+def save_environment(client, environment, **values):
+    form = {
+        "name": environment.name,
+        "slug": environment.slug,
+        "rank": environment.rank,
+        "approvals": 0,
+        "approval_minutes": 1440,
+        "protected_branches": "",
+        "concurrency": "",
+        **values,
+    }
+    url = reverse("admin:pipelines_environment_change", args=[environment.pk])
+    return client.post(url, form)
+
+
+def test_an_environment_is_audited_before_and_after(client, root):
+    production = make_environments()[1]
+    values = {"approvals": 2, "protected_branches": "main\n release/*", "concurrency": 1}
+    assert save_environment(client, production, **values).status_code == 302
+    production.refresh_from_db()
+    assert (production.approvals, production.concurrency) == (2, 1)
+    assert production.protected_branches == "main, release/*"
+    data = AuditEvent.objects.get(action="admin.change").data
+    assert data["before"] == {"approvals": 0, "protected_branches": "", "concurrency": None}
+    assert data["after"]["protected_branches"] == "main, release/*"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("approvals", 11, "At most 10 approvals"),
+        ("approval_minutes", 0, "at least a minute"),
+        ("approval_minutes", 50_000, "30 days"),
+        ("concurrency", 0, "nothing would ever run"),
+        ("protected_branches", "main, origin:main", "No branch is called &quot;origin:main&quot;"),
+        ("protected_branches", "refs/heads/main", "as people call them"),
+    ],
+)
+def test_what_would_protect_nothing_is_refused(client, root, field, value, error):
+    production = make_environments()[1]
+    assert error in errors_of(save_environment(client, production, **{field: value}))
+
+
+def test_an_environment_rule_is_audited(client, root):
+    staging, _ = make_environments()
+    values = {"order": 5, "server": "*", "pipeline": "*", "branch": "main", "parameter": ""}
+    url = reverse("admin:pipelines_environmentrule_add")
+    client.post(url, {**values, "environment": staging.pk})
+    assert EnvironmentRule.objects.filter(order=5, environment=staging).exists()
+    assert AuditEvent.objects.filter(action="admin.add").exists()
+
+
+# --- Freezes ------------------------------------------------------------------------------------
+def freeze_form(starts=0.0, ends=1.0, **values):
+    """A form whose times are so many hours from now."""
+    now = timezone.now()
+    starts_at, ends_at = now + starts * HOUR, now + ends * HOUR
+    return {
+        "environment": "",
+        "scope_kind": "everything",
+        "scope_ref": "",
+        "starts_at_0": f"{starts_at:%Y-%m-%d}",
+        "starts_at_1": f"{starts_at:%H:%M:%S}",
+        "ends_at_0": f"{ends_at:%Y-%m-%d}",
+        "ends_at_1": f"{ends_at:%H:%M:%S}",
+        "reason": "Year-end close.",
+        **values,
+    }
+
+
+def add_freeze(client, **values):
+    return client.post(reverse("admin:pipelines_freeze_add"), freeze_form(**values))
+
+
+def make_freeze(starts=0.0, ends=1.0, **values):
+    now = timezone.now()
+    fields = {"starts_at": now + starts * HOUR, "ends_at": now + ends * HOUR, "reason": "Why"}
+    return Freeze.objects.create(**{**fields, **values})
+
+
+def test_a_freeze_is_set_in_utc_with_who_set_it(client, root):
+    assert b"from (utc)" in client.get(reverse("admin:pipelines_freeze_add")).content.lower()
+    assert add_freeze(client, environment=make_environments()[1].pk).status_code == 302
+    freeze = Freeze.objects.get()
+    assert freeze.by == root
+    assert abs(freeze.ends_at - timezone.now() - HOUR) < timedelta(minutes=1)
+    event = AuditEvent.objects.get(action="admin.add")
+    assert event.data["after"]["reason"] == "Year-end close."
+    page = client.get(reverse("admin:pipelines_freeze_changelist")).content.decode()
+    assert "in force" in page
+    assert "UTC" in page
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ({"starts": 2.0, "ends": 1.0}, "It has to end after it begins"),
+        ({"starts": -2.0, "ends": -1.0}, "This time has passed"),
+        ({"ends_at_0": "tomorrow"}, "Enter a valid date"),
+        ({"reason": " x "}, "Say why"),
+        ({"scope_kind": "system"}, "Say which"),
+        ({"scope_ref": "component:default/shop"}, "Leave this empty"),
+        (
+            {"scope_kind": "service", "scope_ref": "component:default/shap"},
+            "Did you mean &quot;component:default/shop&quot;?",
+        ),
+    ],
+)
+def test_a_freeze_that_would_freeze_nothing_is_refused(client, root, values, error):
+    make_service("shop")
+    assert error in errors_of(add_freeze(client, **values))
+    assert not Freeze.objects.exists()
+
+
+def test_a_freeze_that_is_over_is_only_looked_at(client, root):
+    over = make_freeze(-2, -1)
+    url = reverse("admin:pipelines_freeze_change", args=[over.pk])
+    assert client.get(url).status_code == 200
+    assert client.post(url, freeze_form()).status_code == 403
+    delete = reverse("admin:pipelines_freeze_delete", args=[over.pk])
+    assert client.post(delete, {"post": "yes"}).status_code == 403
+
+
+def test_a_freeze_in_force_is_ended_and_not_deleted(client, root):
+    freeze = make_freeze(-1, 5)
+    delete = reverse("admin:pipelines_freeze_delete", args=[freeze.pk])
+    assert client.post(delete, {"post": "yes"}).status_code == 403
+    assert act(client, "freeze", "end_now", freeze)[-1] == "all environments: Why: ended."
+    freeze.refresh_from_db()
+    assert freeze.ends_at <= timezone.now()
+    assert set(AuditEvent.objects.get(action="admin.change").data["after"]) == {"ends_at"}
+    assert act(client, "freeze", "end_now", freeze)[-1] == "all environments: Why: not in force."
+
+
+def test_a_freeze_to_come_is_changed_and_deleted(client, root):
+    freeze = make_freeze(1, 2)
+    url = reverse("admin:pipelines_freeze_change", args=[freeze.pk])
+    assert client.post(url, freeze_form(3, 4)).status_code == 302
+    assert act(client, "freeze", "delete_selected", freeze)[-1] == "No action selected."
+    assert Freeze.objects.exists()
+    client.post(reverse("admin:pipelines_freeze_delete", args=[freeze.pk]), {"post": "yes"})
+    assert not Freeze.objects.exists()
+    assert AuditEvent.objects.filter(action="admin.delete").exists()
+
+
+def test_an_environment_in_use_takes_its_freezes_along_when_it_goes():
+    """The strictest rule that is left decides: nothing is frozen for what is not there."""
+    staging = make_environments()[0]
+    make_freeze(environment=staging)
+    staging.delete()
+    assert not Freeze.objects.exists()
+    assert Environment.objects.count() == 1
