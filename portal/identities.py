@@ -58,17 +58,22 @@ def update_user(user: User, claims: dict[str, Any]) -> list[str]:
     The groups of this provider's prefix are replaced; groups of any other origin are left alone.
     """
     changes = [*replace_groups(user, prefix(), group_names(claims)), *set_admin(user)]
+    set_names(user, claims)
+    Identity.objects.filter(issuer=claims["iss"], subject=claims["sub"]).update(
+        groups=group_names(claims), seen_at=timezone.now()
+    )
+    _set_link(user, claims)
+    return changes
+
+
+def set_names(user: User, claims: dict[str, Any]) -> None:
+    """The name and the address as the provider has them now, for display only."""
     given, family = _text(claims, "given_name", 150), _text(claims, "family_name", 150)
     if not (given and family):
         given, family = _text(claims, "name", 150) or given, ""
     user.first_name, user.last_name = given, family
     user.email = _email(claims)
     user.save(update_fields=["first_name", "last_name", "email"])
-    Identity.objects.filter(issuer=claims["iss"], subject=claims["sub"]).update(
-        groups=group_names(claims), seen_at=timezone.now()
-    )
-    _set_link(user, claims)
-    return changes
 
 
 def prefix() -> str:
