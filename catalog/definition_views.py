@@ -23,5 +23,6 @@ def entity_definition(request: HttpRequest, namespace: str, kind: str, name: str
         file = f"{entity.name}.{definition.extension}"
         response["Content-Disposition"] = content_disposition_header(True, file) or ""
         return response
-    context = {"definition": definition, "lines": lines_of(definition.shown, definition.language)}
+    lines = lines_of(definition.shown.removesuffix("\n"), definition.language)
+    context = {"definition": definition, "lines": lines}
     return render(request, "catalog/entity_definition.html", head(entity) | context)

@@ -17,7 +17,7 @@ from catalog.forms import ANY_KIND, KINDS, MISSING, WITHOUT_BUILDS, Filters, rea
 from catalog.mine import Mine, mine_of
 from catalog.models import Entity
 from catalog.pages import CATALOG, PER_PAGE
-from catalog.queries import names_of, page_of_rows
+from catalog.queries import listed, names_of, page_of_rows
 from portal.fragments import render_either, wants_fragment
 from portal.guard import require
 
@@ -124,10 +124,16 @@ def _rows(request: HttpRequest, asked: Asked) -> dict[str, Any]:
         "states_wanted": "states" in request.GET,
         "states_query": filters.query(page=number, states=1),
         "missing_query": replace(filters, state=(MISSING,)).query(),
-        "any_query": filters.with_kind(ANY_KIND).query(),
+        "any_query": "" if shown else _in_all_kinds(asked),
         "previous_query": filters.query(page=number - 1) if number > 1 else "",
         "next_query": filters.query(page=number + 1) if len(found) > PER_PAGE else "",
     }
+
+
+def _in_all_kinds(asked: Asked) -> str:
+    """The query for all kinds; "" where they have nothing either."""
+    filters = asked.filters.with_kind(ANY_KIND)
+    return filters.query() if listed(filters, asked.mine).exists() else ""
 
 
 def _page_number(word: str, total: int | None) -> int:

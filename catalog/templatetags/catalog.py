@@ -6,6 +6,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from catalog.forms import WITHOUT_BUILDS
 from catalog.links import contact_of
 from catalog.models import Entity
 from catalog.origin import line_url
@@ -58,6 +59,12 @@ def relation_verb(relation_type: str) -> str:
 def at_line(url: str, line: int | None) -> str:
     """A file's page at its host, at a line; empty where the address must not become a link."""
     return line_url(url or "", line)
+
+
+@register.filter
+def is_built(entity: Entity) -> bool:
+    """Whether anything could be built of it: of people and teams nothing is said instead."""
+    return entity.kind not in WITHOUT_BUILDS
 
 
 @register.filter

@@ -11,7 +11,7 @@ from catalog import counted
 from catalog.models import Entity
 from portal.models import AuditEvent
 from tests.catalog.pages import names, page, queries
-from tests.catalog.trees import component, read
+from tests.catalog.trees import component, read, user
 
 pytestmark = pytest.mark.django_db
 FILE = "catalog-info.yaml"
@@ -154,6 +154,11 @@ def test_entity_list_names_a_filter_that_it_can_not_use(viewer, shop, query, sen
     assert sentence in page(viewer, f"{LIST}?{query}")
 
 
+def test_entity_list_offers_all_kinds_only_where_they_have_something(viewer, shop):
+    assert "look in all kinds" in page(viewer, f"{LIST}?kind=API&q=ledger")
+    assert "ook in all kinds" not in page(viewer, f"{LIST}?kind=API&q=zzzz")
+
+
 def test_entity_list_shows_fifty_a_page_and_takes_any_page_number(viewer, tree):
     tree.write(FILE, *(component(f"c{n:03}") for n in range(60)))
     read(tree.source())
@@ -209,6 +214,15 @@ def test_entity_states_asks_once_for_all_rows(viewer, shop, panel):
     assert "built pay" in text
     assert text.count("no builds") == 2
     assert text.count('hx-swap-oob="true"') == 3
+
+
+def test_entity_states_say_nothing_of_people(viewer, tree, panel):
+    tree.write(FILE, component("pay"), user("ana"))
+    read(tree.source())
+    panel(lambda place, request, objects: {})
+    url = re.search(r'hx-get="(/catalog/states/[^"]+)"', page(viewer, f"{LIST}?kind=any")).group(1)
+    text = page(viewer, url, **HTMX)
+    assert text.count("no builds") == text.count('hx-swap-oob="true"') == 1
 
 
 def test_entity_states_are_in_the_page_itself_without_javascript(viewer, shop, panel):
