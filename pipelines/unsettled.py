@@ -47,6 +47,11 @@ def unsettled(actor: Actor) -> list[Unsettled]:
     return _items(actor, mine, others)
 
 
+def may_list(actor: Actor) -> bool:
+    """Whether the person may see builds of anything at all; unsettled() then decides row by row."""
+    return any(not grant.environment for grant in _grants(actor, "build.view"))
+
+
 def to_settle(actor: Actor) -> int:
     """How many wait for this person's word; those that Stagedoor still looks up don't."""
     grants = _grants(actor, PERMISSION)

@@ -119,6 +119,15 @@ def test_trigger_list_shows_nothing_whose_page_is_hidden(client, lost, settings)
         assert (page.status_code, shown) == ((404, False) if scope else (200, True))
 
 
+def test_trigger_list_shows_what_a_smaller_scope_covers(client, lost, link, settings):
+    settings.DEFAULT_ROLE = ""
+    for name, ref, shown in (("eve", link.entity.ref, True), ("moe", "component:x/y", False)):
+        client.force_login(make_person(name, "viewer", scope_kind="service", scope_ref=ref))
+        listed = client.get(reverse("pipelines:trigger_list"))
+        assert listed.status_code == 200
+        assert (str(lost.request_id) in listed.content.decode()) == shown
+
+
 def test_trigger_list_is_empty_when_nothing_is_uncertain(client, root):
     assert "Nothing is uncertain" in client.get(reverse("pipelines:trigger_list")).content.decode()
 
