@@ -10,6 +10,7 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         from catalog import panels, search_index, version
+        from catalog.people import subjects_of
         from catalog.scopes import scope_choices
         from catalog.source_status import health_checks
         from portal import api_tokens, hooks
@@ -17,6 +18,7 @@ class CatalogConfig(AppConfig):
         api_tokens.also_ask(version.QUERY)
         hooks.page_panels.register(panels.home_teams)
         hooks.scope_choices.register(scope_choices)
+        hooks.subjects_of.register(subjects_of)
         hooks.health_checks.register(health_checks)
         hooks.health_checks.register(search_index.health_checks)
         post_migrate.connect(search_index.ensure_after_migrate, sender=self)

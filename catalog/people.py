@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.db.models.fields.json import KeyTransform
 
-from catalog.models import Entity, Team
+from catalog.models import Entity, Team, TeamClosure
 from portal.models import UserLink
 
 # On a Group entity: the identity provider's group whose members are in this team, with or without
@@ -31,3 +31,20 @@ def teams_of(user: User) -> QuerySet[Team]:
         .order_by("title", "name")
         .distinct()
     )
+
+
+def subjects_of(user_ref: str) -> list[str]:
+    """The teams that the person is in, and those above them, as subjects of role mappings.
+
+    Trust is asked again of all three: who says the membership, the team, and what is above it.
+    """
+    above = TeamClosure.objects.filter(
+        descendant__memberships__user_ref=user_ref,
+        descendant__memberships__origin__trusted_for_org=True,
+        descendant__source__trusted_for_org=True,
+        descendant__state=Entity.State.ACTIVE,
+        ancestor__source__trusted_for_org=True,
+        ancestor__state=Entity.State.ACTIVE,
+    )
+    refs = above.values_list("ancestor__ref", flat=True).distinct().order_by("ancestor__ref")
+    return [f"team:{ref}" for ref in refs]

@@ -2,29 +2,38 @@
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.db.models import Exists
 
+from portal import hooks
 from portal.models import Identity, Role, RoleMapping, UserLink
 from portal.policy import ANONYMOUS, Actor, Conditions, Grant
 
 EVERYBODY = "everybody signed in"
+# Mappings of the catalog's teams; who is in one, only the catalog knows.
+TEAM = "team:"
 
 
 def actor_for(user: AbstractBaseUser | AnonymousUser | None) -> Actor:
-    """The person with the grants that hold now: read anew at each call, five queries.
+    """The person with the grants that hold now: read anew at each call, five queries, and what the
+    catalog asks where roles are mapped from its teams.
 
     Superusers get nothing here: they open Django admin, never a pipeline.
     """
     if not isinstance(user, User) or not user.is_authenticated:
         return ANONYMOUS
     groups = frozenset(user.groups.values_list("name", flat=True))
-    link = UserLink.objects.filter(user=user).values_list("user_ref", flat=True).first()
+    teams = Exists(RoleMapping.objects.filter(group__startswith=TEAM))
+    links = UserLink.objects.filter(user=user).values_list("user_ref", teams)
+    user_ref, of_teams = links.first() or ("", False)
+    if of_teams:
+        groups |= team_subjects(user_ref)
     return Actor(
         user_id=user.pk,
         name=display_name(user),
         active=user.is_active,
-        user_ref=link or "",
+        user_ref=user_ref,
         groups=groups,
-        grants=_grants(groups),
+        grants=(*mapped_grants(groups), *_default_grant()),
         incomplete=_incomplete(user),
     )
 
@@ -46,9 +55,15 @@ def display_name(user: AbstractBaseUser) -> str:
     return str(full or user.get_username())
 
 
-def _grants(groups: frozenset[str]) -> tuple[Grant, ...]:
-    mappings = RoleMapping.objects.filter(group__in=groups).select_related("role")
-    grants = [
+def team_subjects(user_ref: str) -> frozenset[str]:
+    """The teams that the catalog has the person in, as subjects of mappings; none if it fails."""
+    answers = hooks.subjects_of.call(user_ref) if user_ref else []
+    return frozenset(name for names in answers for name in names if name.startswith(TEAM))
+
+
+def mapped_grants(groups: frozenset[str]) -> list[Grant]:
+    """What the mappings of these groups give; one query."""
+    return [
         Grant(
             role=mapping.role.name,
             permissions=frozenset(mapping.role.permissions),
@@ -59,13 +74,13 @@ def _grants(groups: frozenset[str]) -> tuple[Grant, ...]:
             group=mapping.group,
             conditions=Conditions(mapping.branches, mapping.parameters, mapping.hours),
         )
-        for mapping in mappings
+        for mapping in RoleMapping.objects.filter(group__in=groups).select_related("role")
     ]
+
+
+def _default_grant() -> list[Grant]:
     default = Role.objects.filter(slug=settings.DEFAULT_ROLE).first()
-    if default is not None:
-        grants.append(
-            Grant(
-                default.name, frozenset(default.permissions), "everything", "", "", None, EVERYBODY
-            )
-        )
-    return tuple(grants)
+    if default is None:
+        return []
+    allowed = frozenset(default.permissions)
+    return [Grant(default.name, allowed, "everything", "", "", None, EVERYBODY)]

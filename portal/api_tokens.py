@@ -21,9 +21,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal import audit
-from portal.access import EVERYBODY, display_name
+from portal.access import EVERYBODY, display_name, mapped_grants, team_subjects
 from portal.models import ApiToken
-from portal.policy import Actor, Grant
+from portal.policy import Actor, Conditions, Grant
 
 audit.register("token.create", "made an API token")
 audit.register("token.revoke", "revoked an API token")
@@ -119,25 +119,39 @@ def caller_by(authorization: str) -> Caller:
     if not rows:
         raise BadToken(_why(digest))
     first = rows[0]
+    return Caller(_actor(rows), first.token_id, first.token_name, bool(first.unnoted), first.also)
+
+
+def _actor(rows: list["_Row"]) -> Actor:
+    first = rows[0]
     allowed = _permissions(first.permissions)
-    grants = (replace(g, permissions=g.permissions & allowed) for g in _grants(rows))
-    actor = Actor(
+    teams = team_subjects(first.user_ref or "") if first.of_teams else frozenset()
+    grants = [*_grants(rows), *(mapped_grants(teams) if teams else [])]
+    cut = (replace(grant, permissions=grant.permissions & allowed) for grant in grants)
+    return Actor(
         user_id=first.user_id,
         name=" ".join(filter(None, (first.first_name, first.last_name))) or first.username,
         user_ref=first.user_ref or "",
-        groups=frozenset(row.group for row in rows if row.group),
-        grants=tuple(grant for grant in grants if grant.permissions),
+        groups=frozenset(row.group for row in rows if row.group) | teams,
+        grants=tuple(grant for grant in cut if grant.permissions),
+        agent=first.agent,
+        incomplete=first.incomplete or "",
+        ceiling=allowed,
     )
-    return Caller(actor, first.token_id, first.token_name, bool(first.unnoted), first.also)
 
 
-# portal.access.actor_for() asks the same in four queries, which a page can afford.
+# portal.access.actor_for() asks the same in five queries, which a page can afford.
 # tests/portal/test_api_tokens.py holds the two together.
 _QUERY = """
-SELECT t.id, t.name, t.permissions,
+SELECT t.id, t.name, t.agent, t.permissions,
        CASE WHEN t.last_used_at IS NULL OR t.last_used_at < %s THEN 1 ELSE 0 END,
        u.id, u.username, u.first_name, u.last_name, l.user_ref,
-       g.name, m.id, m.scope_kind, m.scope_ref, m.environment, r.name, r.permissions,
+       CASE WHEN EXISTS (SELECT 1 FROM portal_rolemapping WHERE "group" LIKE 'team:%%')
+            THEN 1 ELSE 0 END,
+       (SELECT i.incomplete FROM portal_identity i
+        WHERE i.user_id = u.id AND i.incomplete <> '' ORDER BY i.id LIMIT 1),
+       g.name, m.id, m.scope_kind, m.scope_ref, m.environment,
+       m.branches, m.parameters, m.hours, r.name, r.permissions,
        d.name, d.permissions,
        {also}
 FROM portal_apitoken t
@@ -158,6 +172,7 @@ class _Row:
 
     token_id: int
     token_name: str
+    agent: str
     permissions: str
     unnoted: int
     user_id: int
@@ -165,11 +180,16 @@ class _Row:
     first_name: str
     last_name: str
     user_ref: str | None
+    of_teams: int  # roles are mapped from the catalog's teams
+    incomplete: str | None
     group: str | None
     mapping_id: int | None
     scope_kind: str
     scope_ref: str
     environment: str
+    branches: str
+    parameters: str
+    hours: str
     role: str
     role_permissions: str
     default_role: str | None
@@ -199,6 +219,7 @@ def _grants(rows: list[_Row]) -> Iterable[Grant]:
                 environment=row.environment,
                 mapping_id=row.mapping_id,
                 group=row.group or "",
+                conditions=Conditions(row.branches, row.parameters, row.hours),
             )
     default = rows[0]
     if default.default_role is not None:

@@ -1,15 +1,18 @@
 """Who calls by a token, and what they may do: what the person may now, cut down to the token's."""
 
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import RequestFactory
 from django.utils import timezone
 
+from portal import hooks
 from portal.access import actor_for
 from portal.api_tokens import BadToken, caller_by, create, note_use, revoke
-from portal.models import ApiToken, AuditEvent, Role, RoleMapping, UserLink
+from portal.models import ApiToken, AuditEvent, Identity, Role, RoleMapping, UserLink
 from portal.policy import PERMISSIONS
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +60,49 @@ def test_a_token_that_may_all_is_the_person(person):
         expected.groups,
         expected.active,
     )
+
+
+@pytest.mark.parametrize("change", ["conditions", "incomplete", "team", "failing hook", "nothing"])
+def test_a_token_that_may_all_is_the_person_whatever_holds(person, change, team_hook):
+    """Both ways to ask who somebody is have to agree on every fact of policy."""
+    if change == "conditions":
+        RoleMapping.objects.update(
+            branches="main", parameters="N: integer", hours="00:00-24:00 UTC"
+        )
+    elif change == "incomplete":
+        Identity.objects.create(issuer="a", subject="1", user=person)
+        Identity.objects.create(issuer="b", subject="1", user=person, incomplete="Too many groups.")
+    elif change in {"team", "failing hook"}:
+        RoleMapping.objects.create(group="team:x", role=Role.objects.get(slug="owner"))
+        team_hook.fails = change == "failing hook"
+    _, token = token_of(person)
+    actor, expected = caller(token).actor, actor_for(person)
+    assert set(actor.grants) == set(expected.grants)
+    assert len(actor.grants) == 3 + (change == "team")
+    assert replace(actor, grants=(), ceiling=None) == replace(expected, grants=())
+    assert actor.incomplete == ("Too many groups." if change == "incomplete" else "")
+
+
+@pytest.fixture
+def team_hook(monkeypatch):
+    """A room above that has the person in team x, and gives what no room may give."""
+
+    state = SimpleNamespace(fails=False)
+
+    def answer(user_ref):
+        if state.fails:
+            raise LookupError
+        return ["team:x", "idp:admins"] if user_ref == "user:default/ana" else []
+
+    monkeypatch.setattr(hooks.subjects_of, "_functions", [answer])
+    return state
+
+
+def test_a_token_carries_its_agent_and_its_ceiling(person):
+    row, token = token_of(person, ["log.view"])
+    ApiToken.objects.filter(pk=row.pk).update(agent="bot")
+    actor = caller(token).actor
+    assert (actor.agent, actor.ceiling) == ("bot", {"log.view"})
 
 
 def test_who_calls_is_asked_in_one_query(person, django_assert_num_queries):
