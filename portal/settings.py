@@ -187,6 +187,7 @@ OIDC_EXEMPT_URLS = [
     "portal:healthz",
 ]
 
+SESSION_ENGINE = "portal.user_sessions"  # Django's in the database, which also know whose they are
 SESSION_COOKIE_NAME = "stagedoor_session"
 CSRF_COOKIE_NAME = "stagedoor_csrf"
 SESSION_COOKIE_HTTPONLY = True
@@ -215,7 +216,6 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-SESSION_ENGINE = "portal.user_sessions"  # Django's in the database, which also know whose they are
         "manifest-src": [SELF],
     }
 }

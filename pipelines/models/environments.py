@@ -140,12 +140,9 @@ class BrokenGlass(models.Model):
     starts_at = models.DateTimeField(default=timezone.now)
     ends_at = models.DateTimeField()
     review_by = models.DateTimeField()
-    told_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the owners were told that it was broken."
-    )
-    reminded_at = models.DateTimeField(
-        null=True, blank=True, help_text="When they were reminded of the review."
-    )
+    # When a mail about it is due to those whom it concerns; none is while empty.
+    tell_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    remind_at = models.DateTimeField(null=True, blank=True)
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
