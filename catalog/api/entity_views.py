@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 
 from catalog.api import params
 from catalog.api.answers import JSON, reading
-from catalog.api.entities import BATCH, by_pk, serialized
+from catalog.api.entities import BATCH, by_pk, by_ref, serialized
 from catalog.api.fields import Fields, read_fields
 from catalog.api.filters import FilterError
 from catalog.api.ordering import MAX_FIELDS, Order, ordered, read_order
@@ -57,9 +57,9 @@ def by_name(
     """GET /entities/by-name/:kind/:namespace/:name."""
 
     def make(seen: Seen) -> HttpResponse:
-        pk = _pk(seen, kind, namespace, name)
-        found = serialized([pk], EVERYTHING) if pk else []
-        return HttpResponse(found[0] if found else _missing(kind, namespace, name), JSON)
+        ref = f"{kind}:{namespace}/{name}".lower()
+        found = by_ref(ref) if seen.everything or _pk(seen, kind, namespace, name) else None
+        return HttpResponse(found or _missing(kind, namespace, name), JSON)
 
     return reading(request, caller, make)
 

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog.models import Entity, Source, SourceFile, SyncIssue
@@ -101,6 +103,13 @@ def test_the_list_is_a_bare_array_with_a_link_to_what_follows(api, shop):
     assert api.names("/entities?filter=kind=component&offset=1") == ["ledger", "pay"]
     assert api.problem("/entities?after=x", 400)
     assert api.problem("/entities?order=metadata.name", 400)
+
+
+def test_an_entity_by_name_takes_two_queries_its_relations_included(api, shop):
+    api.get("/entity-facets?facet=kind")  # notes the use of the token
+    with CaptureQueriesContext(connection) as captured:
+        assert api.get(PAY)["relations"]
+    assert len(captured) == 2  # token and version, the entity
 
 
 def test_the_whole_list_comes_in_pieces(api, tree, monkeypatch):
