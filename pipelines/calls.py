@@ -72,7 +72,7 @@ def start_request(trigger: Trigger) -> StartRequest:
         pipeline=trigger.pipeline.external_id,
         request_id=str(trigger.request_id),
         branch=trigger.branch,
-        commit=trigger.commit,
+        commit="" if trigger.unpinned else trigger.commit,
         parameters=trigger.parameters,
         labels={name: _one_line(value) for name, value in labels.items()},
         message=_one_line(message),

@@ -14,10 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from pipelines import outbox
+from pipelines.approvals import released_at
+from pipelines.approvers import counting
 from pipelines.builds import attach, record
 from pipelines.calls import WITHOUT_BUILD, Answer, carry_out
-from pipelines.effects import effect_of
+from pipelines.effects import effect_again
 from pipelines.facts import facts_of
+from pipelines.fingerprints import ASK_AGAIN, change
 from pipelines.models import Build, Pipeline, Server, Trigger
 from pipelines.outbox import State
 from pipelines.providers.base import Receipt
@@ -30,10 +33,11 @@ from pipelines.providers.errors import (
 )
 from pipelines.servers import CircuitOpen, pause_after
 from pipelines.targets import decide_effect
+from pipelines.trigger_trail import note
 from portal import audit
 from portal.access import fresh_actor
 from portal.crashpoints import reached
-from portal.policy import Decision
+from portal.policy import Effect as Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +62,7 @@ def dispatch(trigger_id: int) -> None:
     if trigger is None:
         return
     reached("after_claim", trigger_id)
-    if timezone.now() - trigger.created_at > GIVE_UP_AFTER:
+    if timezone.now() - released_at(trigger) > GIVE_UP_AFTER:
         # Else a deployment of last night would begin when somebody starts a worker again.
         why = trigger.message or "It could not be sent before."
         _finish(trigger, State.FAILED, "trigger.failed", f"Given up after an hour. {why}")
@@ -91,35 +95,40 @@ def dispatch(trigger_id: int) -> None:
 def _still_allowed(trigger: Trigger) -> bool:
     """Decides again: the person, roles, link, rules or server may have changed since.
 
-    The environment is computed anew too; labels and audit carry the new one.
+    The environment is computed anew too; labels and audit carry the new one. What was approved is
+    sent as it was approved, by the word of people who may approve it now, or not at all.
     """
     pipeline, build = trigger.pipeline, trigger.build
     facts = facts_of(trigger.entity, [pipeline])
-    effect = effect_of(
-        trigger.action,
-        pipeline,
-        trigger.branch,
-        trigger.parameters,
-        commit=trigger.commit,
-        subject=trigger.subject,
-        subject_name=trigger.subject_name,
-        build=build,
-        rules=facts.rules,
-    )
+    effect = effect_again(trigger, facts.rules)
+    changed = change(trigger, effect)
+    if changed:
+        _finish(trigger, State.DENIED, "trigger.refused", changed)
+        return False
     if effect.environment != trigger.environment:
         Trigger.objects.filter(pk=trigger.pk).update(environment=effect.environment)
         trigger.environment = effect.environment
     actor = fresh_actor(trigger.actor_id)
-    decision = decide_effect(actor, trigger.action, pipeline, effect, facts, build=build)
+    approvals = counting(trigger, facts) if trigger.approvals_needed else []
+    decision = decide_effect(
+        actor, trigger.action, pipeline, effect, facts, build=build, approvals=approvals
+    )
     if decision.allowed and effect.errors:
         # Its environment was computed without what the pipeline no longer takes.
         named = ", ".join(key.removeprefix("parameter:") for key in effect.errors)
         sentence = f"The pipeline no longer takes what was asked for: {named}."
         _finish(trigger, State.DENIED, "trigger.refused", sentence)
         return False
+    if decision.allowed and len(approvals) < trigger.approvals_needed:
+        sentence = f"Somebody who approved it may not do so any more. {ASK_AGAIN}"
+        _finish(trigger, State.DENIED, "trigger.refused", sentence)
+        return False
     if decision.allowed:
         return True
-    _finish(trigger, State.DENIED, "trigger.refused", decision.reason, decision=decision)
+    reason = decision.reason
+    if decision.effect is Verdict.NEEDS_APPROVAL:
+        reason = f"{reason} {ASK_AGAIN}"
+    _finish(trigger, State.DENIED, "trigger.refused", reason, decision=decision)
     return False
 
 
@@ -224,36 +233,3 @@ def _finish(trigger: Trigger, state: str, action: str, reason: str, **more: Any)
         if outbox.move(trigger.pk, UNANSWERED, state, message=reason[:500]):
             outcome = "denied" if state == State.DENIED else "failed"
             note(trigger, action, outcome, reason, **more)
-
-
-def note(
-    trigger: Trigger,
-    action: str,
-    outcome: str = "ok",
-    reason: str = "",
-    *,
-    decision: Decision | None = None,
-    data: dict[str, Any] | None = None,
-) -> None:
-    """An audit event by the portal itself, on behalf of who asked."""
-    pipeline = trigger.pipeline
-    audit.record(
-        action,
-        on_behalf_of=trigger.actor_name,
-        target=f"{pipeline.server.slug}:{pipeline.external_id}",
-        outcome=outcome,
-        decision=decision,
-        request_id=str(trigger.request_id),
-        reason=reason,
-        data={**about(trigger), **(data or {})},
-    )
-
-
-def about(trigger: Trigger) -> dict[str, str]:
-    """What every event about a trigger tells besides its person, target and request id."""
-    return {
-        "action": trigger.action,
-        "team": trigger.team,
-        "entity": trigger.entity.ref if trigger.entity else "",
-        "environment": trigger.environment.slug if trigger.environment else "",
-    }

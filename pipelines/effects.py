@@ -30,6 +30,7 @@ class Effect:
     environment: Environment | None
     errors: Mapping[str, str] = field(default_factory=dict)
     commit: str = ""
+    known: bool = True  # whether all of its parameters are known
 
 
 def effect_of(
@@ -52,7 +53,7 @@ def effect_of(
     rules = rules or read_rules()
     if action == Action.ACTIVATE:
         # Every branch of it would build.
-        return Effect("", {}, rules.environment(pipeline, "", None))
+        return Effect("", {}, rules.environment(pipeline, "", None), known=False)
     if action == Action.START or build is None:
         return _start(pipeline, branch, parameters, commit, rules)
     effect = _of_build(pipeline, build, rules)
@@ -66,6 +67,22 @@ def effect_of(
     if action == Action.PROMOTE:
         return _promote(pipeline, effect, parameters, subject, rules)
     return effect
+
+
+def effect_again(trigger: Trigger, rules: Rules) -> Effect:
+    """The effect that a request has by the rules as they are now."""
+    return effect_of(
+        trigger.action,
+        trigger.pipeline,
+        trigger.branch,
+        trigger.parameters,
+        # One that the server can't be told is known, and not asked for.
+        commit="" if trigger.unpinned else trigger.commit,
+        subject=trigger.subject,
+        subject_name=trigger.subject_name,
+        build=trigger.build,
+        rules=rules,
+    )
 
 
 def _start(
@@ -86,7 +103,13 @@ def _of_build(pipeline: Pipeline, build: Build, rules: Rules) -> Effect:
         environment = rules.promotion(pipeline, branch, origin.subject, carried)
     else:
         environment = rules.environment(pipeline, branch, known)
-    return Effect(branch, dict(known or {}), environment, commit=_commit(build, origin))
+    return Effect(
+        branch,
+        dict(known or {}),
+        environment,
+        commit=_commit(build, origin),
+        known=origin is not None,
+    )
 
 
 def _stricter(effect: Effect, found: Environment | None) -> Effect:

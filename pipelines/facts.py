@@ -34,13 +34,21 @@ class Facts:
     def helpers(self, permission: str, environment: str) -> tuple[str, ...]:
         """Who can help: the owning team, then the groups whose role covers this, a few."""
         found = [self.owner] if permission != "link.confirm" else []
+        found += self.holders(permission, environment)
+        return tuple(dict.fromkeys(name for name in found if name))[:MAX_HELPERS]
+
+    def holders(self, permission: str, environment: str, role: str = "") -> tuple[str, ...]:
+        """The groups whose role covers this, a few; `role` is the only one that counts."""
+        found = []
         for mapping in self.mappings:
+            if role not in ("", mapping.role.name):
+                continue
             here = (mapping.scope_kind, mapping.scope_ref) in self.scopes
             covers = here or mapping.scope_kind == "everything"
             in_environment = mapping.environment in ("", environment)
             if covers and in_environment and permission in mapping.role.permissions:
                 found.append(f"{mapping.group.partition(':')[2] or mapping.group} ({mapping.role})")
-        return tuple(dict.fromkeys(name for name in found if name))[:MAX_HELPERS]
+        return tuple(dict.fromkeys(found))[:MAX_HELPERS]
 
 
 def facts_of(entity: Entity | None, pipelines: Iterable[Pipeline]) -> Facts:

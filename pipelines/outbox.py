@@ -8,13 +8,22 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
-from pipelines.models import Trigger
+from pipelines.models import Approval, Trigger
 
 State = Trigger.State
-SETTLED = (State.LINKED, State.DENIED, State.FAILED, State.WITHDRAWN)
+SETTLED = (
+    State.LINKED,
+    State.DENIED,
+    State.FAILED,
+    State.WITHDRAWN,
+    State.REFUSED,
+    State.EXPIRED,
+)
 # How often a look-up is repeated before the vendor's "none" is believed.
 MAX_LOOKUPS = 5
 
@@ -28,10 +37,37 @@ def move(trigger_id: int, from_states: Collection[str], to: str, **values: objec
 
 def claim(trigger_id: int, now: datetime) -> Trigger | None:
     """Takes a due trigger for sending; None when it is not due or another worker has it."""
-    rows = Trigger.objects.filter(pk=trigger_id, state=State.QUEUED, not_before__lte=now)
+    due = Q(pk=trigger_id, state=State.QUEUED, not_before__lte=now)
+    rows = Trigger.objects.filter(due, approved())
     lease = now + timedelta(seconds=settings.DISPATCH_LEASE_SECONDS)
     if not rows.update(state=State.DISPATCHING, claimed_until=lease, attempt=F("attempt") + 1):
         return None
+    return load(trigger_id)
+
+
+def release(trigger_id: int, now: datetime) -> bool:
+    """Lets a request be sent that waited for approvals and has them; whether it did."""
+    waiting = Q(pk=trigger_id, state=State.AWAITING, approve_by__gt=now)
+    rows = Trigger.objects.filter(waiting, approved())
+    return bool(rows.update(state=State.QUEUED, not_before=now))
+
+
+def approved() -> Q:
+    """Enough approvals of what would be sent, of people other than who asked, and no refusal.
+
+    No annotation: with one, the UPDATE would look its rows up first, and believe them later.
+    """
+    words = Approval.objects.filter(trigger=OuterRef("pk"))
+    yes = words.filter(verdict=Approval.Verdict.APPROVE, fingerprint=OuterRef("fingerprint"))
+    others = yes.exclude(approver=OuterRef("actor")).exclude(fingerprint="")
+    count = others.order_by().values("trigger").annotate(given=Count("pk")).values("given")
+    enough = GreaterThanOrEqual(Coalesce(Subquery(count), 0), F("approvals_needed"))
+    return Q(enough) & ~Q(Exists(words.filter(verdict=Approval.Verdict.REFUSE)))
+
+
+def hold(trigger_id: int) -> Trigger:
+    """The row as it is now, and nobody else changes it until the caller's transaction ends."""
+    Trigger.objects.select_for_update().values_list("pk").get(pk=trigger_id)
     return load(trigger_id)
 
 
@@ -86,5 +122,10 @@ def _open_question(now: datetime) -> Q:
 
 def load(trigger_id: int) -> Trigger:
     """With all that sending and asking read."""
-    related = ("pipeline__server", "entity", "environment", "build__trigger")
+    related = (
+        "pipeline__server",
+        "entity",
+        "environment__approver_role",
+        "build__trigger",
+    )
     return Trigger.objects.select_related(*related).get(pk=trigger_id)

@@ -21,7 +21,7 @@ from pipelines import outbox
 from pipelines.budget import Purpose
 from pipelines.builds import record
 from pipelines.calls import find_gate
-from pipelines.dispatch import IN_FLIGHT, kept, note, read_soon, settle
+from pipelines.dispatch import IN_FLIGHT, kept, read_soon, settle
 from pipelines.models import Trigger
 from pipelines.outbox import MAX_LOOKUPS, State
 from pipelines.providers.base import Capability, Receipt
@@ -36,6 +36,7 @@ from pipelines.providers.errors import (
 )
 from pipelines.providers.provider import Provider
 from pipelines.servers import admit, client_for
+from pipelines.trigger_trail import note
 from portal import audit
 
 audit.register("trigger.found", "found out what became of a request")

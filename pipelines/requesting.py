@@ -101,6 +101,6 @@ def follow(outcome: triggers.Outcome) -> HttpResponse:
     """Lets a new trigger be sent, and leads to its page."""
     trigger = outcome.trigger
     assert trigger is not None  # noqa: S101  the callers have shown the other case
-    if outcome.created:
+    if outcome.created and trigger.state == Trigger.State.QUEUED:
         tasks.dispatch.delay_on_commit(trigger.pk)
     return redirect("pipelines:trigger_detail", trigger.request_id)

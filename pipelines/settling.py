@@ -18,7 +18,7 @@ from pipelines.bounds import usable_id
 from pipelines.budget import Purpose
 from pipelines.builds import attach, record
 from pipelines.calls import WITHOUT_BUILD
-from pipelines.dispatch import about, read_soon
+from pipelines.dispatch import read_soon
 from pipelines.effects import BY_WORD
 from pipelines.facts import Facts, facts_of
 from pipelines.models import Build, Trigger
@@ -26,6 +26,7 @@ from pipelines.outbox import State
 from pipelines.providers.errors import ProviderError
 from pipelines.servers import admit, client_for
 from pipelines.targets import decide_about
+from pipelines.trigger_trail import about
 from portal import audit
 from portal.access import actor_for
 from portal.policy import Actor, Decision, Effect
@@ -35,6 +36,7 @@ audit.register("trigger.settled", "said what became of a request")
 
 # A vendor's clock may go behind ours.
 CLOCKS_DIFFER = timedelta(minutes=5)
+WAITING = (State.AWAITING, State.QUEUED)
 NOT_WAITING = "It was sent or settled in the meantime."
 NOT_UNCERTAIN = "What became of it is known by now."
 
@@ -47,7 +49,7 @@ def may_settle(actor: Actor, trigger: Trigger, facts: Facts | None = None) -> De
 
 def may_withdraw(actor: Actor, trigger: Trigger) -> Decision:
     """Whoever asked for it, and whoever may settle requests, while it waits to be sent."""
-    if trigger.state != State.QUEUED:
+    if trigger.state not in WAITING:
         return Decision(Effect.DENY, "blocked", NOT_WAITING)
     if actor.active and actor.user_id is not None and actor.user_id == trigger.actor_id:
         return Decision(Effect.ALLOW, "own-request", "You asked for it.")
@@ -73,7 +75,7 @@ def withdraw(user: User, trigger: Trigger, request: HttpRequest | None = None) -
     decision = may_withdraw(actor, trigger)
     with transaction.atomic():
         refusal = "" if decision.allowed else decision.reason
-        if not refusal and not outbox.move(trigger.pk, [State.QUEUED], State.WITHDRAWN, message=""):
+        if not refusal and not outbox.move(trigger.pk, WAITING, State.WITHDRAWN, message=""):
             refusal = NOT_WAITING
         _audit("trigger.withdrawn", actor, trigger, decision, refusal=refusal, request=request)
     return refusal

@@ -3,6 +3,7 @@
 Page, request and dispatch ask `decide_effect()` with the same facts, read anew each time.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from catalog.models import Entity
 from pipelines import freezes
+from pipelines.approvers import groups
 from pipelines.effects import Effect, effect_of
 from pipelines.environments import branch_problem
 from pipelines.facts import Facts, facts_of
@@ -18,6 +20,7 @@ from pipelines.models import Build, Environment, Pipeline, PipelineLink, Trigger
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Capability, State
 from portal.policy import RUNNING, Actor, Decision, Target, decide
+from portal.policy import Effect as Verdict
 
 Action = Trigger.Action
 PERMISSIONS = {
@@ -69,15 +72,19 @@ def decide_effect(
     facts: Facts,
     *,
     build: Build | None = None,
+    approvals: Sequence[int] = (),
 ) -> Decision:
-    """May `actor` do `action` where it would take effect? No queries."""
+    """May `actor` do `action` where it would take effect? No queries.
+
+    `approvals` are the ids of those who approved just this, and still may.
+    """
     if action not in PERMISSIONS:
         return decide(actor, action, Target(label=pipeline.name), now=timezone.now())
     blocked, needed = _blocked(action, facts, pipeline, build)
     # A cancel ends a run, and switching a pipeline on runs nothing yet.
     if not blocked and action not in {Action.CANCEL, Action.ACTIVATE}:
         blocked = branch_problem(effect.environment, effect.branch)
-    return decide_about(
+    decision = decide_about(
         facts,
         actor,
         PERMISSIONS[action],
@@ -85,7 +92,12 @@ def decide_effect(
         blocked=blocked,
         helped_by=needed,
         label=str(pipeline),
+        effect=effect,
+        approvals=approvals,
     )
+    if decision.effect is Verdict.NEEDS_APPROVAL:
+        decision = replace(decision, helpers=groups(facts, effect.environment))
+    return decision
 
 
 def decide_about(
@@ -97,11 +109,13 @@ def decide_about(
     blocked: str = "",
     helped_by: str = "",
     label: str = "this request",
+    effect: Effect | None = None,
+    approvals: Sequence[int] = (),
 ) -> Decision:
     """Whether the person holds the permission for the service that the facts are about.
 
     `helped_by` is the permission of those who can help, where it is another one; `label` names
-    what belongs to no service any more.
+    what belongs to no service any more; `effect` is what would run, for conditions.
     """
     now = timezone.now()
     slug = environment.slug if environment else ""
@@ -109,12 +123,15 @@ def decide_about(
         label=str(facts.entity or label),
         scopes=facts.scopes,
         environment=slug,
+        approvals_needed=environment.approvals if environment else 0,
         blocked=blocked,
+        branch=(effect.branch or None) if effect else None,
+        parameters=effect.parameters if effect and effect.known else None,
         helpers=facts.helpers(helped_by or permission, slug),
     )
     if permission in RUNNING:
         target = _as_of_now(facts, actor, target, now)
-    return decide(actor, permission, target, now=now)
+    return decide(actor, permission, target, now=now, approvals=approvals)
 
 
 def _as_of_now(facts: Facts, actor: Actor, target: Target, now: datetime) -> Target:

@@ -32,6 +32,7 @@ from portal.fragments import render_either, wants_fragment
 from portal.guard import actor_of
 
 SENTENCES = {
+    "awaiting": "Waits for approval; nothing was sent to {server} yet.",
     "queued": "Waiting to be sent to {server}. {message}",
     "dispatching": "Being sent to {server}.",
     "dispatched": "{server} took it; the build has no number yet.",
@@ -39,7 +40,9 @@ SENTENCES = {
     "denied": "Denied when it was about to be sent: {message}",
     "failed": "It was not carried out. {message}",
     "uncertain": "{message}",
-    "withdrawn": "It was withdrawn before it was sent.",
+    "withdrawn": "It was withdrawn before it was sent. {message}",
+    "refused": "{message}",
+    "expired": "Nobody approved it in time, so it was not sent.",
 }
 
 

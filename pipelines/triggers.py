@@ -1,24 +1,30 @@
-"""Takes requests for writes at a vendor. No network: dispatch.py sends them.
+"""Takes requests for writes at a vendor; dispatch.py sends them.
 
-One transaction writes the trigger and its audit event. The request id is made by the server for
-the form, so that a double click or a reload finds the trigger that is there already.
+Where others have to approve, the newest commit of a branch is asked for first (commits.py), so that
+they approve that one and no later one. One transaction writes the trigger and its audit event. The
+request id is made by the server for the form, so that a double click or a reload finds the trigger
+that is there already.
 """
 
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
 from catalog.models import Entity
 from pipelines.bounds import text, usable_id
+from pipelines.commits import Pin, pin
 from pipelines.effects import Effect, effect_of
 from pipelines.facts import Facts, facts_of
-from pipelines.inputs import check_gate
-from pipelines.models import Build, Pipeline, Trigger
-from pipelines.providers.base import Gate
+from pipelines.fingerprints import fingerprint
+from pipelines.inputs import check_gate, takes
+from pipelines.models import Build, Environment, Pipeline, Trigger
+from pipelines.providers.base import Capability, Gate
 from pipelines.targets import decide_effect
 from portal import audit
 from portal.access import actor_for
@@ -76,22 +82,23 @@ def request(
     if gate is not None:
         given, errors = check_gate(gate, given)
     key = uuid.UUID(str(request_id))
+    wish = _Wish(key, action, entity, pipeline, branch, commit, given, errors, build, subject)
+    pin = _pin(wish, user)
     with transaction.atomic():
-        facts = facts_of(entity, [pipeline])
-        effect = effect_of(
-            action,
-            pipeline,
-            branch,
-            given,
-            commit=commit,
-            subject=subject.id,
-            subject_name=subject.name,
-            build=build,
-            rules=facts.rules,
-        )
-        effect = replace(effect, errors={**effect.errors, **errors})
-        actor = actor_for(user)
-        return _take(_Ask(key, action, actor, pipeline, effect, facts, build, subject), request)
+        return _take(wish.ask(user, pin), request)
+
+
+def _pin(wish: "_Wish", user: User) -> Pin | None:
+    """The commit that others would approve; None where nobody has to, or it was asked for already.
+    Before the transaction, for it may ask the repository's host."""
+    if not Environment.objects.filter(approvals__gt=0).exists():
+        return None
+    if Trigger.objects.filter(request_id=wish.request_id).exists():
+        return None
+    ask = wish.ask(user, None)
+    if ask.effect.errors or ask.decide().effect is not Verdict.NEEDS_APPROVAL:
+        return None
+    return pin(wish.action, wish.pipeline, ask.effect)
 
 
 @dataclass(frozen=True)
@@ -113,87 +120,150 @@ class _Subject:
 
 
 @dataclass(frozen=True)
-class _Ask:
-    """One request with all that was computed for it."""
+class _Wish:
+    """What was asked for, as it was asked for."""
 
     request_id: uuid.UUID
     action: str
-    actor: Actor
+    entity: Entity
     pipeline: Pipeline
-    effect: Effect
-    facts: Facts
+    branch: str
+    commit: str
+    parameters: dict[str, str]
+    errors: dict[str, str]
     build: Build | None
     subject: _Subject
 
-    @property
-    def entity(self) -> Entity:
-        assert self.facts.entity is not None  # noqa: S101  request() takes no other
-        return self.facts.entity
+    def ask(self, user: User, pin: Pin | None) -> "_Ask":
+        """With all that is computed for it, by the rules as they are now."""
+        facts = facts_of(self.entity, [self.pipeline])
+        effect = effect_of(
+            self.action,
+            self.pipeline,
+            self.branch,
+            self.parameters,
+            commit=pin.commit if pin and not pin.unpinned else self.commit,
+            subject=self.subject.id,
+            subject_name=self.subject.name,
+            build=self.build,
+            rules=facts.rules,
+        )
+        effect = replace(effect, errors={**effect.errors, **self.errors})
+        return _Ask(self, actor_for(user), effect, facts, pin)
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """One request with all that was computed for it."""
+
+    wish: _Wish
+    actor: Actor
+    effect: Effect
+    facts: Facts
+    pin: Pin | None
 
     def decide(self) -> Decision:
+        wish = self.wish
         return decide_effect(
-            self.actor, self.action, self.pipeline, self.effect, self.facts, build=self.build
+            self.actor, wish.action, wish.pipeline, self.effect, self.facts, build=wish.build
         )
 
-    def values(self) -> dict[str, object]:
-        """What the trigger's row holds, besides its request id."""
-        return {
-            "action": self.action,
-            "pipeline": self.pipeline,
-            "entity": self.entity,
-            "environment": self.effect.environment,
-            "actor_id": self.actor.user_id,
-            "actor_name": self.actor.name[:200],
-            "team": self.facts.owner[:255],
-            "branch": self.effect.branch,
-            "commit": self.effect.commit,
-            "parameters": self.effect.parameters,
-            "subject": self.subject.id,
-            "subject_name": self.subject.name,
-            "build": self.build,
-        }
+    def trigger(self, decision: Decision) -> Trigger:
+        """The row of the request; it waits for approvals where the decision says so."""
+        wish, effect, now = self.wish, self.effect, timezone.now()
+        trigger = Trigger(
+            request_id=wish.request_id,
+            action=wish.action,
+            pipeline=wish.pipeline,
+            entity=wish.entity,
+            environment=effect.environment,
+            actor_id=self.actor.user_id,
+            actor_name=self.actor.name[:200],
+            team=self.facts.owner[:255],
+            branch=effect.branch,
+            commit=effect.commit,
+            parameters=effect.parameters,
+            subject=wish.subject.id,
+            subject_name=wish.subject.name,
+            build=wish.build,
+            created_at=now,
+        )
+        environment = effect.environment
+        if decision.effect is Verdict.NEEDS_APPROVAL and environment and self.pin:
+            trigger.state = Trigger.State.AWAITING
+            trigger.approvals_needed = environment.approvals
+            trigger.approve_by = now + timedelta(minutes=environment.approval_minutes)
+            trigger.commit, trigger.unpinned = self.pin.commit, self.pin.unpinned
+            trigger.fingerprint = fingerprint(trigger, effect)
+        return trigger
+
+    def unpinned(self) -> str:
+        """Why others can't approve what would run, as a sentence; "" when they can."""
+        environment = self.effect.environment
+        if self.pin is None:
+            return "The rules have changed at this moment. Send it again."
+        if not self.pin.unpinned or (environment and environment.allow_unpinned):
+            return ""
+        return f"Others approve one commit for {environment}. {self.pin.why}"
 
     def same_as(self, trigger: Trigger) -> bool:
         """Whether that trigger asks for the same, wherever it would take effect by now.
 
         What comes from a build may have been read anew in between.
         """
+        wish = self.wish
         same_place = (
-            trigger.action == self.action
-            and trigger.pipeline_id == self.pipeline.pk
-            and trigger.entity_id == self.entity.pk
-            and trigger.build_id == (self.build.pk if self.build else None)
-            and trigger.subject == self.subject.id
+            trigger.action == wish.action
+            and trigger.pipeline_id == wish.pipeline.pk
+            and trigger.entity_id == wish.entity.pk
+            and trigger.build_id == (wish.build.pk if wish.build else None)
+            and trigger.subject == wish.subject.id
         )
-        if self.action in {Trigger.Action.CANCEL, Trigger.Action.RETRY}:
+        if wish.action in {Trigger.Action.CANCEL, Trigger.Action.RETRY}:
             return same_place
         same_values = trigger.parameters == self.effect.parameters
-        if self.action == Trigger.Action.START:
-            same_values &= (trigger.branch, trigger.commit) == (
-                self.effect.branch,
-                self.effect.commit,
-            )
+        if wish.action == Trigger.Action.START:
+            same_values &= trigger.branch == self.effect.branch
+            # The commit that approvals are bound to was found for a form that named none.
+            found = trigger.fingerprint and not self.effect.commit
+            same_values &= bool(found) or trigger.commit == self.effect.commit
         return same_place and same_values
 
 
 def _take(ask: _Ask, request: HttpRequest | None) -> Outcome:
     """Writes the trigger where policy allows it and nothing is to be mended."""
-    known = Trigger.objects.filter(request_id=ask.request_id).first()
+    known = Trigger.objects.filter(request_id=ask.wish.request_id).first()
     if known is not None:
         return _known(known, ask, request)
     decision = ask.decide()
-    if not decision.allowed:
+    if not decision.askable:
         _audit(ask, decision, request)
         return Outcome(None, decision)
     if ask.effect.errors:
         return Outcome(None, decision, dict(ask.effect.errors))
-    trigger, created = Trigger.objects.get_or_create(
-        request_id=ask.request_id, defaults=ask.values()
-    )
+    if decision.effect is Verdict.NEEDS_APPROVAL and (why := ask.unpinned()):
+        return Outcome(None, decision, {_field_of_commit(ask.wish): why})
+    trigger, created = _keep(ask.trigger(decision))
     if not created:
         return _known(trigger, ask, request)
-    _audit(ask, decision, request)
+    _audit(ask, decision, request, trigger)
     return Outcome(trigger, decision, created=True)
+
+
+def _keep(trigger: Trigger) -> tuple[Trigger, bool]:
+    """The row, and whether it is new: another request may have made it at this moment."""
+    try:
+        with transaction.atomic():
+            trigger.save()
+    except IntegrityError:
+        return Trigger.objects.get(request_id=trigger.request_id), False
+    return trigger, True
+
+
+def _field_of_commit(wish: _Wish) -> str:
+    """Where the form asks for a commit, that is to be mended."""
+    asks = wish.action == Trigger.Action.START and takes(wish.pipeline, Capability.COMMIT)
+    return "commit" if asks else ""
 
 
 def _known(trigger: Trigger, ask: _Ask, request: HttpRequest | None) -> Outcome:
@@ -211,26 +281,29 @@ def _known(trigger: Trigger, ask: _Ask, request: HttpRequest | None) -> Outcome:
     return Outcome(trigger, decision)
 
 
-def _audit(ask: _Ask, decision: Decision, request: HttpRequest | None) -> None:
-    environment = ask.effect.environment
+def _audit(
+    ask: _Ask, decision: Decision, request: HttpRequest | None, trigger: Trigger | None = None
+) -> None:
+    wish, environment = ask.wish, ask.effect.environment
     audit.record(
-        f"build.{ask.action}",
+        f"build.{wish.action}",
         actor=ask.actor,
-        target=f"{ask.pipeline.server.slug}:{ask.pipeline.external_id}",
-        outcome="ok" if decision.allowed else "denied",
+        target=f"{wish.pipeline.server.slug}:{wish.pipeline.external_id}",
+        outcome="ok" if decision.askable else "denied",
         decision=decision,
         request=request,
-        request_id=str(ask.request_id),
+        request_id=str(wish.request_id),
         data={
-            "entity": ask.entity.ref,
+            "entity": wish.entity.ref,
             "team": ask.facts.owner,
             "environment": environment.slug if environment else "",
             "branch": ask.effect.branch,
-            "commit": ask.effect.commit,
-            "subject": ask.subject.id,
-            "subject_name": ask.subject.name,
+            "commit": trigger.commit if trigger else ask.effect.commit,
+            "subject": wish.subject.id,
+            "subject_name": wish.subject.name,
             "parameters": ask.effect.parameters,
-            "build": ask.build.external_id if ask.build else "",
+            "build": wish.build.external_id if wish.build else "",
             "mapping": decision.grant.mapping_id if decision.grant else None,
+            "fingerprint": trigger.fingerprint if trigger else "",
         },
     )

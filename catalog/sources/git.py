@@ -86,6 +86,15 @@ class GitReader:
             version=entry.id,  # of the contents: other files of the commit don't matter
         )
 
+    def newest(self) -> str:
+        """The commit that the branch is at now; nothing is fetched. Raises SourceFailed."""
+        try:
+            with self._session.git() as git:
+                self._resolve(git)
+        except GitFailed as failed:
+            raise SourceFailed(str(failed)) from None
+        return self.commit
+
     def open(self) -> Tree:
         """Fetches the commit's listing. Raises SourceFailed."""
         try:

@@ -1,0 +1,66 @@
+"""Who may approve a request: nobody their own, no program, and only whoever the rules name now."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from pipelines.facts import Facts
+from pipelines.models import Approval, Environment, Trigger
+from portal.access import fresh_actor
+from portal.policy import Actor, Decision, Effect, Target, decide
+
+PERMISSION = "trigger.approve"
+
+
+def decide_approval(actor: Actor, trigger: Trigger, facts: Facts) -> Decision:
+    """May `actor` approve or refuse this request? No queries."""
+    if trigger.actor_id is None:
+        return Decision(Effect.DENY, "blocked", "Who asked for this is not known any more.")
+    environment = trigger.environment
+    target = Target(
+        label=str(facts.entity or trigger.pipeline),
+        scopes=facts.scopes,
+        environment=environment.slug if environment else "",
+        requester=trigger.actor_id,
+        role=role_of(environment),
+        branch=trigger.branch or None,
+        parameters=trigger.parameters,
+        helpers=groups(facts, environment),
+    )
+    return decide(actor, PERMISSION, target, now=timezone.now())
+
+
+def role_of(environment: Environment | None) -> str:
+    """The role that approvers hold there; "" is any that lets approve."""
+    return str(environment.approver_role) if environment and environment.approver_role else ""
+
+
+def groups(facts: Facts, environment: Environment | None) -> tuple[str, ...]:
+    """Whose members may approve there, as people know them; a few."""
+    role = role_of(environment)
+    return facts.holders(PERMISSION, environment.slug if environment else "", role)
+
+
+def given(trigger: Trigger) -> list[Approval]:
+    """The approvals of what the request is now, the first one first."""
+    rows = Approval.objects.filter(
+        trigger=trigger, fingerprint=trigger.fingerprint, verdict=Approval.Verdict.APPROVE
+    )
+    return list(rows.exclude(approver=trigger.actor_id).select_related("approver"))
+
+
+def counting(trigger: Trigger, facts: Facts) -> list[int]:
+    """The ids of those whose approval still counts: they might give it at this moment."""
+    return [
+        approval.approver_id
+        for approval in given(trigger)
+        if decide_approval(fresh_actor(approval.approver_id), trigger, facts).allowed
+    ]
+
+
+def people(trigger: Trigger, facts: Facts, candidates: Iterable[User]) -> Iterable[User]:
+    """Those of the candidates who may approve it, one by one."""
+    for user in candidates:
+        if decide_approval(fresh_actor(user.pk), trigger, facts).allowed:
+            yield user

@@ -1,0 +1,57 @@
+"""What tests of approvals begin with: an environment that asks for them, and people."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from pipelines import approvals
+from pipelines.models import Environment, PipelineLink, Trigger
+from pipelines.triggers import Outcome, request
+from tests.pipelines.world import (
+    confirmed_link,
+    make_environments,
+    make_person,
+    make_pipeline,
+    make_service,
+)
+
+COMMIT = "c0ffee" + "0" * 34
+
+
+def make_guarded(approvals_needed: int = 1, **fields: Any) -> Environment:
+    """Production, which asks for approvals; the strictest, so everything else is there."""
+    _, production = make_environments()
+    values = {"approvals": approvals_needed, **fields}
+    Environment.objects.filter(pk=production.pk).update(**values)
+    production.refresh_from_db()
+    return production
+
+
+def make_link(sandbox: Any, server_at: Any, **pipeline: Any) -> PipelineLink:
+    """A service's Buildkite pipeline, which can be told what commit to build."""
+    sandbox.buildkite.pipeline("acme/shop")
+    server = server_at(sandbox.buildkite)
+    return confirmed_link(make_service("shop"), make_pipeline(server, "acme/shop", **pipeline))
+
+
+def ask(user: User, link: PipelineLink, action: str = "start", **fields: Any) -> Outcome:
+    about = {"entity": link.entity, "pipeline": link.pipeline, "request_id": uuid.uuid4()}
+    given = {"commit": COMMIT} if action == "start" else {}
+    return request(user, action, **{**about, **given, **fields})
+
+
+def asked(user: User, link: PipelineLink, **fields: Any) -> Trigger:
+    trigger = ask(user, link, **fields).trigger
+    assert trigger is not None
+    return trigger
+
+
+def approve(user: User, trigger: Trigger, verdict: str = "approve", comment: str = "") -> str:
+    """With what stands on the page now."""
+    seen = Trigger.objects.get(pk=trigger.pk).fingerprint
+    return approvals.give(user, trigger, verdict, comment=comment, seen=seen)
+
+
+def people(*names: str, role: str = "deployer") -> list[User]:
+    return [make_person(name, role) for name in names]

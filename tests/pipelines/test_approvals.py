@@ -1,0 +1,311 @@
+"""Four eyes: who may approve what, what an approval is bound to, and what ends it."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from pipelines import approvals, outbox, settling
+from pipelines.dispatch import dispatch
+from pipelines.models import Approval, Environment, EnvironmentRule, Pipeline, Trigger
+from portal.models import AuditEvent, Role, RoleMapping
+from tests.pipelines.four_eyes import COMMIT, approve, ask, asked, make_guarded, make_link, people
+from tests.pipelines.world import make_build, make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def production():
+    return make_guarded()
+
+
+@pytest.fixture
+def link(sandbox, server_at, production):
+    return make_link(sandbox, server_at)
+
+
+@pytest.fixture
+def ana():
+    return make_person("ana", "deployer")
+
+
+@pytest.fixture
+def ben():
+    return make_person("ben", "deployer")
+
+
+def state(trigger):
+    trigger.refresh_from_db()
+    return trigger.state
+
+
+def sent(sandbox):
+    return [entry for entry in sandbox.accepted("buildkite") if entry.action == "start"]
+
+
+# --- Asked for --------------------------------------------------------------------------------
+def test_a_request_waits_for_approval_with_all_that_it_is_bound_to(link, ana, production):
+    before = timezone.now()
+    outcome = ask(ana, link)
+    trigger = outcome.trigger
+    assert (trigger.state, trigger.approvals_needed, trigger.unpinned) == ("awaiting", 1, False)
+    assert (trigger.commit, len(trigger.fingerprint)) == (COMMIT, 64)
+    assert trigger.approve_by >= before + timedelta(minutes=production.approval_minutes)
+    assert outcome.decision.rule == "approvals"
+    assert "bens (Deployer)" not in outcome.decision.sentence
+    event = AuditEvent.objects.get(action="build.start")
+    assert (event.outcome, event.rule) == ("ok", "approvals")
+    assert event.data["fingerprint"] == trigger.fingerprint
+
+
+def test_nothing_is_sent_before_it_is_approved(link, ana, sandbox):
+    trigger = asked(ana, link)
+    dispatch(trigger.pk)
+    Trigger.objects.update(state="queued")
+    dispatch(trigger.pk)
+    assert sent(sandbox) == []
+    assert outbox.claim(trigger.pk, timezone.now()) is None
+
+
+def test_what_is_approved_is_sent_as_it_was_approved(link, ana, ben, sandbox):
+    trigger = asked(ana, link)
+    assert approve(ben, trigger, comment="Go.") == ""
+    assert state(trigger) == "queued"
+    dispatch(trigger.pk)
+    assert state(trigger) == "linked"
+    build = sandbox.buildkite.builds("acme/shop")[0]
+    assert (build.commit, build.branch) == (COMMIT, "main")
+    event = AuditEvent.objects.get(action="approval.approve")
+    assert (event.actor, event.on_behalf_of, event.outcome) == ("Ben", "Ana", "ok")
+    assert event.data["comment"] == "Go."
+    assert event.data["fingerprint"] == trigger.fingerprint
+
+
+def test_a_cancel_needs_nobody_else(link, ana):
+    build = make_build(link.pipeline, 1, "running")
+    assert asked(ana, link, action="cancel", build=build).state == "queued"
+
+
+def test_where_nobody_has_to_approve_nothing_is_bound(link, ana, production):
+    Environment.objects.update(approvals=0)
+    trigger = asked(ana, link)
+    assert (trigger.state, trigger.fingerprint, trigger.approve_by) == ("queued", "", None)
+
+
+# --- Who may ----------------------------------------------------------------------------------
+def test_nobody_approves_their_own_request_and_the_database_holds_it(link, ana):
+    trigger = asked(ana, link)
+    assert approve(ana, trigger) == "Nobody approves their own request."
+    assert AuditEvent.objects.get(action="approval.approve").outcome == "denied"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Approval.objects.create(
+            trigger=trigger, approver=ana, requester=ana, verdict="approve", fingerprint="x"
+        )
+    assert state(trigger) == "awaiting"
+
+
+def test_a_superuser_approves_nothing_not_even_for_others(link, ana):
+    trigger = asked(ana, link)
+    root = make_person("root")
+    root.is_superuser = root.is_staff = True
+    root.save()
+    assert "may not approve" in approve(root, trigger)
+    ana.is_superuser = True
+    ana.save()
+    assert approve(ana, trigger) == "Nobody approves their own request."
+    assert state(trigger) == "awaiting"
+
+
+@pytest.mark.parametrize("role", ["viewer", "developer", ""])
+def test_who_may_not_approve_here_is_told_who_may(link, ana, role):
+    trigger = asked(ana, link)
+    assert approve(make_person("otto", role), trigger) != ""
+    assert not Approval.objects.exists()
+    assert state(trigger) == "awaiting"
+
+
+def test_only_the_named_role_approves(link, ana, ben, production):
+    lead = Role.objects.create(slug="lead", name="Lead", permissions=["trigger.approve"], rank=35)
+    Environment.objects.filter(pk=production.pk).update(approver_role=lead)
+    trigger = asked(ana, link)
+    assert "Only people with the role Lead" in approve(ben, trigger)
+    RoleMapping.objects.create(group="idp:bens", role=lead)
+    assert approve(ben, trigger) == ""
+    assert state(trigger) == "queued"
+
+
+# --- How many ---------------------------------------------------------------------------------
+def test_two_approvals_are_of_two_people(link, ana, ben):
+    Environment.objects.update(approvals=2)
+    trigger = asked(ana, link)
+    assert approve(ben, trigger) == ""
+    assert approve(ben, trigger) == approvals.SAID_ALREADY
+    assert state(trigger) == "awaiting"
+    assert approvals.lacking(trigger) == 1
+    assert approve(make_person("cleo", "deployer"), trigger) == ""
+    assert state(trigger) == "queued"
+
+
+def test_one_refusal_with_a_reason_ends_it(link, ana, ben, sandbox):
+    Environment.objects.update(approvals=2)
+    trigger = asked(ana, link)
+    cleo = make_person("cleo", "deployer")
+    assert approve(ben, trigger) == ""
+    assert approve(cleo, trigger, "refuse", "  ") == approvals.SAY_WHY
+    assert approve(cleo, trigger, "refuse", "Not on a Friday.") == ""
+    assert (state(trigger), trigger.message) == ("refused", "Cleo refused it: Not on a Friday.")
+    assert trigger.finished_at is not None
+    assert approve(make_person("dora", "deployer"), trigger) == approvals.NOT_WAITING
+    Trigger.objects.update(state="queued", approvals_needed=1)
+    dispatch(trigger.pk)
+    assert sent(sandbox) == []
+
+
+def test_a_verdict_of_nobodys_form_is_an_error(link, ana, ben):
+    with pytest.raises(ValueError, match="perhaps"):
+        approve(ben, asked(ana, link), "perhaps")
+
+
+# --- What voids it ----------------------------------------------------------------------------
+def test_an_approval_of_another_page_is_not_taken(link, ana, ben):
+    trigger = asked(ana, link)
+    for seen in ("", "0" * 64, trigger.fingerprint[:-1]):
+        assert approvals.give(ben, trigger, "approve", seen=seen) == approvals.OTHER_PAGE
+    assert not Approval.objects.exists()
+
+
+def another_rule():
+    staging = Environment.objects.get(slug="staging")
+    EnvironmentRule.objects.create(order=1, branch="main", environment=staging)
+
+
+def another_parameter():
+    declared = [{"name": "REGION", "type": "string", "default": "eu"}]
+    Pipeline.objects.update(parameters=declared)
+
+
+def another_number():
+    Environment.objects.update(approvals=2)
+
+
+def another_name():
+    Pipeline.objects.update(external_id="acme/shop-old")
+
+
+CHANGES = {
+    another_rule: "takes effect in Staging, not in Production",
+    another_parameter: "the parameter REGION",
+    another_number: "Production asks for 2 approvals now",
+    another_name: "the pipeline",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_before_the_approval_ends_the_request(link, ana, ben, change):
+    trigger = asked(ana, link)
+    change()
+    assert CHANGES[change] in approve(ben, trigger)
+    assert (state(trigger), Approval.objects.count()) == ("denied", 0)
+    assert "Ask again." in trigger.message
+    assert AuditEvent.objects.filter(action="trigger.void", outcome="denied").exists()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_after_the_approval_is_never_sent(link, ana, ben, change, sandbox):
+    trigger = asked(ana, link)
+    approve(ben, trigger)
+    change()
+    dispatch(trigger.pk)
+    assert (state(trigger), sent(sandbox)) == ("denied", [])
+    assert CHANGES[change] in trigger.message
+
+
+def test_an_approver_who_lost_the_right_counts_no_more(link, ana, ben, sandbox):
+    trigger = asked(ana, link)
+    approve(ben, trigger)
+    ben.groups.clear()
+    dispatch(trigger.pk)
+    assert (state(trigger), sent(sandbox)) == ("denied", [])
+    assert "needs 1 more approval. Ask again." in trigger.message
+
+
+def test_who_asked_and_lost_the_right_gets_nothing_sent(link, ana, ben, sandbox):
+    trigger = asked(ana, link)
+    approve(ben, trigger)
+    ana.groups.clear()
+    dispatch(trigger.pk)
+    assert (state(trigger), sent(sandbox)) == ("denied", [])
+
+
+def test_what_needed_nobody_when_it_was_asked_for_is_not_sent_where_somebody_has_to(
+    link, ana, sandbox
+):
+    Environment.objects.update(approvals=0)
+    trigger = asked(ana, link)
+    Environment.objects.filter(slug="production").update(approvals=1)
+    dispatch(trigger.pk)
+    assert (state(trigger), sent(sandbox)) == ("denied", [])
+
+
+def test_the_row_can_not_be_bent_to_something_else(link, ana, ben, sandbox):
+    """Whatever wrote into the row: what was approved is sent, or nothing."""
+    for values in (
+        {"branch": "other"},
+        {"commit": "d" * 40},
+        {"parameters": {"DEBUG": "1"}},
+        {"subject": "x"},
+        {"fingerprint": "0" * 64},
+        {"unpinned": True},
+    ):
+        trigger = asked(ana, link)
+        approve(ben, trigger)
+        Trigger.objects.filter(pk=trigger.pk).update(**values)
+        dispatch(trigger.pk)
+        assert state(trigger) in {"denied", "queued"}, values
+    assert sent(sandbox) == []
+
+
+# --- Time and taking back ----------------------------------------------------------------------
+def test_what_nobody_approves_expires(link, ana, ben):
+    trigger = asked(ana, link)
+    assert approvals.expire(timezone.now()) == []
+    Trigger.objects.update(approve_by=timezone.now())
+    assert approve(ben, trigger) == approvals.TOO_LATE
+    assert approvals.expire(timezone.now()) == [trigger.pk]
+    assert (state(trigger), approvals.expire(timezone.now())) == ("expired", [])
+    assert AuditEvent.objects.filter(action="trigger.expired").count() == 1
+
+
+def test_who_asked_may_take_it_back(link, ana, ben):
+    trigger = asked(ana, link)
+    assert settling.withdraw(ana, trigger) == ""
+    assert state(trigger) == "withdrawn"
+    assert approve(ben, trigger) == approvals.NOT_WAITING
+
+
+def test_what_waited_long_for_its_approval_is_sent_all_the_same(link, ana, ben, sandbox):
+    trigger = asked(ana, link)
+    Trigger.objects.update(created_at=timezone.now() - timedelta(hours=9))
+    approve(ben, trigger)
+    dispatch(trigger.pk)
+    assert state(trigger) == "linked"
+
+
+def test_a_form_that_is_sent_twice_is_one_request(link, ana):
+    first = ask(ana, link)
+    again = ask(ana, link, request_id=first.trigger.request_id)
+    assert (again.trigger, again.created) == (first.trigger, False)
+    other = ask(ana, link, request_id=first.trigger.request_id, commit="d" * 40)
+    assert other.trigger is None
+    assert Trigger.objects.count() == 1
+
+
+def test_many_people_may_be_asked_and_the_first_ones_do(link, ana):
+    Environment.objects.update(approvals=3)
+    trigger = asked(ana, link)
+    for person in people("b1", "b2", "b3"):
+        assert approve(person, trigger) == ""
+    assert state(trigger) == "queued"
+    assert approve(people("b4")[0], trigger) == approvals.NOT_WAITING
