@@ -1,6 +1,8 @@
 """The problems of a source's latest reading as rows, and which entities they are about."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable
+from operator import attrgetter
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -16,6 +18,12 @@ MAX_MESSAGE = 5_000
 MAX_REF = 255
 # Kept up by catalog/docs/reading.py, which does not look at everything each time.
 DOCS_STAGE = "docs"
+# What makes two of a source's problems the same, its ref first
+_COMPARED = (
+    *("entity_ref", "severity", "stage", "location"),
+    *("document_index", "line", "column", "message"),
+)
+_compared = attrgetter(*_COMPARED)
 
 
 def replace(
@@ -26,52 +34,62 @@ def replace(
     The problems of files in `kept` stay; with `inside`, so do those of all files but these.
     """
     drop, left = [], 0
-    old: set[str] = set()
     held = SyncIssue.objects.filter(source=run.source_id).exclude(stage=DOCS_STAGE)
-    for pk, stage, location, ref in held.values_list("pk", "stage", "location", "entity_ref"):
+    for pk, stage, location in held.values_list("pk", "stage", "location"):
         stays = location in kept or (inside is not None and location not in inside)
         if stays and stage != SOURCE_STAGE:
             left += 1
-            continue
-        drop.append(pk)
-        old.add(ref)
-    for batch in batches(drop):
-        SyncIssue.objects.filter(pk__in=batch).delete()
-    save(run, found)
-    mark(old | {issue.entity_ref[:MAX_REF] for issue in found})
-    if drop or found:
-        version.bump()
+        else:
+            drop.append(pk)
+    _exchange(run, drop, found)
     return left + len(found)
 
 
 def fail(run: SyncRun, found: list[Issue]) -> None:
     """What a reading that failed found; the problems of the last good one stay."""
     held = SyncIssue.objects.filter(source=run.source_id, stage=SOURCE_STAGE)
-    old = set(held.values_list("entity_ref", flat=True))
-    held.delete()
-    save(run, found)
-    mark(old | {issue.entity_ref[:MAX_REF] for issue in found})
+    _exchange(run, list(held.values_list("pk", flat=True)), found)
 
 
 def save(run: SyncRun, found: list[Issue]) -> None:
-    SyncIssue.objects.bulk_create(
-        [
-            SyncIssue(
-                source_id=run.source_id,
-                run=run,
-                entity_ref=issue.entity_ref[:MAX_REF],
-                severity=issue.severity,
-                stage=issue.stage,
-                location=storable(issue.location, 500),
-                document_index=issue.document_index,
-                line=issue.line,
-                column=issue.column,
-                message=storable(issue.message, MAX_MESSAGE),
-            )
-            for issue in found[:MAX_ISSUES]
-        ],
-        batch_size=500,
-    )
+    """Adds them to what is known."""
+    SyncIssue.objects.bulk_create(_rows(run, found), batch_size=500)
+
+
+def _exchange(run: SyncRun, old: list[int], found: list[Issue]) -> None:
+    """Puts the problems in the place of these rows. Where they are the same, which is how most
+    readings end, nothing changes for anybody."""
+    known: Counter[tuple[object, ...]] = Counter()
+    for batch in batches(old):
+        known.update(SyncIssue.objects.filter(pk__in=batch).values_list(*_COMPARED))
+    new = _rows(run, found)
+    if known == Counter(_compared(issue) for issue in new):
+        for batch in batches(old):
+            SyncIssue.objects.filter(pk__in=batch).update(run=run)
+        return
+    for batch in batches(old):
+        SyncIssue.objects.filter(pk__in=batch).delete()
+    SyncIssue.objects.bulk_create(new, batch_size=500)
+    mark({str(ref) for ref, *_ in known} | {issue.entity_ref for issue in new})
+    version.bump()
+
+
+def _rows(run: SyncRun, found: list[Issue]) -> list[SyncIssue]:
+    return [
+        SyncIssue(
+            source_id=run.source_id,
+            run=run,
+            entity_ref=issue.entity_ref[:MAX_REF],
+            severity=issue.severity,
+            stage=issue.stage,
+            location=storable(issue.location, 500),
+            document_index=issue.document_index,
+            line=issue.line,
+            column=issue.column,
+            message=storable(issue.message, MAX_MESSAGE),
+        )
+        for issue in found[:MAX_ISSUES]
+    ]
 
 
 def unmark_orphans() -> None:

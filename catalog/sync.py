@@ -199,7 +199,7 @@ def _apply(attempt: _Attempt, reading: Reading) -> Outcome:
         if dry:
             transaction.set_rollback(True)
         else:
-            _succeed(attempt, reading, outcome, now)
+            _succeed(attempt, reading, outcome)
     if dry:
         _plan(attempt, reading, outcome)
     return outcome
@@ -209,14 +209,14 @@ def _made_of(source: Source) -> tuple[object, ...]:
     return (source.kind, source.target, source.options, source.allowed_kinds)
 
 
-def _succeed(attempt: _Attempt, reading: Reading, outcome: Outcome, now: datetime) -> None:
+def _succeed(attempt: _Attempt, reading: Reading, outcome: Outcome) -> None:
     claim, applied = attempt.claim, outcome.applied
     source = claim.run.source
     claim.update(**_counts(reading, outcome))
     partial = claim.run.partial
     failure = "" if partial else reading.failure
     sentence = failure or _sentence(reading, applied, outcome.problems)
-    _finish(attempt, SyncRun.State.FAILED if failure else SyncRun.State.SUCCEEDED, sentence, now)
+    now = _finish(attempt, SyncRun.State.FAILED if failure else SyncRun.State.SUCCEEDED, sentence)
     values: dict[str, object] = {}
     if not partial:
         values = {"last_error": failure} | ({} if failure else {"last_success_at": now})
@@ -254,7 +254,7 @@ def _plan(attempt: _Attempt, reading: Reading, outcome: Outcome) -> None:
         attempt.claim.update(**_counts(reading, outcome), plan=plan.as_dict())
         sentence = failure or _sentence(reading, applied, outcome.problems)
         state = SyncRun.State.FAILED if failure else SyncRun.State.SUCCEEDED
-        _finish(attempt, state, sentence, timezone.now())
+        _finish(attempt, state, sentence)
 
 
 def _fail(attempt: _Attempt, sentence: str, found: Iterable[Issue]) -> None:
@@ -267,7 +267,7 @@ def _fail(attempt: _Attempt, sentence: str, found: Iterable[Issue]) -> None:
         claim.update(problems=len(problems))
         if claim.run.dry_run:
             claim.update(plan=plan_of_failure(problems).as_dict())
-        _finish(attempt, SyncRun.State.FAILED, sentence, timezone.now())
+        _finish(attempt, SyncRun.State.FAILED, sentence)
         if claim.run.dry_run:
             return
         if claim.run.partial:
@@ -276,11 +276,12 @@ def _fail(attempt: _Attempt, sentence: str, found: Iterable[Issue]) -> None:
             return
         issues.fail(claim.run, problems)
         Source.objects.filter(pk=source.pk).update(last_error=sentence)
-        version.bump()
 
 
-def _finish(attempt: _Attempt, state: str, sentence: str, now: datetime) -> None:
+def _finish(attempt: _Attempt, state: str, sentence: str) -> datetime:
+    """Writes how the run ended, and answers when."""
     claim, source = attempt.claim, attempt.claim.run.source
+    now = timezone.now()
     values: dict[str, object] = {}
     usage = attempt.reader.usage if attempt.reader else None
     if usage and usage.limit is not None:
@@ -300,6 +301,7 @@ def _finish(attempt: _Attempt, state: str, sentence: str, now: datetime) -> None
     if values:
         Source.objects.filter(pk=source.pk).update(**values)
     SyncRun.objects.filter(source=source, finished_at__lt=now - KEEP_RUNS).delete()
+    return now
 
 
 def _sentence(reading: Reading, applied: Applied, problems: int) -> str:

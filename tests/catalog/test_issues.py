@@ -77,6 +77,27 @@ def test_what_is_kept_of_the_catalog_is_over_when_a_problem_goes(tree):
     assert version.current() > before
 
 
+def test_what_is_kept_of_the_catalog_outlives_readings_that_find_the_same_problems(tree):
+    tree.write(FILE, component("pay", owner=7), component("ship", {"title": "t" * 300}))
+    source = tree.source()
+    read(source)
+    before = version.current()
+    run = read(source)
+    assert (run.problems, set(source.issues.values_list("run", flat=True))) == (2, {run.pk})
+    assert version.current() == before
+    tree.write(FILE, component("pay", owner=8), component("ship", {"title": "t" * 300}))
+    read(source)
+    assert version.current() > before
+
+
+def test_what_is_kept_of_the_catalog_outlives_a_source_that_goes_on_failing(tree):
+    source = tree.source("nowhere.yaml")
+    read(source)
+    before = version.current()
+    assert read(source).state == "failed"
+    assert version.current() == before
+
+
 def test_the_problems_of_a_deleted_source_go_with_it(tree):
     tree.write("a.yaml", component("pay"))
     tree.write("b.yaml", component("pay"), component("ship"))

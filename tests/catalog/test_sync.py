@@ -127,6 +127,15 @@ def test_a_file_that_is_gone_from_its_folder_takes_its_entities_along(tree):
     assert entity("ship").reason == f"The source no longer holds b/{FILE}."
 
 
+def test_a_run_ends_after_all_that_it_wrote(tree):
+    tree.write(FILE, component("pay"))
+    source = tree.source()
+    run = read(source)
+    assert run.started_at < entity("pay").changed_at < run.finished_at
+    source.refresh_from_db()
+    assert source.last_success_at == source.last_attempt_at == run.finished_at
+
+
 def test_a_returning_entity_is_active_again(tree):
     tree.write(FILE, component("pay"), component("ship"))
     source = tree.source()
