@@ -10,8 +10,8 @@ from yaml import (
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
+    StreamEndEvent,
     YAMLError,
-    parse,
 )
 
 from catalog.yaml12.layout import Layout
@@ -47,23 +47,22 @@ class Composer:
         self.layout = Layout(segment)
 
     def run(self) -> Any:
+        takes = {
+            ScalarEvent: self._scalar,
+            MappingStartEvent: self._start,
+            SequenceStartEvent: self._start,
+            MappingEndEvent: self._end,
+            SequenceEndEvent: self._end,
+            AliasEvent: self._alias,
+        }
         try:
-            for event in parse(self.segment.text, CSafeLoader):  # events only: nothing is loaded
-                self._take(event)
+            parser = CSafeLoader(self.segment.text)  # events only: nothing is loaded
+            while (kind := type(event := parser.get_event())) is not StreamEndEvent:
+                if kind in takes:
+                    takes[kind](event)
         except YAMLError as error:
             raise syntax_error(error, self.segment) from None
         return self.root
-
-    def _take(self, event: Any) -> None:
-        kind = type(event)
-        if kind is ScalarEvent:
-            self._scalar(event)
-        elif kind is MappingStartEvent or kind is SequenceStartEvent:
-            self._start(event, kind is MappingStartEvent)
-        elif kind is MappingEndEvent or kind is SequenceEndEvent:
-            self._end(event)
-        elif kind is AliasEvent:
-            self._alias(event)
 
     def _place(self, event: Any) -> Place:
         mark = event.start_mark
@@ -71,24 +70,24 @@ class Composer:
 
     def _scalar(self, event: Any) -> None:
         text: str = event.value
+        style: str = event.style
         if self.segment.shielded:
-            text = unshield(text, event.style == '"')
+            text = unshield(text, style == '"')
         place = self._place(event)
-        if event.style in _QUOTES:
+        if style in _QUOTES:
             self._check_quoted(event)
         if self.stack and self.stack[-1].flow:
             self._check_question(event, place)
         value: Any = text
-        plain = event.style == ""
         if event.tag is not None:
             value = self._tagged(text, event.tag, place)
-        elif plain:
+        elif style == "":
             value = plain_value(text, self.version)
         if self.open_anchors:
             self.open_anchors[-1].scalars = True
         if event.anchor is not None:
             self.anchors[event.anchor] = Anchor(value, open=False, scalars=True)
-        self._add(value, place, is_merge=plain and text == "<<" and self.version == "1.1")
+        self._add(value, place, is_merge=text == "<<" and style == "" and self.version == "1.1")
 
     def _tagged(self, text: str, tag: str, place: Place) -> Any:
         try:
@@ -107,7 +106,8 @@ class Composer:
         if len(self.warnings) < MAX_WARNINGS:
             self.warnings.append(YamlError(message, *place))
 
-    def _start(self, event: Any, mapping: bool) -> None:
+    def _start(self, event: Any) -> None:
+        mapping = type(event) is MappingStartEvent
         place = self._place(event)
         if len(self.stack) >= MAX_DEPTH:
             raise YamlError(f"The document is nested deeper than {MAX_DEPTH} levels.", *place)

@@ -120,11 +120,16 @@ YAML_11 = _resolvers(
 # Nothing else than these can begin a plain scalar that is not a string: a quick way out.
 _FIRST = {"1.2": frozenset("~nNtTfF+-.0123456789"), "1.1": frozenset("~nNtTfF+-.0123456789yYoOeE")}
 _SCHEMAS = {"1.2": CORE, "1.1": YAML_11}
+# Whether any of a schema's patterns fits: most words that begin like one of them are none.
+_ANY = {
+    version: re.compile("|".join(f"(?:{row[0].pattern})" for row in schema), re.ASCII)
+    for version, schema in _SCHEMAS.items()
+}
 
 
 def plain_value(text: str, version: str) -> Any:
     """The value of a scalar without quotes and tag. Numbers, None, booleans or the text itself."""
-    if text and text[0] not in _FIRST[version]:
+    if (text and text[0] not in _FIRST[version]) or not _ANY[version].fullmatch(text):
         return text
     for pattern, _tag, read in _SCHEMAS[version]:
         if pattern.fullmatch(text):

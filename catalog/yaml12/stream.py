@@ -184,6 +184,8 @@ class _Stream:
 
 def _shield(text: str) -> tuple[str, bool]:
     """Moves odd characters out of libyaml's sight; one for one, so that places stay right."""
+    if "\\" not in text and text.replace("\n", "").isprintable():
+        return text, False  # nearly every file, and this is much quicker than to search it
     if _MOVED.search(text) or not (_ODD.search(text) or _SURROGATE.search(text)):
         return text, False
     text = _SURROGATE.sub(lambda match: match.group(1) + chr(ord("\\") + _PLANE_16), text)
