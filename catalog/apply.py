@@ -7,7 +7,7 @@ from the reading's store in batches, so that memory does not grow with the catal
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
@@ -41,7 +41,7 @@ _COMPARED = (
 )
 _PLACED = ["file", "last_good_at", "location", "document_index", "line", "annotation_lines"]
 _INSERTED = [f.name for f in Entity._meta.concrete_fields if not (f.primary_key or f.generated)]
-_VALUES = attrgetter(*(Entity._meta.get_field(name).attname for name in _INSERTED))
+_VALUES = itemgetter(*(Entity._meta.get_field(name).attname for name in _INSERTED))
 # Who is in which team may have changed with one of these.
 _ORG = ("group:", "user:")
 
@@ -240,11 +240,11 @@ class _Writer:
 
     def _write(self, rows: list[Row]) -> None:
         known = self._known
-        refs = [row.entity.ref for row in rows]
+        refs = [row.values["ref"] for row in rows]
         bulk.write(
             Entity,
             _INSERTED,
-            (_VALUES(row.entity) for row in rows),
+            (_VALUES(row.values) for row in rows),
             unique=["ref"] if any(ref in known for ref in refs) else [],
             update=COLUMNS,
         )
@@ -252,19 +252,18 @@ class _Writer:
         held = [pks[ref] for ref in refs if ref in known]
         if held:
             Tag.objects.filter(entity__in=held).delete()
-        tags = ((pks[row.entity.ref], value) for row in rows for value in sorted(row.tags))
+        tags = ((pks[row.values["ref"]], value) for row in rows for value in sorted(row.tags))
         bulk.write(Tag, ["entity", "value"], tags)
         for row in rows:
-            self._note(row, pks[row.entity.ref])
+            self._note(row, pks[row.values["ref"]])
 
     def _note(self, row: Row, pk: int) -> None:
-        ref, before = row.entity.ref, self._known.get(row.entity.ref)
+        ref = row.values["ref"]
+        before = self._known.get(ref)
         kind = self._applied.changed if before else self._applied.added
         kind[pk] = ref
         self._relations[pk] = row.relations
-        if before and _owner(before) != _owner(row.entity):
-            self.owners.append((before, row.entity))
-
-
-def _owner(entity: Entity) -> tuple[str, str]:
-    return entity.owner_ref, entity.system_ref
+        if before:
+            after = Entity(**row.values)
+            if (before.owner_ref, before.system_ref) != (after.owner_ref, after.system_ref):
+                self.owners.append((before, after))

@@ -76,12 +76,18 @@ def _prepared(fields: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Iterator[
 
 
 def _preparation(field: Any) -> Callable[[Any], Any]:
-    if isinstance(field, models.JSONField):
-        return lambda value: field.get_db_prep_save(value, connection)
-    # A text or a number needs nothing done.
-    return lambda value: (
-        value if type(value) in _PLAIN else field.get_db_prep_save(value, connection)
-    )
+    as_json = isinstance(field, models.JSONField)
+    last = prepared = None
+
+    def prepare(value: Any) -> Any:
+        nonlocal last, prepared
+        if type(value) in _PLAIN and not as_json:
+            return value  # a text or a number needs nothing done
+        if value is not last:  # all rows of a reading share their moment
+            last, prepared = value, field.get_db_prep_save(value, connection)
+        return prepared
+
+    return prepare
 
 
 def _conflict(model: type[models.Model], unique: Sequence[str], update: Sequence[str]) -> str:
