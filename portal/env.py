@@ -4,8 +4,9 @@ Every reader takes the variable's name and a default. `NAME_FILE` beside a secre
 the value from a file, as container platforms mount secrets.
 """
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -46,6 +47,31 @@ def env_int(name: str, default: int, environ: Mapping[str, str] = os.environ) ->
 def env_list(name: str, default: str = "", environ: Mapping[str, str] = os.environ) -> list[str]:
     """A comma-separated list; empty items are dropped."""
     return [item.strip() for item in environ.get(name, default).split(",") if item.strip()]
+
+
+def env_choice(name: str, choices: Collection[str], environ: Mapping[str, str] = os.environ) -> str:
+    """One of the choices; the first is the default."""
+    value = environ.get(name, "").strip() or next(iter(choices))
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
+
+
+def env_map(name: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """A JSON object of texts, or the path of a file that holds one."""
+    raw = environ.get(name, "").strip()
+    if not raw:
+        return {}
+    try:
+        text = raw if raw.startswith("{") else Path(raw).read_text(encoding="utf-8")
+        found = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"{name} must be a JSON object or the path of a file with one: {error}."
+        ) from None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise ImproperlyConfigured(f"{name} must be a JSON object whose values are texts.")
+    return found
 
 
 def env_secret(name: str, default: str = "", environ: Mapping[str, str] = os.environ) -> str:

@@ -15,7 +15,9 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from portal.memberships import replace_groups, set_admin, usable
+from portal.group_claims import GroupRules, Groups, read_groups
+from portal.kept_claims import kept_claims
+from portal.memberships import replace_groups, set_admin
 from portal.models import Identity, UserLink
 
 logger = logging.getLogger(__name__)
@@ -55,15 +57,33 @@ def create_user(claims: dict[str, Any]) -> User:
 def update_user(user: User, claims: dict[str, Any]) -> list[str]:
     """Takes over what the provider says now; returns what changed for the audit trail.
 
-    The groups of this provider's prefix are replaced; groups of any other origin are left alone.
+    The groups of this provider's prefixes are replaced by those that arrived, also where more may
+    be missing: what an earlier sign-in brought does not linger. Other origins are left alone.
     """
-    changes = [*replace_groups(user, prefix(), group_names(claims)), *set_admin(user)]
+    rules = group_rules()
+    groups = read_groups(claims, rules)
+    changes = [
+        *replace_groups(user, rules.prefix, groups.names(rules.prefix)),
+        *replace_groups(user, rules.claim_prefix, groups.names(rules.claim_prefix)),
+        *_note_arrival(claims, groups, rules),
+        *set_admin(user),
+    ]
     set_names(user, claims)
-    Identity.objects.filter(issuer=claims["iss"], subject=claims["sub"]).update(
-        groups=group_names(claims), seen_at=timezone.now()
-    )
     _set_link(user, claims)
     return changes
+
+
+def group_rules() -> GroupRules:
+    """How the claims of the OIDC provider are read, by the settings."""
+    return GroupRules(
+        slug=settings.OIDC_ISSUER_SLUG,
+        claim=settings.OIDC_GROUPS_CLAIM,
+        separator=settings.OIDC_GROUPS_SEPARATOR,
+        form=settings.OIDC_GROUPS_FORMAT,
+        maximum=settings.OIDC_GROUPS_MAX,
+        names=settings.OIDC_GROUP_NAMES,
+        claims=tuple(settings.OIDC_CLAIM_GROUPS),
+    )
 
 
 def set_names(user: User, claims: dict[str, Any]) -> None:
@@ -78,27 +98,31 @@ def set_names(user: User, claims: dict[str, Any]) -> None:
 
 def prefix() -> str:
     """What the names of this provider's groups begin with."""
-    return f"{settings.OIDC_ISSUER_SLUG}:"
+    return group_rules().prefix
 
 
-def group_names(claims: dict[str, Any]) -> list[str]:
-    """The groups claim, sorted: a list of strings, or a single string.
+def group_label(group: str) -> str:
+    """A group as people know it: without the provider's prefix, an id by its name."""
+    name = group.removeprefix(prefix())
+    return str(settings.OIDC_GROUP_NAMES.get(name, name))
 
-    Anything else counts as no group at all, so that a surprise never gives a right, and is logged.
-    """
-    raw = claims.get(settings.OIDC_GROUPS_CLAIM)
-    items = [raw] if isinstance(raw, str) else raw
-    if not isinstance(items, list):
-        logger.warning("groups claim of %s is %s: no groups", claims["sub"], type(raw).__name__)
-        return []
-    names = {item.strip() for item in items if isinstance(item, str)}
-    fitting = {name for name in names if usable(name, prefix())}
-    if len(fitting) < len(items):
+
+def _note_arrival(claims: dict[str, Any], groups: Groups, rules: GroupRules) -> list[str]:
+    """Keeps what arrived, for the person to look at, and whether groups may be missing."""
+    identity = Identity.objects.only("incomplete").get(issuer=claims["iss"], subject=claims["sub"])
+    before = identity.incomplete
+    identity.groups = groups.names(rules.prefix)
+    identity.claims = kept_claims(claims)
+    identity.incomplete = "" if groups.complete else groups.why
+    identity.seen_at = timezone.now()
+    identity.save(update_fields=["groups", "claims", "incomplete", "seen_at"])
+    if groups.left_out:
         logger.warning(
-            "groups claim of %s: %d of %d values left out", claims["sub"],
-            len(items) - len(fitting), len(items),
-        )  # fmt: skip
-    return sorted(fitting)
+            "groups of %s: %d of %d left out", claims["sub"], groups.left_out, len(groups.arrived)
+        )
+    if bool(before) == bool(identity.incomplete):
+        return []
+    return [f"not all groups are known: {groups.why}"] if groups.why else ["all groups are known"]
 
 
 def _set_link(user: User, claims: dict[str, Any]) -> None:

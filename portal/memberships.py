@@ -6,7 +6,10 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
+from portal.models import Identity
+
 MAX_GROUP_NAME = 150  # auth.Group.name
+MAX_TOLD = 100
 
 
 def usable(name: str, prefix: str) -> bool:
@@ -21,22 +24,30 @@ def replace_groups(user: User, prefix: str, names: Iterable[str]) -> list[str]:
     held = dict(user.groups.filter(name__startswith=prefix).values_list("name", "pk"))
     new = wanted - set(held)
     Group.objects.bulk_create([Group(name=name) for name in new], ignore_conflicts=True)
-    user.groups.add(*Group.objects.filter(name__in=new))
+    user.groups.add(*Group.objects.filter(name__in=new).values_list("pk", flat=True))
     user.groups.remove(*[pk for name, pk in held.items() if name not in wanted])
     # Such a group stands for roles only; a Django permission on it would open the admin.
     Group.permissions.through.objects.filter(group__name__startswith=prefix).delete()
-    gained = [f"joined {name}" for name in sorted(new)]
-    return [*gained, *(f"left {name}" for name in sorted(set(held) - wanted))]
+    return [*_told("joined", new), *_told("left", set(held) - wanted)]
+
+
+def _told(verb: str, names: set[str]) -> list[str]:
+    """For the trail, which does not repeat thousands of names at each sign-in."""
+    told = [f"{verb} {name}" for name in sorted(names)[:MAX_TOLD]]
+    more = len(names) - len(told)
+    return [*told, f"{verb} {more} more"] if more else told
 
 
 def set_admin(user: User) -> list[str]:
     """Opens or closes Django admin as the person's groups say; what changed.
 
-    OIDC_ADMIN_GROUPS are groups of the OIDC provider; ADMIN_GROUPS have their prefix.
+    OIDC_ADMIN_GROUPS are groups of the OIDC provider; ADMIN_GROUPS have their prefix. Whose groups
+    are known in part only is no administrator, as policy lets them do nothing else either.
     """
     names = [f"{settings.OIDC_ISSUER_SLUG}:{name}" for name in settings.OIDC_ADMIN_GROUPS]
     names += settings.ADMIN_GROUPS
-    admin = bool(names) and user.groups.filter(name__in=names).exists()
+    known = not Identity.objects.filter(user=user).exclude(incomplete="").exists()
+    admin = known and bool(names) and user.groups.filter(name__in=names).exists()
     if (user.is_staff, user.is_superuser) == (admin, admin):
         return []
     user.is_staff = user.is_superuser = admin

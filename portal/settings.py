@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from dotenv import load_dotenv
 
 from portal.database import database_from_url
-from portal.env import env_bool, env_int, env_list, env_secret, env_str
+from portal.env import env_bool, env_choice, env_int, env_list, env_map, env_secret, env_str
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
@@ -158,7 +158,21 @@ OIDC_ISSUER_SLUG = env_str("OIDC_ISSUER_SLUG", "idp")
 OIDC_ISSUER_NAME = env_str(
     "OIDC_ISSUER_NAME", "your company account" if PRODUCTION else "Limelight"
 )
+# How the groups are read (portal/group_claims.py): from which claim ("realm_access.roles" is one
+# inside another), and what parts them where they come as one string.
 OIDC_GROUPS_CLAIM = env_str("OIDC_GROUPS_CLAIM", "groups")
+OIDC_GROUPS_SEPARATOR = env_choice("OIDC_GROUPS_SEPARATOR", ("none", "comma", "space"))
+# What becomes of Keycloak's "/limelight/payments": kept, "limelight/payments", or "payments".
+OIDC_GROUPS_FORMAT = env_choice("OIDC_GROUPS_FORMAT", ("as-sent", "path", "name"))
+# A list exactly as long as this may have been cut, so that its person only reads; 0: never.
+OIDC_GROUPS_MAX = env_int("OIDC_GROUPS_MAX", 100)
+# Names for groups that arrive as ids.
+OIDC_GROUP_NAMES = env_map("OIDC_GROUP_NAMES")
+# Further claims whose values count as groups, "<slug>-claim:department=payments". Only claims that
+# people can't edit themselves are safe here.
+OIDC_CLAIM_GROUPS = env_list("OIDC_CLAIM_GROUPS")
+# Where Entra's groups are asked for when there are too many for a sign-in; empty: nowhere.
+OIDC_GRAPH_URL = env_str("OIDC_GRAPH_URL").rstrip("/")
 # Members of these groups of the provider open Django admin; nobody else from it does.
 OIDC_ADMIN_GROUPS = env_list("OIDC_ADMIN_GROUPS", "" if PRODUCTION else "stagedoor-admins")
 # The same for groups of any origin, with its prefix: "saml:admins", "github:limelight/platform".

@@ -31,6 +31,7 @@ from mozilla_django_oidc.views import (
 
 from portal import audit
 from portal.discovery import DiscoveredSettings, answer_json, ask_provider, endpoint, signing_keys
+from portal.graph_groups import with_member_objects
 from portal.id_token import verified_claims
 from portal.identities import create_user, update_user, users_of
 from portal.signin_failure import SignInFailure, sentence
@@ -43,6 +44,9 @@ OIDC_BACKEND = "portal.signin.OIDCBackend"
 FAILURE_KEY = "signin_failure"
 NOTICE_KEY = "signin_notice"
 PROVIDER_LOGOUT_KEY = "provider_logout"
+# A longer ID token (one with thousands of groups) is not kept for the sign-out: as id_token_hint in
+# an address no server would take it, and each request would read it with the session.
+MAX_HINT = 4000
 # Failed sign-ins of nobody known that the trail takes a minute from one address; the log has all.
 MAX_FAILURES = 60
 # OAuth errors that a silent renewal (prompt=none) ends with when the person has to act.
@@ -90,14 +94,8 @@ class OIDCBackend(DiscoveredSettings, OIDCAuthenticationBackend):
         self, access_token: str, id_token: str, payload: dict[str, Any]
     ) -> dict[str, Any]:
         """The ID token's claims and the user info's; what the token says of itself stands."""
-        url = endpoint("userinfo_endpoint")
-        if not url:
-            return payload
-        headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
-        claims = answer_json(ask_provider("GET", url, headers=headers), "the userinfo endpoint")
-        if claims.get("sub") != payload["sub"]:
-            raise SignInFailure("token_refused", "userinfo is about another subject")
-        return {**payload, **claims, "iss": payload["iss"]}
+        told = {**payload, **ask_userinfo(access_token, payload["sub"]), "iss": payload["iss"]}
+        return with_member_objects(told, access_token)
 
     def verify_claims(self, claims: dict[str, Any]) -> bool:
         return True  # verify_token and get_userinfo have refused what may not pass
@@ -182,6 +180,8 @@ class CallbackView(OIDCAuthenticationCallbackView):
             del self.request.session["oidc_id_token"]
         # A change of person flushes the session, and with it what sign-out needs.
         self.request.session["oidc_id_token"] = id_token
+        if len(id_token or "") > MAX_HINT:
+            del self.request.session["oidc_id_token"]
         self.request.session.pop(FAILURE_KEY, None)
         notice = self.request.session.pop(NOTICE_KEY, "")
         if notice:
@@ -216,6 +216,18 @@ class SignOutView(OIDCLogoutView):
             # our Content-Security-Policy, so a page of ours goes on from there.
             request.session[PROVIDER_LOGOUT_KEY] = target
         return redirect("portal:signed_out")
+
+
+def ask_userinfo(access_token: str, subject: str) -> dict[str, Any]:
+    """What the userinfo endpoint says of this person (Core 1.0, section 5.3); {} without one."""
+    url = endpoint("userinfo_endpoint")
+    if not url:
+        return {}
+    headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
+    claims = answer_json(ask_provider("GET", url, headers=headers), "the userinfo endpoint")
+    if claims.get("sub") != subject:
+        raise SignInFailure("token_refused", "userinfo is about another subject")
+    return claims
 
 
 def provider_logout_url(request: HttpRequest) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-READ_AT = re.compile(r'env_(?:str|bool|int|list|secret)\(\s*"([A-Z_]+)"')
+READ_AT = re.compile(r'env_(?:str|bool|int|list|secret|choice|map)\(\s*"([A-Z_]+)"')
 
 
 def test_env_example_names_every_variable_and_no_other() -> None:

@@ -6,17 +6,20 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
+from django.utils import timezone
 
-from portal.identities import create_user, group_names, update_user
-from portal.models import AuditEvent, Identity, UserLink
-from tests.portal.oidc.provider import Provider, sign_in
+from portal.access import actor_for
+from portal.identities import create_user, update_user
+from portal.models import AuditEvent, Identity, Role, RoleMapping, UserLink
+from portal.policy import Decision, Target, decide
+from tests.portal.oidc.provider import DROP, Provider, sign_in, without_dropped
 
 pytestmark = pytest.mark.django_db
 ISSUER = "https://id.example"
 
 
 def claims(subject: str = "s-1", **values: Any) -> dict[str, Any]:
-    return {"iss": ISSUER, "sub": subject, "groups": [], **values}
+    return without_dropped({"iss": ISSUER, "sub": subject, "groups": [], **values})
 
 
 def arrive(subject: str = "s-1", **values: Any) -> User:
@@ -136,39 +139,102 @@ def test_a_group_of_the_provider_never_holds_a_django_permission():
     assert User.objects.get(pk=user.pk).get_all_permissions() == set()
 
 
-@pytest.mark.parametrize(
-    ("raw", "expected"),
-    [
-        (["b", "a", "a"], ["a", "b"]),
-        ("a", ["a"]),
-        ("a b,c", ["a b,c"]),
-        ([], []),
-        ([" a "], ["a"]),
-        (["a", 7, None, {"x": 1}, "", "  ", "nul\0", "x" * 147], ["a"]),
-        ({"a": True}, []),
-        (7, []),
-        (None, []),
-        (True, []),
-    ],
-)
-def test_the_groups_claim_is_a_list_of_names_or_one_name(raw, expected):
-    assert group_names(claims(groups=raw)) == expected
-
-
-def test_what_is_left_out_of_the_groups_claim_is_logged(caplog):
-    with caplog.at_level(logging.WARNING):
-        group_names(claims(groups=["a", 7]))
-        group_names({"iss": ISSUER, "sub": "s-2"})
-    assert "1 of 2 values left out" in caplog.text
-    assert "groups claim of s-2 is NoneType: no groups" in caplog.text
-
-
 def test_a_claim_that_is_gone_takes_all_groups_with_it(client: Client, provider: Provider):
     provider.userinfo = {"groups": ["a"]}
     sign_in(client, provider)
     provider.userinfo = {}
     sign_in(Client(), provider)
     assert names_of(User.objects.get()) == []
+
+
+def test_what_is_left_out_is_logged(caplog):
+    with caplog.at_level(logging.WARNING):
+        arrive(groups=["a", 7])
+    assert "groups of s-1: 1 of 2 left out" in caplog.text
+
+
+def test_groups_that_may_be_incomplete_are_those_that_arrived_and_no_older_ones():
+    user = arrive(groups=["a", "b"])
+    arrive(_claim_names={"groups": "src1"}, groups=DROP)
+    assert names_of(user) == []
+    hundred = [f"g{number:03}" for number in range(100)]
+    arrive(groups=hundred)
+    assert names_of(user) == [f"idp:{name}" for name in hundred]
+    assert Identity.objects.get().incomplete.startswith("Exactly 100 groups arrived")
+
+
+def test_who_is_in_part_known_only_reads_until_all_groups_arrive():
+    role = Role.objects.create(slug="starter", name="Starter", permissions=["build.start"])
+    RoleMapping.objects.create(group="idp:g001", role=role)
+    user = arrive(groups=[f"g{number:03}" for number in range(100)])
+    refusal = may_start(user)
+    assert (refusal.allowed, refusal.rule) == (False, "groups-incomplete")
+    assert refusal.reason == Identity.objects.get().incomplete
+    arrive(groups=["g001"])
+    assert Identity.objects.get().incomplete == ""
+    assert may_start(user).allowed
+
+
+def may_start(user: User) -> Decision:
+    return decide(actor_for(user), "build.start", Target("a pipeline"), now=timezone.now())
+
+
+def test_the_trail_knows_when_groups_became_incomplete_and_complete_again():
+    arrive(groups=["a"])
+    user = User.objects.get()
+    [first] = update_user(user, claims(hasgroups=True, groups=DROP))[1:]
+    assert first.startswith("not all groups are known: The identity provider sent a pointer")
+    assert update_user(user, claims(hasgroups=True, groups=DROP)) == []
+    assert update_user(user, claims()) == ["all groups are known"]
+
+
+def test_nobody_is_administrator_while_groups_may_be_missing(settings):
+    settings.OIDC_ADMIN_GROUPS = ["stagedoor-admins"]
+    others = [f"g{number}" for number in range(99)]
+    user = arrive(groups=["stagedoor-admins", *others])
+    user.refresh_from_db()
+    assert not user.is_superuser
+    arrive(groups=["stagedoor-admins", *others, "one-more"])
+    user.refresh_from_db()
+    assert user.is_superuser
+
+
+def test_a_claim_as_group_is_replaced_at_each_sign_in_beside_the_others(settings):
+    settings.OIDC_CLAIM_GROUPS = ["department"]
+    user = arrive(groups=["a"], department="payments")
+    assert names_of(user) == ["idp-claim:department=payments", "idp:a"]
+    arrive(groups=["a"], department="search")
+    assert names_of(user) == ["idp-claim:department=search", "idp:a"]
+    settings.OIDC_CLAIM_GROUPS = []
+    arrive(groups=["b"], department="search")
+    assert names_of(user) == ["idp:b"]
+
+
+def test_five_thousand_groups_take_no_more_queries_than_a_few(django_assert_max_num_queries):
+    many = [f"group-{number:04}" for number in range(5000)]
+    with django_assert_max_num_queries(60):
+        user = arrive(groups=many)
+    assert user.groups.count() == 5000
+    with django_assert_max_num_queries(20):
+        arrive(groups=many)
+    with django_assert_max_num_queries(10):
+        actor_for(user)
+    with django_assert_max_num_queries(30):
+        arrive(groups=[])
+    assert names_of(user) == []
+
+
+def test_the_trail_names_a_hundred_groups_and_counts_the_rest():
+    user = create_user(claims())
+    what = update_user(user, claims(groups=[f"g{number:03}" for number in range(250)]))
+    assert (len(what), what[99], what[100]) == (101, "joined idp:g099", "joined 150 more")
+
+
+def test_what_arrived_is_kept_without_tokens():
+    arrive(department="x", nonce="n", access_token="t")
+    kept = Identity.objects.get().claims
+    assert (kept["department"], kept["sub"]) == ("x", "s-1")
+    assert (kept["nonce"], kept["access_token"]) == ("(not kept)", "(not kept)")
 
 
 def test_admin_groups_open_django_admin_and_close_it_again(settings):
