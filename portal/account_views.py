@@ -30,6 +30,10 @@ def signin(request: HttpRequest) -> HttpResponse:
     context = {
         "provider": settings.OIDC_ISSUER_NAME,
         "query": f"?{urlencode({'next': next_url})}" if next_url else "",
+        "doors": [
+            (door.label, reverse(door.url_name, args=door.url_args))
+            for door in settings.SIGNIN_DOORS.values()
+        ],
         "demo": settings.ENVIRONMENT == "demo",
     }
     return render(request, "portal/signin.html", context)
@@ -43,7 +47,8 @@ def signin_failed(request: HttpRequest) -> HttpResponse:
     failure = request.session.get(FAILURE_KEY)
     if not failure:
         return redirect("portal:signin")
-    context = {"sentence": sentence(failure["code"]), "reference": failure["reference"]}
+    words = sentence(failure["code"], failure.get("provider", ""))
+    context = {"sentence": words, "reference": failure["reference"]}
     return render(request, "portal/signin_failed.html", context)
 
 
@@ -94,6 +99,7 @@ def account(request: HttpRequest) -> HttpResponse:
         ],
         "grants": [grant_row(grant) for grant in actor.grants],
         "link": link,
+        **linked_accounts(request),
     }
     return render(request, "portal/account.html", context)
 
@@ -108,4 +114,15 @@ def grant_row(grant: Grant) -> dict[str, object]:
         "environment": grant.environment or "any",
         "allows": [PERMISSIONS.get(name, name) for name in sorted(grant.permissions)],
         "group": grant.group.removeprefix(prefix()),
+    }
+
+
+def linked_accounts(request: HttpRequest) -> dict[str, object]:
+    """The accounts at GitHub and Bitbucket that count for the person, and those that could."""
+    doors = {door.issuer: door for door in settings.SIGNIN_DOORS.values() if door.members_of}
+    linked = Identity.objects.filter(user=request.user, issuer__in=doors) if doors else ()
+    present = {identity.issuer for identity in linked}
+    return {
+        "linked": linked,
+        "doors": [door for issuer, door in doors.items() if issuer not in present],
     }

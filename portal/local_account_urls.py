@@ -1,4 +1,4 @@
-"""The pages of local accounts: those of django-allauth that belong to an administrator's account.
+"""The pages of django-allauth: local accounts, and sign-in through SAML, GitHub and Bitbucket.
 
 Not all of `allauth.urls`: a company account must never get a password, and without a mail server
 nobody can reset one; `manage.py changepassword` does that.
@@ -9,6 +9,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from portal.signin import SignOutView
+from portal.social import saml_views
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
@@ -24,4 +25,12 @@ urlpatterns = [
         name="account_set_password",
     ),
     path("2fa/", include("allauth.mfa.urls")),
+    path(
+        "saml/<slug:organization_slug>/acs/finish/",
+        saml_views.saml_finish_acs,
+        name="saml_finish_acs",
+    ),
+    path("", include("allauth.socialaccount.providers.saml.urls")),
+    path("", include("allauth.socialaccount.providers.github.urls")),
+    path("", include("allauth.socialaccount.providers.bitbucket_oauth2.urls")),
 ]

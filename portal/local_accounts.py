@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from portal import audit
 from portal.signin import fail
 from portal.signin_failure import SignInFailure
+from portal.social.links import remember_door
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -18,14 +19,20 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        login = (kwargs.get("signal_kwargs") or {}).get("sociallogin")
+        request.stagedoor_door = login.provider.id if login else ""  # type: ignore[attr-defined]
         # A password or passkey here would outlive the person's account at the company.
-        if user.identities.exists():
+        if login is None and user.identities.exists():
             return fail(request, SignInFailure("company_account", username=user.get_username()))
         return super().pre_login(request, user, **kwargs)
 
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
-        audit.record("signin", user=user, request=request, data={"how": "local account"})
+        door = getattr(request, "stagedoor_door", "")
+        if door:
+            remember_door(request, door)
+        how = door or "local account"
+        audit.record("signin", user=user, request=request, data={"how": how})
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         tried = credentials.get("username") or credentials.get("email") or ""

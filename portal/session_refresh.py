@@ -3,7 +3,8 @@
 import time
 from urllib.parse import urlencode, urlsplit
 
-from django.contrib.auth import BACKEND_SESSION_KEY
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, resolve_url
@@ -14,6 +15,7 @@ from mozilla_django_oidc.middleware import SessionRefresh
 from portal.discovery import DiscoveredSettings
 from portal.signin import NOTICE_KEY, OIDC_BACKEND, fail, remember_next
 from portal.signin_failure import SignInFailure
+from portal.social.configuration import DOOR_KEY
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 NOT_SENT = (
@@ -26,20 +28,21 @@ class HtmxSessionRefresh(DiscoveredSettings, SessionRefresh):
     """Renews company sessions at the provider (prompt=none), so that leavers lose access soon.
 
     The library looks at GET only, so that a stale session could post for ever, and it redirects
-    htmx to another origin, which a browser refuses. Local accounts are not concerned.
+    htmx to another origin, which a browser refuses. Sessions through SAML, GitHub and Bitbucket
+    go through their own sign-in again, which asks nobody anything while the person is signed in
+    there. Local accounts are not concerned.
     """
 
     def is_refreshable_url(self, request: HttpRequest) -> bool:
-        """Every method counts, and only sessions that the company's provider began."""
-        return (
-            request.user.is_authenticated
-            and request.session.get(BACKEND_SESSION_KEY) == OIDC_BACKEND
-            and request.path not in self.exempt_urls
-        )
+        """Every method counts, and only sessions that a provider began."""
+        if not request.user.is_authenticated or request.path in self.exempt_urls:
+            return False
+        if DOOR_KEY in request.session:
+            return not request.path.startswith(_door_folder(request))
+        return request.session.get(BACKEND_SESSION_KEY) == OIDC_BACKEND
 
     def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
-        fresh = request.session.get("oidc_id_token_expiration", 0) > time.time()
-        if not self.is_refreshable_url(request) or fresh:
+        if not self.is_refreshable_url(request) or _valid_until(request) > time.time():
             return None
         if request.method not in SAFE_METHODS:
             return self.refuse_unsent(request)
@@ -47,6 +50,10 @@ class HtmxSessionRefresh(DiscoveredSettings, SessionRefresh):
             return reload_page()
         if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
             return HttpResponse(status=401)  # a script can't follow the redirect; it must reload
+        return renew_at_door(request) if DOOR_KEY in request.session else self.renew(request)
+
+    def renew(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Asks the OIDC provider without a page of its own (prompt=none)."""
         try:
             response = super().process_request(request)
         except SignInFailure as failure:
@@ -76,6 +83,30 @@ class HtmxSessionRefresh(DiscoveredSettings, SessionRefresh):
         if redirects and urlsplit(response["Location"]).path == reverse("portal:signin"):
             return reload_page()
         return response
+
+
+def _valid_until(request: HttpRequest) -> float:
+    """Unix time; 0 where nothing is known of it."""
+    door = request.session.get(DOOR_KEY)
+    until = door["until"] if door else request.session.get("oidc_id_token_expiration", 0)
+    return float(until)
+
+
+def _door_folder(request: HttpRequest) -> str:
+    """Below which the sign-in through the session's door goes on; a renewal must not stop it."""
+    door = settings.SIGNIN_DOORS.get(request.session[DOOR_KEY]["provider"])
+    login = reverse(door.url_name, args=door.url_args) if door else reverse(settings.LOGIN_URL)
+    return login.removesuffix("login/")
+
+
+def renew_at_door(request: HttpRequest) -> HttpResponse:
+    """Signs in anew where the session came from, or ends it where that is switched off by now."""
+    door = settings.SIGNIN_DOORS.get(request.session[DOOR_KEY]["provider"])
+    if door is None:
+        logout(request)
+        return redirect(settings.LOGIN_URL)
+    query = urlencode({"next": request.get_full_path()})
+    return redirect(f"{reverse(door.url_name, args=door.url_args)}?{query}")
 
 
 def reload_page() -> HttpResponse:

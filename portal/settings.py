@@ -13,6 +13,7 @@ from dotenv import load_dotenv
 
 from portal.database import database_from_url
 from portal.env import env_bool, env_choice, env_int, env_list, env_map, env_secret, env_str
+from portal.social.configuration import doors, provider_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
@@ -55,6 +56,10 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.saml",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.bitbucket_oauth2",
     "django.contrib.humanize",  # allauth.mfa draws with it
     "mozilla_django_oidc",
     "django_htmx",
@@ -149,6 +154,15 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody registers, so an address proves noth
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
+
+# SAML, GitHub and Bitbucket, each where it is configured (portal/social/configuration.py).
+SIGNIN_DOORS = doors()
+SOCIALACCOUNT_PROVIDERS = provider_settings(SIGNIN_DOORS)
+SOCIALACCOUNT_ADAPTER = "portal.social.adapter.SocialAdapter"
+SOCIALACCOUNT_QUERY_EMAIL = False  # an address proves nothing here
+# A form that leads to another host would be stopped by the form-action rule below.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SAML_GROUPS_ATTRIBUTE = env_str("SAML_GROUPS_ATTRIBUTE", "groups")
 
 # The issuer URL; its discovery document is fetched, checked and cached by portal/signin.py.
 OIDC_OP_ISSUER = env_str("OIDC_ISSUER", "" if PRODUCTION else "http://127.0.0.1:9700")

@@ -290,7 +290,11 @@ def fail(request: HttpRequest, failure: SignInFailure) -> HttpResponse:
             data={"code": failure.code, "detail": failure.detail},
         )
     reference = getattr(request, "request_id", "")
-    request.session[FAILURE_KEY] = {"code": failure.code, "reference": reference}
+    request.session[FAILURE_KEY] = {
+        "code": failure.code,
+        "reference": reference,
+        "provider": failure.provider,
+    }
     return redirect("portal:signin_failed")
 
 

@@ -7,7 +7,7 @@ the reference on the page. A provider's own words stay out of both: they may hol
 from django.conf import settings
 from django.utils.text import capfirst
 
-# code -> what the person reads; {provider} is settings.OIDC_ISSUER_NAME
+# code -> what the person reads
 SENTENCES = {
     "provider_down": (
         "{provider} does not answer at the moment, so nobody can sign in through it. "
@@ -29,6 +29,10 @@ SENTENCES = {
     ),
     "refused": "{provider} did not sign you in, or the sign-in was cancelled. Sign in again.",
     "session_ended": "Your session at {provider} has ended. Sign in again to go on.",
+    "taken": (
+        "This account of {provider} belongs to somebody else here. Sign in through it, or ask an "
+        "administrator."
+    ),
     "inactive": "Your account here is deactivated. Ask an administrator to activate it again.",
     "company_account": (
         "This is a company account: it signs in through {provider}, not with a password here."
@@ -37,20 +41,24 @@ SENTENCES = {
 
 
 class SignInFailure(Exception):
-    """`code` is a key of SENTENCES; `detail` is for the log and the trail and holds no token."""
+    """`code` is a key of SENTENCES; `detail` is for the log and the trail and holds no token.
 
-    def __init__(self, code: str, detail: str = "", username: str = "") -> None:
+    `provider` is as it stands in a sentence; empty: the OIDC provider.
+    """
+
+    def __init__(self, code: str, detail: str = "", username: str = "", provider: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail
         self.username = username
+        self.provider = provider
 
     @property
     def sentence(self) -> str:
-        return sentence(self.code)
+        return sentence(self.code, self.provider)
 
 
-def sentence(code: str) -> str:
-    """What a person reads; an unknown code reads as a refusal."""
+def sentence(code: str, provider: str = "") -> str:
+    """What a person reads; an unknown code reads as a refusal. No `provider`: the OIDC one."""
     words = SENTENCES.get(code, SENTENCES["refused"])
-    return capfirst(words.format(provider=settings.OIDC_ISSUER_NAME))
+    return capfirst(words.format(provider=provider or settings.OIDC_ISSUER_NAME))

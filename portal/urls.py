@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from portal import account_views, token_views, views
 from portal.api_views import api_not_found
 from portal.signin import SignOutView
+from portal.social import link_views
 
 handler403 = "portal.views.permission_denied"
 handler404 = "portal.views.page_not_found"
@@ -21,6 +22,8 @@ portal_urls = [
     path("signout/provider/", account_views.signout_provider, name="signout_provider"),
     path("signed-out/", account_views.signed_out, name="signed_out"),
     path("account/", account_views.account, name="account"),
+    path("account/link/<slug:provider>/", link_views.account_link, name="account_link"),
+    path("account/unlink/<int:pk>/", link_views.account_unlink, name="account_unlink"),
     path("account/tokens/", token_views.token_list, name="token_list"),
     path("account/tokens/new/", token_views.token_create, name="token_create"),
     path("account/tokens/<int:pk>/", token_views.token_created, name="token_created"),

@@ -6,6 +6,8 @@ from allauth.account import admin as account_admin  # noqa: F401  it registers b
 from allauth.account.models import EmailAddress
 from allauth.mfa import admin as mfa_admin  # noqa: F401
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount import admin as social_admin  # noqa: F401
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
@@ -21,7 +23,8 @@ from portal.user_sessions import how
 
 BY_ADMIN = "An administrator ended it."
 
-for model in (User, Group, EmailAddress, Authenticator):
+# Of the last three nothing is edited: an app's secret belongs into the environment.
+for model in (User, Group, EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken):
     admin.site.unregister(model)
 
 

@@ -1,0 +1,47 @@
+"""Accounts at other providers that a person adds to their own: only by a form of ours.
+
+Somebody else's link must not tie an account of theirs to the reader's person. So a form marks the
+session first, and the adapter takes no account for which the mark is missing.
+"""
+
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from portal.models import Identity
+from portal.social.links import LINK_KEY, unlink
+
+
+@never_cache
+@require_POST
+def account_link(request: HttpRequest, provider: str) -> HttpResponse:
+    """Goes to the provider by a page of ours: a form may not lead to another host."""
+    door = settings.SIGNIN_DOORS.get(provider)
+    if door is None or not door.members_of:
+        raise Http404("Nobody signs in through this provider here.")
+    request.session[LINK_KEY] = provider
+    url = reverse(door.url_name, args=door.url_args) + "?" + urlencode({"process": "connect"})
+    response = render(request, "portal/account_link.html", {"provider": door.label, "url": url})
+    response["Refresh"] = f"0; url={url}"
+    return response
+
+
+@never_cache
+@require_POST
+def account_unlink(request: HttpRequest, pk: int) -> HttpResponse:
+    """Never the last one, by which the person could not come back."""
+    identity = get_object_or_404(Identity, pk=pk, user=request.user)
+    others = Identity.objects.filter(user=request.user).exclude(pk=pk)
+    if not others.exists():
+        messages.error(request, "This is the only account that you sign in with.")
+    elif not unlink(request, identity):
+        messages.error(request, "This account belongs to your company sign-in and stays.")
+    else:
+        messages.success(request, "The account is no longer linked.")
+    return redirect("portal:account")

@@ -1,0 +1,74 @@
+"""What an account at SAML, GitHub or Bitbucket gives its person, and how that ends."""
+
+import time
+
+from allauth.socialaccount.models import SocialAccount, SocialLogin
+from django.conf import settings
+from django.contrib.auth import logout
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal import audit
+from portal.identities import users_of
+from portal.memberships import replace_groups, set_admin
+from portal.models import Identity
+from portal.social.arrivals import Arrival
+from portal.social.configuration import DOOR_KEY, Door
+
+# Session key: the provider that the person has just asked to link an account of.
+LINK_KEY = "social_link"
+
+audit.register("identity.link", "linked an account of another provider")
+audit.register("identity.unlink", "took the link to another provider away")
+
+
+def note_arrival(request: HttpRequest, user: User, door: Door, arrival: Arrival) -> None:
+    """Takes over the groups, with all that was said, and writes what changed into the trail."""
+    changes = [*replace_groups(user, door.prefix, arrival.groups), *set_admin(user)]
+    Identity.objects.filter(issuer=door.issuer, subject=arrival.claims["sub"]).update(
+        groups=arrival.groups,
+        claims=arrival.claims,
+        incomplete=arrival.incomplete,
+        seen_at=timezone.now(),
+    )
+    if changes:
+        audit.record("signin.groups", user=user, request=request, data={"what": changes})
+
+
+def forget_groups(request: HttpRequest, login: SocialLogin, door: Door) -> None:
+    """Of somebody who is known here and belongs to nothing there any more; their session ends."""
+    user = users_of(door.issuer, str(login.account.uid)).first()
+    if user is None:
+        return
+    changes = [*replace_groups(user, door.prefix, []), *set_admin(user)]
+    Identity.objects.filter(issuer=door.issuer, user=user).update(groups=[])
+    if changes:
+        audit.record("signin.groups", user=user, request=request, data={"what": changes})
+    if request.user == user:
+        logout(request)
+
+
+def unlink(request: HttpRequest, identity: Identity) -> bool:
+    """Takes the account away from its person, with what its groups gave; False: not one of these.
+
+    The company's own stays: whom it is about is not for the person to say.
+    """
+    doors = (door for door in settings.SIGNIN_DOORS.values() if door.members_of)
+    door = next((door for door in doors if door.issuer == identity.issuer), None)
+    if door is None:
+        return False
+    with transaction.atomic():
+        SocialAccount.objects.filter(user=identity.user, uid=identity.subject).delete()
+        changes = [*replace_groups(identity.user, door.prefix, []), *set_admin(identity.user)]
+        data = {"issuer": identity.issuer, "subject": identity.subject, "what": changes}
+        identity.delete()
+        audit.record("identity.unlink", user=request.user, request=request, data=data)
+    return True
+
+
+def remember_door(request: HttpRequest, provider: str) -> None:
+    """Notes in the new session through which door it came, and until when that holds."""
+    until = time.time() + settings.OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS
+    request.session[DOOR_KEY] = {"provider": provider, "until": until}

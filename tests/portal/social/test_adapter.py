@@ -1,0 +1,151 @@
+"""Sign-in through GitHub and Bitbucket: who comes in, as whom, with which groups."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from portal.models import AuditEvent, Identity
+from portal.session_refresh import DOOR_KEY
+
+pytestmark = pytest.mark.django_db
+GITHUB, BITBUCKET = "/accounts/github/login/", "/accounts/bitbucket_oauth2/login/"
+
+
+def come_in(client: Client, login: str = GITHUB, query: str = "?next=/teams/") -> Any:
+    """To the provider, which asks nothing, and back."""
+    sent = client.get(login + query)
+    state = parse_qs(urlsplit(sent["Location"]).query)["state"][0]
+    return client.get(f"{login}callback/", {"code": "c0de", "state": state})
+
+
+def groups(user: User) -> list[str]:
+    return sorted(user.groups.values_list("name", flat=True))
+
+
+def test_a_member_signs_in_with_organisations_and_teams(client, github):
+    github.organisations = ["Limelight", "elsewhere"]
+    github.teams += [("elsewhere", "other")]
+    answer = come_in(client)
+    assert (answer.status_code, answer["Location"]) == (302, "/teams/")
+    user = User.objects.get()
+    assert (user.username, user.get_full_name()) == ("mara", "Mara Koch")
+    assert groups(user) == ["github:limelight", "github:limelight/payments"]
+    assert AuditEvent.objects.get(action="signin").data["how"] == "github"
+
+
+def test_many_teams_come_in_pages(client, github):
+    github.page, github.teams = 2, [("limelight", f"t{n}") for n in range(5)]
+    come_in(client)
+    assert len(groups(User.objects.get())) == 6
+
+
+def test_a_stranger_is_not_let_in_and_leaves_no_account(client, github):
+    github.organisations, github.teams = ["elsewhere"], []
+    assert come_in(client)["Location"] == "/signin/failed/"
+    assert "GitHub did not sign you in" in client.get("/signin/failed/").content.decode()
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["/api/v3/user/teams", "/api/v3/user/memberships/orgs"])
+def test_without_all_groups_nobody_is_signed_in_and_nothing_changes(client, github, path):
+    come_in(client)
+    github.answers[path] = 503
+    assert come_in(Client())["Location"] == "/signin/failed/"
+    assert len(groups(User.objects.get())) == 2
+
+
+def test_an_address_leads_into_nobodys_account(client, github):
+    User.objects.create_user("boss", email="mara@example.com", is_superuser=True)
+    come_in(client)
+    assert client.get("/account/").wsgi_request.user.username == "mara"
+
+
+def test_who_left_the_organisation_loses_groups_and_session_at_the_renewal(client, github):
+    come_in(client)
+    session = client.session
+    session[DOOR_KEY] = {"provider": "github", "until": 0}
+    session.save()
+    assert client.get("/teams/")["Location"] == f"{GITHUB}?next=%2Fteams%2F"
+    github.organisations, github.teams = [], []
+    come_in(client)
+    assert "_auth_user_id" not in client.session
+    assert groups(User.objects.get()) == []
+
+
+def test_a_stale_session_posts_nothing_and_is_renewed_without_a_question(client, github):
+    come_in(client)
+    session = client.session
+    session[DOOR_KEY] = {"provider": "github", "until": 0}
+    session.save()
+    assert client.post("/account/tokens/new/").status_code == 302
+    assert come_in(client)["Location"] == "/teams/"
+    assert client.get("/account/").status_code == 200
+
+
+def test_bitbucket_gives_its_workspaces(client, bitbucket):
+    come_in(client, BITBUCKET)
+    assert groups(User.objects.get()) == ["bitbucket:limelight"]
+    assert any("/2.0/user/workspaces Bearer gho_secret" in line for line in bitbucket.asked)
+
+
+def test_the_token_of_the_sign_in_is_not_kept(client, github):
+    come_in(client)
+    identity = Identity.objects.get()
+    assert "gho_secret" not in str(identity.claims)
+    assert "gho_secret" not in str(dict(client.session))
+
+
+def test_a_state_that_was_not_ours_signs_nobody_in(client, github):
+    assert client.get(f"{GITHUB}callback/", {"code": "c", "state": "x"}).status_code in {200, 302}
+    assert "_auth_user_id" not in client.session
+
+
+class TestLinking:
+    """An account of GitHub beside the company's."""
+
+    @pytest.fixture
+    def ana(self, client: Client) -> User:
+        user = User.objects.create_user("ana")
+        Identity.objects.create(issuer="https://idp.example", subject="ana", user=user)
+        client.force_login(user)
+        return user
+
+    def test_account_link_adds_the_account_and_its_groups(self, client, github, ana):
+        page = client.post("/account/link/github/")
+        assert page["Refresh"].endswith("/accounts/github/login/?process=connect")
+        come_in(client, query="?process=connect")
+        assert groups(ana) == ["github:limelight", "github:limelight/payments"]
+        assert AuditEvent.objects.get(action="identity.link").actor == "ana"
+        assert User.objects.count() == 1
+
+    def test_account_link_is_asked_for_by_a_form_only(self, client, github, ana):
+        assert client.get("/account/link/github/").status_code == 405
+        come_in(client, query="?process=connect")
+        assert groups(ana) == []
+
+    def test_somebody_elses_account_is_not_taken_over(self, client, github, ana):
+        come_in(Client())
+        client.post("/account/link/github/")
+        assert come_in(client, query="?process=connect")["Location"] == "/signin/failed/"
+        assert groups(ana) == []
+
+    def test_account_unlink_takes_the_groups_away(self, client, github, ana):
+        client.post("/account/link/github/")
+        come_in(client, query="?process=connect")
+        pk = Identity.objects.get(subject="4711").pk
+        client.post(f"/account/unlink/{pk}/")
+        assert groups(ana) == []
+        assert AuditEvent.objects.filter(action="identity.unlink").exists()
+
+    def test_account_unlink_leaves_the_last_and_the_companys_account(self, client, github, ana):
+        company = Identity.objects.get(subject="ana").pk
+        client.post(f"/account/unlink/{company}/")
+        assert Identity.objects.filter(user=ana).count() == 1
+
+    def test_account_unlink_is_for_ones_own_accounts(self, client, github, ana):
+        come_in(Client())
+        other = Identity.objects.get(subject="4711").pk
+        assert client.post(f"/account/unlink/{other}/").status_code == 404

@@ -1,0 +1,179 @@
+"""Sign-in by SAML 2.0: against npm's samlp over HTTP, and against answers that somebody forged."""
+
+import base64
+import re
+import zlib
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from django.contrib.auth.models import User
+from django.test import Client
+
+from portal.models import AuditEvent, Identity
+from portal.social.configuration import doors, provider_settings
+from tests.portal.social import saml_idp
+from tests.portal.social.saml_idp import assertion, encoded, response, signed
+
+pytestmark = pytest.mark.django_db
+LOGIN = "/accounts/saml/company/login/?next=/teams/"
+ACS = "/accounts/saml/company/acs/"
+# The adapter of allauth reads the host from the request.
+HOST = {"HTTP_HOST": "testserver"}
+
+
+@pytest.fixture(scope="module")
+def key() -> saml_idp.Key:
+    return saml_idp.new_key()
+
+
+def configure(settings: Any, metadata: str) -> None:
+    environ = {"SAML_METADATA": metadata, "SAML_NAME": "Acme SSO"}
+    settings.SIGNIN_DOORS = doors(environ)
+    settings.SOCIALACCOUNT_PROVIDERS = provider_settings(settings.SIGNIN_DOORS, environ)
+
+
+@pytest.fixture
+def on_paper(settings: Any, key: saml_idp.Key) -> None:
+    configure(settings, saml_idp.metadata(key))
+
+
+def asked(client: Client) -> str:
+    """Begins a sign-in; the id of the request that the portal sent."""
+    answer = client.get(LOGIN, **HOST)
+    query = parse_qs(urlsplit(answer["Location"]).query)
+    xml = zlib.decompress(base64.b64decode(query["SAMLRequest"][0]), -15).decode()
+    return re.search(r'\bID="([^"]+)"', xml)[1]
+
+
+def answered(client: Client, xml: str) -> Any:
+    """Posts the answer as a browser does, and goes on to where the portal leads."""
+    posted = client.post(ACS, {"SAMLResponse": encoded(xml)}, **HOST)
+    assert posted.status_code == 302
+    return client.get(posted["Location"], **HOST)
+
+
+def signed_in(client: Client) -> bool:
+    return "_auth_user_id" in client.session
+
+
+@pytest.mark.node
+def test_a_person_signs_in_through_a_real_provider(client, settings, key):
+    with saml_idp.running(key) as metadata:
+        configure(settings, metadata)
+        assert "Continue with Acme SSO" in client.get("/signin/").content.decode()
+        sent = client.get(LOGIN, **HOST)
+        page = requests.get(sent["Location"], timeout=10).text
+    fields = dict(re.findall(r'name="(\w+)"\s+value="([^"]*)"', page))
+    posted = client.post(ACS, {name: unescape(value) for name, value in fields.items()}, **HOST)
+    answer = client.get(posted["Location"], **HOST)
+    assert (answer.status_code, answer["Location"]) == (302, "/teams/")
+    user = User.objects.get(identities__subject="mara-0001")
+    assert (user.get_full_name(), user.email) == ("Mara Koch", "mara@example.com")
+    groups = sorted(user.groups.values_list("name", flat=True))
+    assert groups == ["saml:payments", "saml:payments-deployers"]
+    assert "saml" in AuditEvent.objects.get(action="signin").data["how"]
+
+
+def test_the_same_subject_is_the_same_person_and_groups_are_replaced(client, on_paper, key):
+    for groups in (("a", "b"), ("b", "c")):
+        browser = Client()
+        xml = signed(assertion(asked(browser), groups=groups), key)
+        answered(browser, response(_asked_by(xml), xml))
+        assert signed_in(browser)
+    user = User.objects.get()
+    assert sorted(user.groups.values_list("name", flat=True)) == ["saml:b", "saml:c"]
+    assert Identity.objects.get().issuer == "https://idp.example/metadata"
+
+
+def test_an_address_leads_into_nobodys_account(client, on_paper, key):
+    boss = User.objects.create_user("boss", email="mara@example.com")
+    xml = signed(assertion(asked(client)), key)
+    answered(client, response(_asked_by(xml), xml))
+    assert client.session["_auth_user_id"] != str(boss.pk)
+
+
+FORGED = {
+    "another key": lambda rid, key: signed(assertion(rid), saml_idp.new_key()),
+    "no signature": lambda rid, key: assertion(rid),
+    "another audience": lambda rid, key: signed(assertion(rid, audience="https://other"), key),
+    "another issuer": lambda rid, key: signed(assertion(rid, issuer="https://other"), key),
+    "expired": lambda rid, key: signed(assertion(rid, lasts=-1200), key),
+    "another request": lambda rid, key: signed(assertion("_other"), key),
+    "changed after signing": lambda rid, key: signed(assertion(rid), key).replace(
+        "mara-0001", "lena-0001"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_a_forged_assertion_signs_nobody_in(client, on_paper, key, how):
+    request_id = asked(client)
+    answer = answered(client, response(request_id, FORGED[how](request_id, key)))
+    assert answer["Location"] == "/signin/failed/"
+    assert not signed_in(client)
+    assert "Acme SSO" in client.get("/signin/failed/").content.decode()
+
+
+@pytest.mark.parametrize("place", ["before", "after", "inside the signature", "around"])
+def test_signature_wrapping_signs_nobody_else_in(client, on_paper, key, place):
+    request_id = asked(client)
+    good = signed(assertion(request_id), key)
+    evil = assertion(request_id, name_id="lena-0001", assertion_id="_evil")
+    xml = {
+        "before": response(request_id, evil, good),
+        "after": response(request_id, good, evil),
+        "inside the signature": response(
+            request_id,
+            evil.replace(
+                "</saml:Subject>",
+                f"</saml:Subject><ds:Object xmlns:ds='http://www.w3.org/2000/09/xmldsig#'>{good}"
+                "</ds:Object>",
+            ),
+        ),
+        "around": response(
+            request_id, evil.replace("</saml:Assertion>", f"{good}</saml:Assertion>")
+        ),
+    }[place]
+    answered(client, xml)
+    assert not User.objects.filter(identities__subject="lena-0001").exists()
+
+
+def test_an_answer_counts_once_and_in_its_own_browser_only(client, on_paper, key):
+    request_id = asked(client)
+    xml = response(request_id, signed(assertion(request_id), key))
+    stranger = Client()
+    answered(stranger, xml)
+    assert not signed_in(stranger)
+    answered(client, xml)
+    assert signed_in(client)
+    again = Client()
+    again.cookies = client.cookies
+    answered(again, xml)
+    assert AuditEvent.objects.filter(action="signin").count() == 1
+
+
+def test_nobody_starts_a_sign_in_from_the_provider(client, on_paper, key):
+    xml = signed(assertion(""), key).replace(' InResponseTo=""', "")
+    answered(client, response("", xml).replace(' InResponseTo=""', ""))
+    assert not signed_in(client)
+
+
+def test_saml_finish_acs_shows_nonsense_on_a_page(client, on_paper):
+    for value in ("", "%%%", encoded("<a"), encoded("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")):
+        posted = client.post(ACS, {"SAMLResponse": value}, **HOST)
+        assert client.get(posted["Location"], **HOST)["Location"] == "/signin/failed/"
+
+
+def test_a_deactivated_person_stays_outside(client, on_paper, key):
+    user = User.objects.create_user("mara", is_active=False)
+    Identity.objects.create(issuer="https://idp.example/metadata", subject="mara-0001", user=user)
+    xml = signed(assertion(asked(client)), key)
+    answered(client, response(_asked_by(xml), xml))
+    assert not signed_in(client)
+
+
+def _asked_by(xml: str) -> str:
+    return re.search(r'InResponseTo="([^"]+)"', xml)[1]
