@@ -1,8 +1,17 @@
 // A strict OpenID provider for the tests: PKCE required, claims from userinfo only.
-// Environment: PORT, CLIENT_ID, CLIENT_SECRET, PORTAL. Prints "ready" once it listens.
+// Environment: PORT, CLIENT_ID, CLIENT_SECRET, PORTAL, QUIRKS. Prints "ready" once it listens.
+import { readdirSync, readFileSync } from "node:fs";
 import Provider from "oidc-provider";
 
-const { PORT, CLIENT_ID, CLIENT_SECRET, PORTAL } = process.env;
+const { PORT, CLIENT_ID, CLIENT_SECRET, PORTAL, QUIRKS } = process.env;
+
+// Who signs in under the name of a file in QUIRKS has the claims that it holds.
+const quirks = Object.fromEntries(
+  readdirSync(QUIRKS)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => [name.slice(0, -5), JSON.parse(readFileSync(`${QUIRKS}/${name}`)).claims]),
+);
+const quirky = Object.values(quirks).flatMap((claims) => Object.keys(claims));
 
 const provider = new Provider(`http://127.0.0.1:${PORT}`, {
   clients: [
@@ -18,7 +27,7 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
     openid: ["sub"],
     email: ["email", "email_verified"],
     profile: ["name", "given_name", "family_name", "preferred_username"],
-    groups: ["groups"],
+    groups: ["groups", ...quirky],
   },
   cookies: { keys: ["only-for-tests"] },
   pkce: { required: () => true },
@@ -34,6 +43,7 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
       family_name: "Koch",
       preferred_username: id,
       groups: ["payments", "payments-deployers"],
+      ...(quirks[id] && { groups: undefined, ...quirks[id] }),
     }),
   }),
 });

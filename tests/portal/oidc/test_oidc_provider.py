@@ -15,10 +15,11 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
-from portal.models import AuditEvent
+from portal.models import AuditEvent, Identity
 from tests.npm import install
 from tests.plugins.ports import free_port
 from tests.portal.oidc.provider import CLIENT_ID, CLIENT_SECRET
+from tests.portal.oidc.quirks import QUIRKS
 
 pytestmark = [pytest.mark.node, pytest.mark.django_db]
 HERE = Path(__file__).parent
@@ -34,7 +35,7 @@ def issuer() -> Iterator[str]:
         cwd=folder,
         env={
             **os.environ, "PORT": str(port), "PORTAL": PORTAL,
-            "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET,
+            "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET, "QUIRKS": str(HERE / "quirks"),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -77,12 +78,12 @@ def submit(browser: requests.Session, page: requests.Response, **values: str) ->
     return follow(browser, "POST", urljoin(page.url, action), data={**hidden, **values})
 
 
-def at_the_provider(client: Client, browser: requests.Session) -> str:
+def at_the_provider(client: Client, browser: requests.Session, login: str = "mara") -> str:
     """Signs in there and agrees; returns where the browser is sent back to."""
     asked = client.get("/oidc/authenticate/?next=/account/")["Location"]
     page = follow(browser, "GET", asked)
     if page.status_code == 200:
-        page = submit(browser, page, login="mara", password="anything")
+        page = submit(browser, page, login=login, password="anything")
     if page.status_code == 200:
         page = submit(browser, page)
     return page.headers["Location"]
@@ -95,6 +96,16 @@ def test_the_code_flow_signs_in_with_claims_from_userinfo(client):
     assert (user.username, user.email) == ("mara", "mara@example.com")
     groups = sorted(user.groups.values_list("name", flat=True))
     assert groups == ["idp:payments", "idp:payments-deployers"]
+
+
+@pytest.mark.parametrize("name", QUIRKS)
+def test_groups_arrive_in_each_providers_way(client, settings, name):
+    for setting, value in QUIRKS[name]["settings"].items():
+        setattr(settings, setting, value)
+    client.get(at_the_provider(client, requests.Session(), name))
+    groups = sorted(User.objects.get().groups.values_list("name", flat=True))
+    assert groups == QUIRKS[name]["groups"]
+    assert QUIRKS[name]["complete"] == (Identity.objects.get().incomplete == "")
 
 
 def test_a_stolen_code_is_useless_without_its_verifier(client):
