@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from catalog.models import Entity
 from catalog.people import teams_of
 from pipelines import accounts, builds, tasks
+from pipelines.awaiting import to_approve
 from pipelines.models import Build, LinkProblem, Pipeline, PipelineLink, Trigger, VendorAccount
 from pipelines.offers import Offers, may_see
 from pipelines.providers import PROVIDERS
@@ -230,10 +231,13 @@ def home(request: HttpRequest, objects: Sequence[Any]) -> Panels:
 
 def _open_requests(request: HttpRequest) -> SafeString:
     """That requests wait for this person's word, where there are any."""
-    count = to_settle(actor_of(request))
-    if not count:
-        return SafeString("")
-    return render_to_string("pipelines/_open_requests.html", {"count": count}, request)
+    actor = actor_of(request)
+    counts = {
+        "pipelines/_to_approve.html": to_approve(actor),
+        "pipelines/_open_requests.html": to_settle(actor),
+    }
+    shown = [render_to_string(page, {"count": n}, request) for page, n in counts.items() if n]
+    return SafeString("".join(shown))
 
 
 def account(request: HttpRequest, objects: Sequence[Any]) -> Panels:

@@ -25,7 +25,13 @@ WORST_FIRST = (
 )
 State = Trigger.State
 # Asked for and without an outcome so far.
-OPEN_TRIGGERS = (State.QUEUED, State.DISPATCHING, State.DISPATCHED, State.UNCERTAIN)
+OPEN_TRIGGERS = (
+    State.AWAITING,
+    State.QUEUED,
+    State.DISPATCHING,
+    State.DISPATCHED,
+    State.UNCERTAIN,
+)
 
 
 def links_of(entity: Entity) -> list[PipelineLink]:
@@ -192,6 +198,8 @@ def triggers_of(user_id: int, limit: int = 5) -> QuerySet[Trigger]:
 
 def settles_itself(trigger: Trigger) -> bool:
     """Whether its state will change without a person, so that a page should look again."""
+    if trigger.state == State.AWAITING:
+        return False
     if trigger.state == State.UNCERTAIN:
         return trigger.lookups < MAX_LOOKUPS
     return trigger.state in OPEN_TRIGGERS

@@ -38,7 +38,13 @@ def find_build(request: HttpRequest, pk: int) -> tuple[Build, PipelineLink]:
 
 def find_trigger(request: HttpRequest, request_id: uuid.UUID) -> Trigger:
     """A request of the person's own, or one about something that they may see."""
-    related = ("pipeline__server", "entity__source", "environment", "build", "started_build")
+    related = (
+        "pipeline__server",
+        "entity__source",
+        "environment__approver_role",
+        "build",
+        "started_build",
+    )
     trigger = get_object_or_404(Trigger.objects.select_related(*related), request_id=request_id)
     entities = [trigger.entity] if trigger.entity else []
     mine = trigger.actor_id == request.user.pk

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from pipelines import settling, triggers
+from pipelines import awaiting, settling, triggers
 from pipelines.calls import WITHOUT_BUILD
 from pipelines.effects import effect_of
 from pipelines.facts import facts_of
@@ -120,6 +120,7 @@ def trigger_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
         "badge": trigger.action not in WITHOUT_BUILD or trigger.state != Trigger.State.LINKED,
         "withdrawable": settling.may_withdraw(actor_of(request), trigger).allowed,
         "item": _unsettled(request, trigger),
+        "approval": awaiting.one(actor_of(request), trigger),
     }
     return render_either(
         request, "pipelines/trigger_detail.html", "pipelines/_trigger.html", context

@@ -42,25 +42,25 @@ def unsettled(actor: Actor) -> list[Unsettled]:
     uncertain = Trigger.objects.filter(state=State.UNCERTAIN)
     mine = uncertain.filter(actor=actor.user_id) if actor.user_id else uncertain.none()
     # As for a build's page, which belongs to no environment.
-    seeing = [grant for grant in _grants(actor, "build.view") if not grant.environment]
-    others = uncertain.exclude(actor=actor.user_id).filter(_in_scope(seeing, uncertain))
+    seeing = [grant for grant in grants_with(actor, "build.view") if not grant.environment]
+    others = uncertain.exclude(actor=actor.user_id).filter(in_scope(seeing, uncertain))
     return _items(actor, mine, others)
 
 
 def may_list(actor: Actor) -> bool:
     """Whether the person may see builds of anything at all; unsettled() then decides row by row."""
-    return any(not grant.environment for grant in _grants(actor, "build.view"))
+    return any(not grant.environment for grant in grants_with(actor, "build.view"))
 
 
 def to_settle(actor: Actor) -> int:
     """How many wait for this person's word; those that Stagedoor still looks up don't."""
-    grants = _grants(actor, PERMISSION)
+    grants = grants_with(actor, PERMISSION)
     if not grants:
         return 0
     if any(grant.scope_kind == "everything" and not grant.environment for grant in grants):
         return Trigger.objects.filter(state=State.UNCERTAIN, lookups__gte=MAX_LOOKUPS).count()
     waiting = Trigger.objects.filter(state=State.UNCERTAIN, lookups__gte=MAX_LOOKUPS)
-    theirs = waiting.filter(_in_scope(grants, waiting))
+    theirs = waiting.filter(in_scope(grants, waiting))
     return sum(item.settle.allowed for item in _items(actor, theirs))
 
 
@@ -69,18 +69,19 @@ def _items(actor: Actor, *rows: QuerySet[Trigger]) -> list[Unsettled]:
     found: list[Trigger] = []
     for some in rows:
         found += some.select_related(*related)[: MAX_LISTED - len(found)]
-    facts = _facts(found)
+    facts = facts_by_entity(found)
     return [
         Unsettled(trigger, may_settle(actor, trigger, facts[trigger.entity_id]))
         for trigger in found
     ]
 
 
-def _grants(actor: Actor, permission: str) -> list[Grant]:
+def grants_with(actor: Actor, permission: str) -> list[Grant]:
+    """The grants that hold this permission; none of somebody who may not act."""
     return [grant for grant in actor.grants if actor.active and permission in grant.permissions]
 
 
-def _in_scope(grants: Sequence[Grant], rows: QuerySet[Trigger]) -> Q:
+def in_scope(grants: Sequence[Grant], rows: QuerySet[Trigger]) -> Q:
     """Those of the rows whose service a grant covers. Chosen before any are cut off: a hundred of
     another team's must not hide this one's."""
     about = Entity.objects.filter(pk__in=rows.values("entity")).select_related("source")
@@ -93,7 +94,7 @@ def _in_scope(grants: Sequence[Grant], rows: QuerySet[Trigger]) -> Q:
     return Q(entity__in=covered) | (Q(entity=None) if everywhere else Q(pk__in=[]))
 
 
-def _facts(triggers: Iterable[Trigger]) -> dict[int | None, Facts]:
+def facts_by_entity(triggers: Iterable[Trigger]) -> dict[int | None, Facts]:
     """Read once for each service, however many requests it has."""
     entities: dict[int | None, Entity | None] = {
         trigger.entity_id: trigger.entity for trigger in triggers

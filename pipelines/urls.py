@@ -4,6 +4,7 @@ from django.urls import path
 
 from pipelines import (
     activation_views,
+    approval_views,
     gate_views,
     hook_views,
     promotion_views,
@@ -41,5 +42,9 @@ urlpatterns = [
         trigger_views.trigger_withdraw,
         name="trigger_withdraw",
     ),
+    path(
+        "triggers/<uuid:request_id>/approval/", approval_views.approval_give, name="approval_give"
+    ),
+    path("approvals/", approval_views.approval_list, name="approval_list"),
     path("triggers/<uuid:request_id>/settle/", settle_views.trigger_settle, name="trigger_settle"),
 ]

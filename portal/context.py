@@ -7,6 +7,7 @@ SECTIONS = {
     "portal:home": "home",
     "catalog:team_list": "teams",
     "catalog:team_detail": "teams",
+    "pipelines:approval_list": "approvals",
 }
 NAMESPACES = {"catalog": "catalog", "pipelines": "builds"}
 

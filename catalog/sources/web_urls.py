@@ -89,6 +89,13 @@ class Repository:
         view = "edit" if self.flavour == GITHUB else "-/edit"
         return f"{self.root}/{view}/{_path(ref)}/{_path(path)}"
 
+    def commit(self, commit: str) -> str:
+        """The page of a commit, by its whole id."""
+        if not _COMMIT.fullmatch(commit):
+            return ""
+        view = {GITHUB: "commit", GITLAB: "-/commit"}.get(self.flavour, "commits")
+        return f"{self.root}/{view}/{commit}"
+
     def create(self, ref: str, path: str, text: str = "") -> str:
         """Where a person adds a file, filled in where the host can; "" where it has no such page.
 
