@@ -1,6 +1,8 @@
-"""Which scopes cover an entity, and which entities a scope may name (hook `scope_choices`)."""
+"""Which scopes cover an entity, and what a scope may name (hook `scope_choices`)."""
 
-from catalog.models import Entity, TeamClosure
+from django.db.models.fields.json import KeyTransform
+
+from catalog.models import Entity, Tag, TeamClosure
 
 Scopes = frozenset[tuple[str, str]]
 
@@ -9,21 +11,35 @@ KINDS = {"team": "Group", "system": "System", "service": "Component"}
 
 
 def scope_choices(kind: str) -> list[tuple[str, str]]:
-    """[(entity ref, what people call it)] of every entity that a scope of this kind may name."""
+    """[(what a scope of this kind may name, what people call it)]."""
+    active = Entity.objects.filter(state=Entity.State.ACTIVE)
+    if kind == "tag":
+        found = Tag.objects.filter(entity__in=active).order_by("value").distinct()
+        return [(value, "") for value in found.values_list("value", flat=True)]
+    if kind == "label":
+        labels = KeyTransform("labels", KeyTransform("metadata", "document"))
+        named = active.annotate(labels=labels).exclude(labels=None)
+        every = {label for held in named.values_list("labels", flat=True) for label in _pairs(held)}
+        return [(label, "") for label in sorted(every)]
     if kind not in KINDS:
         return []
-    found = Entity.objects.filter(kind=KINDS[kind], state=Entity.State.ACTIVE).order_by("ref")
-    return [(ref, title or name) for ref, title, name in found.values_list("ref", "title", "name")]
+    entities = active.filter(kind=KINDS[kind]).order_by("ref")
+    return [
+        (ref, title or name) for ref, title, name in entities.values_list("ref", "title", "name")
+    ]
 
 
 def scopes_of(entity: Entity) -> Scopes:
     """Every (scope kind, scope ref) that covers the entity, for a policy Target; one query.
 
-    A team is covered by its own scope as well as by its owner's. The owner is as the descriptor
-    says it. The teams above come from TeamClosure, which sync makes of trusted sources alone; trust
-    is asked again here, for it may have been withdrawn.
+    Owner, system, tags and labels are the descriptor's own word: whoever can edit it decides them.
+    A team is covered by its own scope as well as by its owner's. The teams above come from
+    TeamClosure, which sync makes of trusted sources alone; trust is asked again here, for it may
+    have been withdrawn.
     """
     scopes = {("everything", ""), ("service", entity.ref)}
+    scopes |= {("tag", tag) for tag in _texts(entity.metadata.get("tags"))}
+    scopes |= {("label", label) for label in _pairs(entity.metadata.get("labels"))}
     if entity.system_ref:
         scopes.add(("system", entity.system_ref))
     teams = {ref for ref in (entity.owner_ref, entity.ref) if ref.startswith("group:")}
@@ -37,3 +53,15 @@ def scopes_of(entity: Entity) -> Scopes:
         )
         scopes |= {("team", ref) for ref in above.values_list("ancestor__ref", flat=True)}
     return frozenset(scopes)
+
+
+def _texts(value: object) -> list[str]:
+    """A document is somebody else's: what is no list of texts holds none."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _pairs(value: object) -> list[str]:
+    """Labels as a scope names them: "tier=gold"."""
+    if not isinstance(value, dict):
+        return []
+    return [f"{key}={text}" for key, text in value.items() if isinstance(text, str)]

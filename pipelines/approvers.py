@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from pipelines.facts import Facts
-from pipelines.models import Approval, Environment, Trigger
+from pipelines.models import Approval, Environment, Pipeline, Trigger
 from portal.access import fresh_actor
 from portal.policy import Actor, Decision, Effect, Target, decide
 
@@ -20,13 +20,13 @@ def decide_approval(actor: Actor, trigger: Trigger, facts: Facts) -> Decision:
     environment = trigger.environment
     target = Target(
         label=str(facts.entity or trigger.pipeline),
-        scopes=facts.scopes,
+        scopes=facts.scopes_with(trigger.pipeline),
         environment=environment.slug if environment else "",
         requester=trigger.actor_id,
         role=role_of(environment),
         branch=trigger.branch or None,
         parameters=trigger.parameters,
-        helpers=groups(facts, environment),
+        helpers=groups(facts, environment, trigger.pipeline),
     )
     return decide(actor, PERMISSION, target, now=timezone.now())
 
@@ -36,10 +36,11 @@ def role_of(environment: Environment | None) -> str:
     return str(environment.approver_role) if environment and environment.approver_role else ""
 
 
-def groups(facts: Facts, environment: Environment | None) -> tuple[str, ...]:
+def groups(facts: Facts, environment: Environment | None, pipeline: Pipeline) -> tuple[str, ...]:
     """Whose members may approve there, as people know them; a few."""
     role = role_of(environment)
-    return facts.holders(PERMISSION, environment.slug if environment else "", role)
+    slug = environment.slug if environment else ""
+    return facts.holders(PERMISSION, slug, role, pipeline)
 
 
 def given(trigger: Trigger) -> list[Approval]:

@@ -10,16 +10,16 @@ class PipelinesConfig(AppConfig):
     def ready(self) -> None:
         from pipelines import fleet, leavers, repository_panels
         from pipelines.checks import health_checks
-        from pipelines.environments import environment_choices
         from pipelines.linking import audit_removed, link_entities
         from pipelines.panels import page_panels
+        from pipelines.scopes import scope_choices
         from portal import hooks
 
         hooks.access_ended.register(leavers.end_access)
         hooks.catalog_changed.register(link_entities)
         hooks.catalog_removing.register(audit_removed)
         hooks.health_checks.register(health_checks)
-        hooks.scope_choices.register(environment_choices)
+        hooks.scope_choices.register(scope_choices)
         hooks.page_panels.register(page_panels)
         hooks.page_panels.register(repository_panels.page_panels)
         hooks.page_panels.register(fleet.page_panels)

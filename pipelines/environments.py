@@ -189,10 +189,3 @@ def _is_exact(rule: EnvironmentRule, key: str, value: str) -> bool:
 
 def _name(rule: EnvironmentRule) -> str:
     return rule.parameter.partition("=")[0].strip()
-
-
-def environment_choices(kind: str) -> list[tuple[str, str]]:
-    """For the hook `scope_choices`: what a role mapping may name as its environment."""
-    if kind != "environment":
-        return []
-    return list(Environment.objects.order_by("rank", "slug").values_list("slug", "name"))

@@ -12,8 +12,11 @@ from catalog.scopes import Scopes, scopes_of
 from pipelines.environments import Rules, read_rules
 from pipelines.freezes import not_over
 from pipelines.models import BrokenGlass, Freeze, Pipeline, PipelineLink
+from pipelines.scopes import scopes_of_pipeline
 from pipelines.standing import RELATED, Standing, standing
 from portal.models import RoleMapping
+from portal.policy import is_covered
+from portal.subjects import people_of
 
 MAX_HELPERS = 3
 
@@ -31,23 +34,35 @@ class Facts:
     freezes: tuple[Freeze, ...] = ()  # of all, in force and to come
     glass: tuple[BrokenGlass, ...] = ()  # of this entity, open or yet to be reviewed
 
-    def helpers(self, permission: str, environment: str) -> tuple[str, ...]:
+    def scopes_with(self, pipeline: Pipeline | None) -> Scopes:
+        """What covers the service, and this pipeline of it."""
+        return self.scopes | scopes_of_pipeline(pipeline) if pipeline else self.scopes
+
+    def helpers(
+        self, permission: str, environment: str, pipeline: Pipeline | None = None
+    ) -> tuple[str, ...]:
         """Who can help: the owning team, then the groups whose role covers this, a few."""
         found = [self.owner] if permission != "link.confirm" else []
-        found += self.holders(permission, environment)
+        found += self.holders(permission, environment, pipeline=pipeline)
         return tuple(dict.fromkeys(name for name in found if name))[:MAX_HELPERS]
 
-    def holders(self, permission: str, environment: str, role: str = "") -> tuple[str, ...]:
+    def holders(
+        self,
+        permission: str,
+        environment: str,
+        role: str = "",
+        pipeline: Pipeline | None = None,
+    ) -> tuple[str, ...]:
         """The groups whose role covers this, a few; `role` is the only one that counts."""
         found = []
+        scopes = self.scopes_with(pipeline)
         for mapping in self.mappings:
             if role not in ("", mapping.role.name):
                 continue
-            here = (mapping.scope_kind, mapping.scope_ref) in self.scopes
-            covers = here or mapping.scope_kind == "everything"
+            covers = is_covered(mapping.scope_kind, mapping.scope_ref, scopes)
             in_environment = mapping.environment in ("", environment)
             if covers and in_environment and permission in mapping.role.permissions:
-                found.append(f"{mapping.group.partition(':')[2] or mapping.group} ({mapping.role})")
+                found.append(f"{people_of(mapping.group)} ({mapping.role})")
         return tuple(dict.fromkeys(found))[:MAX_HELPERS]
 
 

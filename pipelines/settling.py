@@ -66,6 +66,7 @@ def _decide(
         environment=trigger.environment,
         blocked=blocked,
         label=str(trigger.pipeline),
+        pipeline=trigger.pipeline,
     )
 
 

@@ -72,17 +72,19 @@ def decide_effect(
     facts: Facts,
     *,
     build: Build | None = None,
+    unchosen: bool = False,
     approvals: Sequence[int] = (),
 ) -> Decision:
     """May `actor` do `action` where it would take effect? No queries.
 
-    `approvals` are the ids of those who approved just this, and still may.
+    `unchosen`: the person has still to choose branch and parameters. `approvals` are the ids of
+    those who approved just this, and still may.
     """
     if action not in PERMISSIONS:
         return decide(actor, action, Target(label=pipeline.name), now=timezone.now())
     blocked, needed = _blocked(action, facts, pipeline, build)
     # A cancel ends a run, and switching a pipeline on runs nothing yet.
-    if not blocked and action not in {Action.CANCEL, Action.ACTIVATE}:
+    if not blocked and not unchosen and action not in {Action.CANCEL, Action.ACTIVATE}:
         blocked = branch_problem(effect.environment, effect.branch)
     decision = decide_about(
         facts,
@@ -92,11 +94,13 @@ def decide_effect(
         blocked=blocked,
         helped_by=needed,
         label=str(pipeline),
+        pipeline=pipeline,
         effect=effect,
+        unchosen=unchosen,
         approvals=approvals,
     )
     if decision.effect is Verdict.NEEDS_APPROVAL:
-        decision = replace(decision, helpers=groups(facts, effect.environment))
+        decision = replace(decision, helpers=groups(facts, effect.environment, pipeline))
     return decision
 
 
@@ -109,7 +113,9 @@ def decide_about(
     blocked: str = "",
     helped_by: str = "",
     label: str = "this request",
+    pipeline: Pipeline | None = None,
     effect: Effect | None = None,
+    unchosen: bool = False,
     approvals: Sequence[int] = (),
 ) -> Decision:
     """Whether the person holds the permission for the service that the facts are about.
@@ -121,25 +127,28 @@ def decide_about(
     slug = environment.slug if environment else ""
     target = Target(
         label=str(facts.entity or label),
-        scopes=facts.scopes,
+        scopes=facts.scopes_with(pipeline),
         environment=slug,
         approvals_needed=environment.approvals if environment else 0,
         blocked=blocked,
         branch=(effect.branch or None) if effect else None,
         parameters=effect.parameters if effect and effect.known else None,
-        helpers=facts.helpers(helped_by or permission, slug),
+        unchosen=unchosen,
+        helpers=facts.helpers(helped_by or permission, slug, pipeline),
     )
     if permission in RUNNING:
-        target = _as_of_now(facts, actor, target, now)
+        target = _as_of_now(facts, actor, target, now, pipeline)
     return decide(actor, permission, target, now=now, approvals=approvals)
 
 
-def _as_of_now(facts: Facts, actor: Actor, target: Target, now: datetime) -> Target:
+def _as_of_now(
+    facts: Facts, actor: Actor, target: Target, now: datetime, pipeline: Pipeline | None
+) -> Target:
     """The target with the freeze that is in force, and the actor among those whose broken glass
     still counts: it ends with their time, and with their right to break it."""
     frozen = freezes.in_force(facts.freezes, target, now)
     if frozen is not None and not target.blocked:
-        who = facts.helpers("glass.break", target.environment)
+        who = facts.helpers("glass.break", target.environment, pipeline)
         target = replace(target, frozen=freezes.sentence(frozen), helpers=who)
     broken = any(
         glass.by_id == actor.user_id

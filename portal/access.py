@@ -21,7 +21,9 @@ def actor_for(user: AbstractBaseUser | AnonymousUser | None) -> Actor:
     """
     if not isinstance(user, User) or not user.is_authenticated:
         return ANONYMOUS
-    groups = frozenset(user.groups.values_list("name", flat=True))
+    names = user.groups.values_list("name", flat=True)
+    # Only the catalog says who is in a team, whatever a group is called.
+    groups = frozenset(name for name in names if not name.startswith(TEAM))
     teams = Exists(RoleMapping.objects.filter(group__startswith=TEAM))
     links = UserLink.objects.filter(user=user).values_list("user_ref", teams)
     user_ref, of_teams = links.first() or ("", False)

@@ -158,7 +158,7 @@ FROM portal_apitoken t
 JOIN auth_user u ON u.id = t.user_id
 LEFT JOIN portal_userlink l ON l.user_id = u.id
 LEFT JOIN auth_user_groups ug ON ug.user_id = u.id
-LEFT JOIN auth_group g ON g.id = ug.group_id
+LEFT JOIN auth_group g ON g.id = ug.group_id AND g.name NOT LIKE 'team:%%'
 LEFT JOIN portal_rolemapping m ON m."group" = g.name
 LEFT JOIN portal_role r ON r.id = m.role_id
 LEFT JOIN portal_role d ON d.slug = %s

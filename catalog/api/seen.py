@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
+from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
 
-from catalog.models import Entity, TeamClosure
+from catalog.models import Entity, Tag, TeamClosure
 from catalog.scopes import Scopes
 from portal.api_errors import ApiError
 from portal.api_tokens import Caller
@@ -39,7 +40,18 @@ class Seen:
         ).values("descendant__ref")
         owned = Q(owner_ref__in=teams) | Q(owner_ref__in=below)
         themselves = Q(ref__in=[*services, *teams]) | Q(ref__in=below)
-        return found.filter(themselves | Q(system_ref__in=systems) | owned)
+        tagged = Q(pk__in=Tag.objects.filter(value__in=self._refs("tag")).values("entity"))
+        named = themselves | Q(system_ref__in=systems) | owned | tagged
+        return self._labelled(found, named)
+
+    def _labelled(self, found: QuerySet[Entity], named: Q) -> QuerySet[Entity]:
+        """Those named, and those with one of the labels."""
+        labels = KeyTransform("labels", KeyTransform("metadata", "document"))
+        for number, label in enumerate(self._refs("label")):
+            key, _, value = label.partition("=")
+            found = found.alias(**{f"label_{number}": KeyTransform(key, labels)})
+            named |= Q(**{f"label_{number}": value})
+        return found.filter(named)
 
     def _refs(self, kind: str) -> list[str]:
         return [ref for scope_kind, ref in self.scopes if scope_kind == kind]

@@ -2,7 +2,16 @@
 
 from portal.policy.conditions import NONE, Conditions
 from portal.policy.decision import decide
-from portal.policy.facts import ANONYMOUS, Actor, Decision, Effect, Grant, Question, Target
+from portal.policy.facts import (
+    ANONYMOUS,
+    Actor,
+    Decision,
+    Effect,
+    Grant,
+    Question,
+    Target,
+    is_covered,
+)
 from portal.policy.words import PEOPLE_ONLY, PERMISSIONS, READ_ONLY, RUNNING, SCOPE_KINDS
 
 __all__ = [
@@ -21,4 +30,5 @@ __all__ = [
     "Question",
     "Target",
     "decide",
+    "is_covered",
 ]

@@ -17,6 +17,15 @@ class Effect(StrEnum):
     DENY = "deny"
 
 
+def is_covered(scope_kind: str, scope_ref: str, scopes: frozenset[tuple[str, str]]) -> bool:
+    """Whether a scope, as a mapping or a freeze names it, covers what lies in all these."""
+    if scope_kind == "everything":
+        return True
+    if scope_kind == "pipeline":
+        return any(kind == "pipeline" and fnmatchcase(ref, scope_ref) for kind, ref in scopes)
+    return (scope_kind, scope_ref) in scopes
+
+
 @dataclass(frozen=True)
 class Grant:
     """One role that an actor holds: by which mapping, where, and in which environment."""
@@ -32,14 +41,7 @@ class Grant:
 
     def covers(self, target: "Target") -> bool:
         """Whether the target lies in this grant's scope, whatever the environment."""
-        if self.scope_kind == "everything":
-            return True
-        if self.scope_kind == "pipeline":
-            return any(
-                kind == "pipeline" and fnmatchcase(ref, self.scope_ref)
-                for kind, ref in target.scopes
-            )
-        return (self.scope_kind, self.scope_ref) in target.scopes
+        return is_covered(self.scope_kind, self.scope_ref, target.scopes)
 
     def in_environment(self, environment: str) -> bool:
         return self.environment in ("", environment)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 def test_scopes_are_the_active_entities_of_the_scopes_kind(tree):
     tree.write(
         "catalog-info.yaml",
-        component("pay", {"title": "Pay API"}),
+        component("pay", {"title": "Pay API", "tags": ["java"], "labels": {"tier": "gold"}}),
         group("payments"),
         document("System", "shop", owner="payments"),
         document("Domain", "money", owner="payments"),
@@ -22,6 +22,8 @@ def test_scopes_are_the_active_entities_of_the_scopes_kind(tree):
     assert scope_choices("service") == [("component:default/pay", "Pay API")]
     assert scope_choices("team") == [("group:default/payments", "payments")]
     assert scope_choices("system") == [("system:default/shop", "shop")]
+    assert scope_choices("tag") == [("java", "")]
+    assert scope_choices("label") == [("tier=gold", "")]
     assert scope_choices("environment") == []
 
 
@@ -66,6 +68,26 @@ def test_scopes_hold_the_service_its_system_its_team_and_the_teams_above(
         ("team", "group:default/money"),
         ("team", "group:default/engineering"),
     }
+
+
+def test_tags_and_labels_are_scopes_and_cost_no_query(org, tree, django_assert_num_queries):
+    labels = {"tier": "gold", "acme.example/Zone": "EU"}
+    tree.write("services.yaml", component("pay", {"tags": ["java"], "labels": labels}))
+    read(Source.objects.get(slug="services"))
+    pay = entity("pay")
+    with django_assert_num_queries(1):
+        scopes = scopes_of(pay)
+    assert {scope for scope in scopes if scope[0] in {"tag", "label"}} == {
+        ("tag", "java"),
+        ("label", "tier=gold"),
+        ("label", "acme.example/Zone=EU"),
+    }
+
+
+@pytest.mark.parametrize("metadata", [{}, {"tags": "java", "labels": ["x"]}, {"tags": [1, None]}])
+def test_tags_and_labels_that_are_none_cover_nothing(metadata):
+    odd = Entity(ref="component:default/x", document={"metadata": metadata})
+    assert {kind for kind, _ in scopes_of(odd)} == {"everything", "service"}
 
 
 def test_a_team_is_in_its_own_scope_and_in_those_above(org):

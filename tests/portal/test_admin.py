@@ -17,6 +17,10 @@ REFS = {
     "team": [("group:default/payments", "Payments")],
     "service": [("component:default/payments-api", "payments-api")],
     "environment": [("staging", "Staging")],
+    "tag": [("java", "")],
+    "label": [("tier=Gold", "")],
+    "server": [("jenkins", "Jenkins")],
+    "pipeline": [("jenkins:Pay/deploy", "")],
 }
 
 
@@ -124,7 +128,17 @@ def test_saving_without_a_change_records_nothing(client, administrator, role):
     ("values", "words"),
     [
         ({"group": "payments-deployers"}, "write &quot;idp:payments-deployers&quot;"),
-        ({"group": "idp:"}, "begin with &quot;idp:&quot;"),
+        ({"group": "idp:"}, "begins with &quot;idp:&quot;"),
+        ({"group": "gitlab:x"}, "Others begin with &quot;idp-claim:&quot;"),
+        ({"group": "idp-claim:department"}, "Write the claim and its value"),
+        ({"group": "team:group:default/paymnets"}, "The catalog has no team"),
+        ({"scope_kind": "server", "scope_ref": "jenkinz"}, "no CI server &quot;jenkinz&quot;"),
+        ({"scope_kind": "pipeline", "scope_ref": "jenkins:x/*"}, "No pipeline&#x27;s name matches"),
+        ({"scope_kind": "tag", "scope_ref": "jawa"}, "Did you mean &quot;java&quot;?"),
+        ({"scope_kind": "label", "scope_ref": "tier"}, "has no label &quot;tier&quot;"),
+        ({"branches": "main release"}, "no branch has a space"),
+        ({"parameters": "TARGET"}, "is no rule"),
+        ({"hours": "Mon-Fri 8-18"}, "is not understood"),
         ({"scope_kind": "team"}, "Say which"),
         ({"scope_ref": "group:default/payments"}, "Leave this empty"),
         (
@@ -142,13 +156,33 @@ def test_a_mapping_that_would_grant_nothing_is_refused(client, role, values, wor
     assert not RoleMapping.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"group": "github:limelight/payments", "scope_kind": "server", "scope_ref": "jenkins"},
+        {"group": "team:group:default/payments", "scope_kind": "tag", "scope_ref": "java"},
+        {"group": "idp-claim:department=pay", "scope_kind": "label", "scope_ref": "tier=Gold"},
+        {"group": "scim:pay", "scope_kind": "pipeline", "scope_ref": "jenkins:Pay/*"},
+        {"branches": "main, release/*", "parameters": "N: integer", "hours": "08:00-18:00 UTC"},
+    ],
+)
+@pytest.mark.usefixtures("administrator", "catalog")
+def test_a_mapping_is_kept_as_it_was_written(client, role, values):
+    add_mapping(client, role, **values)
+    assert RoleMapping.objects.filter(**values).count() == 1
+
+
 def test_the_form_proposes_groups_that_arrived_and_what_the_catalog_knows(
     client, administrator, role, catalog
 ):
     Group.objects.create(name="idp:seen-here")
+    Group.objects.create(name="github:limelight")
     Group.objects.create(name="local")
     page = client.get(reverse("admin:portal_rolemapping_add")).content.decode()
-    for words in ('value="idp:seen-here"', 'value="group:default/payments"', ">Staging<"):
+    for words in (
+        'value="idp:seen-here"', 'value="github:limelight"', 'value="team:group:default/payments"',
+        'value="group:default/payments"', 'value="jenkins"', 'value="tier=Gold"', ">Staging<",
+    ):  # fmt: skip
         assert words in page
     assert 'value="local"' not in page
 

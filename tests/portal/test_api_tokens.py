@@ -74,6 +74,8 @@ def test_a_token_that_may_all_is_the_person_whatever_holds(person, change, team_
         Identity.objects.create(issuer="b", subject="1", user=person, incomplete="Too many groups.")
     elif change in {"team", "failing hook"}:
         RoleMapping.objects.create(group="team:x", role=Role.objects.get(slug="owner"))
+        person.groups.add(Group.objects.create(name="team:y"))
+        RoleMapping.objects.create(group="team:y", role=Role.objects.get(slug="admin"))
         team_hook.fails = change == "failing hook"
     _, token = token_of(person)
     actor, expected = caller(token).actor, actor_for(person)
