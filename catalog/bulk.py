@@ -5,12 +5,14 @@ more than reading their files. Values still go through the model's fields.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 from django.db import connection, models
 
 BATCH = 1_000
+PAGES_KB = 64_000
 _PLAIN = (str, int, bool, type(None))
 
 
@@ -51,6 +53,24 @@ def write(
         _copy(cursor, f"arriving ({names})", prepared)
         cursor.execute(f"INSERT INTO {into} SELECT {names} FROM arriving{conflict}")  # noqa: S608
         cursor.execute("DROP TABLE arriving")
+
+
+@contextmanager
+def room_for_pages() -> Iterator[None]:
+    """While thousands of rows are written: SQLite keeps 2 MB of pages, and reads and writes those
+    of every index again and again for each of them."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA cache_size")
+        [usual] = cursor.fetchone()
+        cursor.execute(f"PRAGMA cache_size = -{PAGES_KB}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA cache_size = {usual}")
+            cursor.execute("PRAGMA shrink_memory")
 
 
 def analyze(*tables: type[models.Model]) -> None:

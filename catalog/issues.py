@@ -102,6 +102,12 @@ def unmark_orphans() -> None:
             version.bump()
 
 
+def mark_new(refs: Iterable[str]) -> None:
+    """Of new entities those of whose name a source had a problem before it was anybody's."""
+    troubled = set(SyncIssue.objects.values_list("entity_ref", flat=True))
+    mark(troubled.intersection(refs))
+
+
 def mark(refs: Iterable[str]) -> None:
     """Brings Entity.has_issues in line for these, and the version where that changed one."""
     about = Exists(SyncIssue.objects.filter(entity_ref=OuterRef("ref")))

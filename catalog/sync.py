@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog import bulk, enrich, files, guard, issues, memory, repositories, runs, teams, version
-from catalog.apply import Applied, apply, grace, retire
+from catalog.apply import LARGE, Applied, apply, grace, retire
 from catalog.locations import Limits, read_source
 from catalog.lock import catalog_lock
 from catalog.models import Entity, Relation, Repository, Source, SourceFile, SyncRun, Tag
@@ -34,8 +34,6 @@ HEARTBEAT_SECONDS = 15
 # The transaction can't show that it lives, so it says beforehand how long it may take.
 APPLY_LEASE = timedelta(minutes=15)
 KEEP_RUNS = timedelta(days=14)
-# What has touched so much leaves memory behind that is worth giving back.
-LARGE = 1_000
 
 
 @dataclass
@@ -67,7 +65,8 @@ def run(run_id: int, progress: Progress = lambda phase, done, total: None) -> Sy
         return None
     attempt = _Attempt(claim, progress)
     try:
-        outcome = _attempt(attempt)
+        with memory.rarely_searched():
+            outcome = _attempt(attempt)
     except LeaseLost as lost:
         logger.warning("sync given up, it is no longer ours: %s", lost)
         return None
@@ -138,8 +137,7 @@ def apply_in_full(
     found = reading.issues + applied.issues
     inside = reading.visited if only is not None else None
     problems = issues.replace(run, found, reading.unchanged, inside)
-    # Another source may have had a problem with the name before it was anybody's.
-    issues.mark(applied.added.values())
+    issues.mark_new(applied.added.values())
     if applied.touched:
         version.bump()
     return Outcome(applied, found, problems, changed)

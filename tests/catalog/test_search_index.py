@@ -1,10 +1,10 @@
 """The indexes are made after migrations and kept by the database itself."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from catalog import search_index
-from catalog.models import Entity
+from catalog.models import Entity, Source
 from catalog.search import matching
 from tests.catalog.trees import component, read
 
@@ -42,6 +42,32 @@ def test_what_a_migration_has_dropped_comes_back_filled(catalog):
     assert found("basket") == {"cart"}
     Entity.objects.filter(name="cart").update(search_text="trolley")
     assert (found("basket"), found("trolley")) == (set(), {"cart"})
+
+
+def test_entities_that_come_all_at_once_are_found_and_so_are_those_that_follow(catalog, tree):
+    tree.write("more.yaml", component("basket"))
+    source = tree.source("more.yaml", "more")
+    with transaction.atomic(), search_index.entities_at_once(connection):
+        read(source)
+    tree.write("more.yaml", component("basket"), component("trolley"))
+    read(source)
+    assert (found("basket"), found("trolley"), found("cart")) == ({"basket"}, {"trolley"}, {"cart"})
+
+
+def test_entities_that_came_in_vain_leave_the_index_as_it_was(catalog, tree):
+    tree.write("more.yaml", component("basket"))
+    source = tree.source("more.yaml", "more")
+    with (
+        pytest.raises(ZeroDivisionError),
+        transaction.atomic(),
+        search_index.entities_at_once(connection),
+    ):
+        read(source)
+        raise ZeroDivisionError
+    assert found("basket") == set()
+    tree.write("all.yaml", component("pay"), component("trolley"))
+    read(Source.objects.get(slug="org"))
+    assert found("trolley") == {"trolley"}
 
 
 @pytest.mark.django_db(transaction=True)
