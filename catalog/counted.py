@@ -42,7 +42,7 @@ class Counts:
 
 def counts_of(version: int, filters: Filters, mine: Mine, expand: str, at_once: bool) -> Counts:
     """The counts where they are kept, the catalog is small, or they are wanted `at_once`."""
-    key = kept.key("counts", version, filters, expand, _concerned(filters, mine))
+    key = kept.key("counts", version, filters, expand, concerned(filters, mine))
     if at_once or not is_large(version):
         return kept.value(key, lambda: _count(key, filters, mine, expand))
     return kept.peek(key) or _uncounted(filters)
@@ -62,7 +62,7 @@ def is_large(version: int) -> bool:
     return kept.value(kept.key("large", version), lambda: (some.count() > LARGE,))[0]
 
 
-def _concerned(filters: Filters, mine: Mine) -> list[str]:
+def concerned(filters: Filters, mine: Mine) -> list[str]:
     """Whose list it is, as far as the filters ask: all people share what does not."""
     return sorted({OWNED: mine.owners, STARRED: mine.stars}.get(filters.show, ()))
 

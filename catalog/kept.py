@@ -23,10 +23,15 @@ def value(of: str, make: Callable[[], Any]) -> Any:
     found = cache.get(of)
     if found is None:
         found = make()
-        cache.set(of, found, SECONDS)
+        put(of, found)
     return found
 
 
 def peek(of: str) -> Any:
     """What is kept under the key, or None."""
     return cache.get(of)
+
+
+def put(of: str, found: Any) -> None:
+    """Keeps it under the key."""
+    cache.set(of, found, SECONDS)

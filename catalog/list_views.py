@@ -11,13 +11,13 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from catalog import kept, version
-from catalog.counted import Counts, counts_of, shows_of
+from catalog.counted import Counts, concerned, counts_of, shows_of
 from catalog.facets import chips
 from catalog.forms import ANY_KIND, KINDS, MISSING, WITHOUT_BUILDS, Filters, read_filters
 from catalog.mine import Mine, mine_of
 from catalog.models import Entity
 from catalog.pages import CATALOG, PER_PAGE
-from catalog.queries import listed, names_of, page_of_rows
+from catalog.queries import listed, names_in, names_of, page_of_rows
 from portal.fragments import render_either, wants_fragment
 from portal.guard import require
 
@@ -97,37 +97,68 @@ def _values(counts: Counts) -> SafeString:
     return kept.value(f"{counts.key}:drawn", draw) if counts.key else draw()
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """The rows of one page as a table, how many they are, and whether there are more behind."""
+
+    rows: SafeString
+    count: int
+    more: bool
+
+
 def _rows(request: HttpRequest, asked: Asked) -> dict[str, Any]:
     filters, total = asked.filters, asked.counts.total
     number = _page_number(request.GET.get("page", ""), total)
     start = (number - 1) * PER_PAGE
-    # One more than is shown tells whether there is a next page, even while nothing is counted.
-    found = page_of_rows(filters, asked.mine, start, start + PER_PAGE + 1)
-    shown = found[:PER_PAGE]
-    names = names_of(
-        [
-            *(ref for row in shown for ref in (row.owner_ref, row.system_ref)),
-            *filters.owner,
-            *filters.system,
-        ]
-    )
+    drawn = _kept_rows(request, asked, start)
     return {
-        "entities": shown,
+        "rows": drawn.rows if drawn.count else "",
         "first": start + 1,
-        "last": start + len(shown),
-        "names": names,
-        "chips": chips(filters, names),
+        "last": start + drawn.count,
+        "chips": chips(filters, names_of([*filters.owner, *filters.system])),
         "stars": asked.mine.stars,
         "owns": bool(asked.mine.owners),
         "export_query": filters.query().rstrip("?"),
+        "missing_query": replace(filters, state=(MISSING,)).query(),
+        "any_query": "" if drawn.count else _in_all_kinds(asked),
+        "previous_query": filters.query(page=number - 1) if number > 1 else "",
+        "next_query": filters.query(page=number + 1) if drawn.more else "",
+    }
+
+
+def _kept_rows(request: HttpRequest, asked: Asked, start: int) -> Drawn:
+    """The rows as drawn before for the same filters and stars, while the catalog stands."""
+    if "states" in request.GET:  # which are the person's own, and of this moment
+        return _draw_rows(request, asked, start)[0]
+    mine = asked.mine
+    shown = concerned(asked.filters, mine)
+    key = kept.key("rows", asked.version, asked.filters, shown, sorted(mine.stars), start)
+    drawn: Drawn | None = kept.peek(key)
+    if drawn is None:
+        drawn, lasts = _draw_rows(request, asked, start)
+        if lasts:
+            kept.put(key, drawn)
+    return drawn
+
+
+def _draw_rows(request: HttpRequest, asked: Asked, start: int) -> tuple[Drawn, bool]:
+    """And whether it says nothing of how long ago something was."""
+    filters = asked.filters
+    # One more than is shown tells whether there is a next page, even while nothing is counted.
+    found = page_of_rows(filters, asked.mine, start, start + PER_PAGE + 1)
+    shown = found[:PER_PAGE]
+    context = {
+        "entities": shown,
+        "names": names_in(shown),
+        "stars": asked.mine.stars,
         "without_states": filters.kind in WITHOUT_BUILDS,
         "states_wanted": "states" in request.GET,
-        "states_query": filters.query(page=number, states=1),
-        "missing_query": replace(filters, state=(MISSING,)).query(),
-        "any_query": "" if shown else _in_all_kinds(asked),
-        "previous_query": filters.query(page=number - 1) if number > 1 else "",
-        "next_query": filters.query(page=number + 1) if len(found) > PER_PAGE else "",
+        "states_query": filters.query(page=start // PER_PAGE + 1, states=1),
+        "request": request,
     }
+    rows = render_to_string("catalog/_rows.html", context)
+    lasts = not any(row.state == Entity.State.MISSING for row in shown)
+    return Drawn(rows, len(shown), len(found) > PER_PAGE), lasts
 
 
 def _in_all_kinds(asked: Asked) -> str:

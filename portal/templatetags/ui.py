@@ -6,7 +6,7 @@ A template built-in (see settings.TEMPLATES), so that no template has to load it
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -109,6 +109,7 @@ def duration(seconds: float | None) -> str:
 
 
 # --- Entities --------------------------------------------------------------------------------
+@lru_cache(maxsize=4096)
 def entity_url(ref: str) -> str:
     """The page of the entity "kind:namespace/name"; empty where no page can have that name."""
     kind, _, rest = ref.partition(":")
