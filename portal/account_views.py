@@ -12,11 +12,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from portal.access import actor_for
-from portal.identities import prefix
+from portal.identities import group_label
 from portal.models import Identity, UserLink
-from portal.policy import PERMISSIONS, SCOPE_KINDS, Grant
+from portal.policy import PERMISSIONS, SCOPE_KINDS, Actor, Grant
 from portal.signin import FAILURE_KEY, OIDC_BACKEND, PROVIDER_LOGOUT_KEY, safe_next
 from portal.signin_failure import sentence
+
+# More groups that give nothing are only counted; the page of what arrived has them all.
+MAX_GROUPS = 50
 
 
 @login_not_required
@@ -93,15 +96,25 @@ def account(request: HttpRequest) -> HttpResponse:
         "identity": Identity.objects.filter(user=request.user).order_by("-seen_at").first(),
         "through_provider": request.session.get(auth.BACKEND_SESSION_KEY) == OIDC_BACKEND,
         "provider": settings.OIDC_ISSUER_NAME,
-        "groups": [
-            (name.removeprefix(prefix()), any(grant.group == name for grant in actor.grants))
-            for name in sorted(actor.groups)
-        ],
+        **group_rows(actor),
         "grants": [grant_row(grant) for grant in actor.grants],
         "link": link,
         **linked_accounts(request),
     }
     return render(request, "portal/account.html", context)
+
+
+def group_rows(actor: Actor) -> dict[str, object]:
+    """Groups that give a role, then others as far as they can be read on one page."""
+    giving = {grant.group for grant in actor.grants}
+    ordered = sorted(actor.groups, key=lambda name: (name not in giving, name))
+    shown = ordered[: max(MAX_GROUPS, len(giving & actor.groups))]
+    return {
+        "groups": [(group_label(name), name in giving) for name in shown],
+        "group_count": len(ordered),
+        "more_groups": len(ordered) - len(shown),
+        "incomplete": actor.incomplete,
+    }
 
 
 def grant_row(grant: Grant) -> dict[str, object]:
@@ -113,7 +126,7 @@ def grant_row(grant: Grant) -> dict[str, object]:
         "ref": grant.scope_ref,
         "environment": grant.environment or "any",
         "allows": [PERMISSIONS.get(name, name) for name in sorted(grant.permissions)],
-        "group": grant.group.removeprefix(prefix()),
+        "group": group_label(grant.group),
     }
 
 

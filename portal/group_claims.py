@@ -13,6 +13,8 @@ from itertools import chain
 from typing import Any
 
 MAX_NAME = 150  # auth.Group.name
+# Of groups that are a claim's value, whatever the provider's own groups begin with.
+CLAIM_PREFIX = "idp-claim:"
 # What the sign-in adds when it asked Microsoft Graph; never a claim of the provider's.
 FROM_GRAPH = "stagedoor:getMemberObjects"
 ABSENT = object()
@@ -55,10 +57,6 @@ class GroupRules:
     @property
     def prefix(self) -> str:
         return f"{self.slug}:"
-
-    @property
-    def claim_prefix(self) -> str:
-        return f"{self.slug}-claim:"
 
 
 @dataclass(frozen=True)
@@ -147,8 +145,8 @@ def _of_claim(claims: Mapping[str, Any], name: str, rules: GroupRules) -> Iterat
     items = value if isinstance(value, list) else [] if value in (ABSENT, None, "") else [value]
     for item in items:
         sent = _shown(item)
-        problem = _problem(item, f"{name}={sent.strip()}", rules.claim_prefix)
-        group = "" if problem else f"{rules.claim_prefix}{name}={sent.strip()}"
+        problem = _problem(item, f"{name}={sent.strip()}", CLAIM_PREFIX)
+        group = "" if problem else f"{CLAIM_PREFIX}{name}={sent.strip()}"
         yield Arrived(name, sent, group, f"{name}={sent.strip()}", problem)
 
 

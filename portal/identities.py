@@ -15,7 +15,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from portal.group_claims import GroupRules, Groups, read_groups
+from portal.group_claims import CLAIM_PREFIX, GroupRules, Groups, read_groups
 from portal.kept_claims import kept_claims
 from portal.memberships import replace_groups, set_admin
 from portal.models import Identity, UserLink
@@ -64,7 +64,7 @@ def update_user(user: User, claims: dict[str, Any]) -> list[str]:
     groups = read_groups(claims, rules)
     changes = [
         *replace_groups(user, rules.prefix, groups.names(rules.prefix)),
-        *replace_groups(user, rules.claim_prefix, groups.names(rules.claim_prefix)),
+        *replace_groups(user, CLAIM_PREFIX, groups.names(CLAIM_PREFIX)),
         *_note_arrival(claims, groups, rules),
         *set_admin(user),
     ]

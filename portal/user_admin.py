@@ -11,9 +11,11 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
@@ -24,6 +26,9 @@ from portal.user_sessions import how
 BY_ADMIN = "An administrator ended it."
 
 # Of the last three nothing is edited: an app's secret belongs into the environment.
+# More are on the page of what arrived.
+MAX_GROUPS = 100
+
 for model in (User, Group, EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken):
     admin.site.unregister(model)
 
@@ -46,16 +51,40 @@ class AccountAdmin(AuditedModelAdmin, UserAdmin):
                 ),
             },
         ),
-        ("From the identity provider", {"fields": ["identity_list", "group_list"]}),
+        ("From the identity provider", {"fields": ["identity_list", "group_list", "arrived"]}),
         ("Times", {"fields": ["last_login", "date_joined"]}),
     ]
     filter_horizontal = []
     actions = ["end_their_access"]
-    readonly_fields = ["identity_list", "group_list", "last_login", "date_joined"]
+    readonly_fields = ["identity_list", "group_list", "arrived", "last_login", "date_joined"]
     unaudited_fields = ("last_login",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).annotate(identity_count=Count("identities"))
+
+    # Who looks after accounts without being a superuser must not be able to become one.
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A superuser's account is changed by superusers only."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (request.user.is_superuser or obj is None or not obj.is_superuser)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fields = [*super().get_readonly_fields(request, obj)]
+        return fields if request.user.is_superuser else [*fields, "is_staff", "is_superuser"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without the password's hash and the way to another, for who may not set one."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if request.user.is_superuser or obj is None:
+            return fieldsets
+        (name, first), *others = fieldsets
+        fields = [field for field in first["fields"] if field != "password"]
+        return [(name, {**first, "fields": fields}), *others]
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        if not request.user.is_superuser:
+            raise PermissionDenied("Only a superuser sets other people's passwords.")
+        return super().user_change_password(request, id, form_url)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -91,7 +120,16 @@ class AccountAdmin(AuditedModelAdmin, UserAdmin):
     @admin.display(description="groups")
     def group_list(self, user: User) -> str:
         names = user.groups.order_by("name").values_list("name", flat=True)
-        return ", ".join(names) or "none"
+        more = names.count() - MAX_GROUPS
+        listed = ", ".join(names[:MAX_GROUPS])
+        return f"{listed} and {more:,} more" if more > 0 else listed or "none"
+
+    @admin.display(description="what arrived")
+    def arrived(self, user: User) -> SafeString | str:
+        if not user.pk or not user.identities.exists():
+            return "nothing: a local account"
+        url = reverse("portal:person_claims", args=[user.pk])
+        return format_html('<a href="{}">Every claim of the last sign-in, what it became</a>', url)
 
 
 @admin.register(Group)
@@ -139,13 +177,25 @@ class UserSessionAdmin(ReadOnlyAdmin):
 
 @admin.register(UserLink)
 class UserLinkAdmin(AuditedModelAdmin):
-    """Who a person is in the catalog, where no claim says so."""
+    """Who a person is in the catalog, where no claim says so. Roles may follow from their teams."""
 
     list_display = ["user", "user_ref", "how", "by"]
     list_select_related = ["user", "by"]
     search_fields = ["user__username", "user_ref"]
     autocomplete_fields = ["user"]
     fields = ["user", "user_ref"]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any) -> Any:
+        """Refuses one's own link: it could make somebody a member of any team."""
+        base = super().get_form(request, obj, change, **kw)
+
+        class NotOneself(base):  # type: ignore[misc, valid-type]
+            def clean_user(self) -> User:
+                if self.cleaned_data["user"] == request.user:
+                    raise ValidationError("Nobody links themselves: ask another administrator to.")
+                return self.cleaned_data["user"]
+
+        return NotOneself
 
     def save_model(self, request: HttpRequest, obj: UserLink, form: Any, change: bool) -> None:
         obj.how, obj.by = UserLink.How.ADMIN, request.user

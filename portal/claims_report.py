@@ -1,0 +1,162 @@
+"""What arrived when a person signed in, what each part of it became here, and why.
+
+For the person's own account page and for administrators. It is read from what was kept of the last
+sign-in, by the settings of today; a group that these would give differently says so.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from portal.group_claims import Arrived, Groups, read_groups
+from portal.identities import group_rules, prefix
+from portal.models import Identity, RoleMapping, UserLink
+
+MAX_SHOWN = 300
+TIMES = ("exp", "iat", "nbf", "auth_time", "updated_at")
+# claim -> what it is here; those that depend on settings are in _became().
+BECAME = {
+    "iss": "which provider it was; with sub, who the person is",
+    "sub": "who the person is, at this provider",
+    "name": "the name, where the two parts of it did not come",
+    "given_name": "the name",
+    "family_name": "the name",
+    "email": "the e-mail address, for messages; it never decides who somebody is",
+    "preferred_username": "the user name, at the first sign-in",
+    "aud": "checked, and no more",
+    "azp": "checked, and no more",
+    "exp": "checked, and no more",
+    "iat": "checked, and no more",
+    "nbf": "checked, and no more",
+    "nonce": "checked, and no more",
+    "sid": "lets the provider end this session",
+    "hasgroups": "a pointer in place of the groups, where these did not come",
+    "_claim_names": "a pointer to claims that did not come",
+    "_claim_sources": "never followed: a token does not say whom to ask",
+}
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """One claim: as it arrived, and what it became."""
+
+    name: str
+    value: str
+    became: str  # "" where nothing here reads it
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """One group as it arrived, and the mappings that use it."""
+
+    arrived: Arrived
+    mappings: tuple[RoleMapping, ...] = ()
+    opens_admin: bool = False
+    pending: bool = False  # today's settings give it; the last sign-in did not
+
+    @property
+    def used(self) -> bool:
+        return bool(self.mappings) or self.opens_admin
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything of one account at one provider."""
+
+    identity: Identity
+    provider: str
+    claims: list[ClaimRow]
+    groups: list[GroupRow]
+    note: str  # of the groups as a whole, where they are complete
+
+    @property
+    def used(self) -> int:
+        return sum(1 for row in self.groups if row.used)
+
+    @property
+    def left_out(self) -> int:
+        return sum(1 for row in self.groups if row.arrived.left_out)
+
+
+def report_of(identity: Identity) -> Report:
+    """What this account's last sign-in brought."""
+    groups = _groups_of(identity)
+    return Report(
+        identity=identity,
+        provider=provider_name(identity),
+        claims=[_claim_row(identity, name) for name in identity.claims],
+        groups=sorted(_group_rows(identity.user, groups.arrived), key=_order),
+        note=groups.why if groups.complete else "",
+    )
+
+
+def provider_name(identity: Identity) -> str:
+    """As people know it; its address where it is none of those that are set up."""
+    if identity.issuer == settings.OIDC_OP_ISSUER:
+        return str(settings.OIDC_ISSUER_NAME)
+    doors = settings.SIGNIN_DOORS.values()
+    return next((door.label for door in doors if door.issuer == identity.issuer), identity.issuer)
+
+
+def _groups_of(identity: Identity) -> Groups:
+    if identity.issuer == settings.OIDC_OP_ISSUER:
+        return read_groups(identity.claims, group_rules()) if identity.claims else Groups()
+    doors = settings.SIGNIN_DOORS.values()
+    begins = next((door.prefix for door in doors if door.issuer == identity.issuer), "")
+    return Groups(tuple(Arrived("groups", name, begins + name, name) for name in identity.groups))
+
+
+def _group_rows(user: User, arrived: Iterable[Arrived]) -> list[GroupRow]:
+    rows = list(arrived)
+    held = set(user.groups.values_list("name", flat=True))
+    mappings: dict[str, list[RoleMapping]] = {}
+    wanted = {one.group for one in rows if one.group}
+    for mapping in RoleMapping.objects.filter(group__in=wanted).select_related("role"):
+        mappings.setdefault(mapping.group, []).append(mapping)
+    admins = {prefix() + name for name in settings.OIDC_ADMIN_GROUPS} | {*settings.ADMIN_GROUPS}
+    return [
+        GroupRow(
+            one,
+            tuple(mappings.get(one.group, ())),
+            one.group in admins,
+            bool(one.group) and one.group not in held,
+        )
+        for one in rows
+    ]
+
+
+def _order(row: GroupRow) -> tuple[bool, bool, str]:
+    """Those that give something, then those that were left out, then the others by name."""
+    return (not row.used, not row.arrived.left_out, row.arrived.label.lower())
+
+
+def _claim_row(identity: Identity, name: str) -> ClaimRow:
+    value = identity.claims[name]
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if name in TIMES and isinstance(value, int) and 0 < value < 1 << 33:
+        text += f" ({datetime.fromtimestamp(value, UTC):%-d %b %Y, %H:%M:%S} UTC)"
+    if len(text) > MAX_SHOWN:
+        text = f"{text[:MAX_SHOWN]}… ({len(text):,} characters)"
+    return ClaimRow(name, text, _became(identity, name))
+
+
+def _became(identity: Identity, name: str) -> str:
+    if identity.issuer != settings.OIDC_OP_ISSUER:
+        return "groups, as above" if name == "groups" else BECAME.get(name, "")
+    if _is_or_holds(identity.claims, name, settings.OIDC_GROUPS_CLAIM):
+        return "groups, as above"
+    if any(_is_or_holds(identity.claims, name, claim) for claim in settings.OIDC_CLAIM_GROUPS):
+        return "a group, as above"
+    if name == settings.OIDC_USER_REF_CLAIM:
+        link = UserLink.objects.filter(user=identity.user).first()
+        return f"the person in the catalog: {link.user_ref}" if link else "no person in the catalog"
+    return BECAME.get(name, "")
+
+
+def _is_or_holds(claims: dict[str, Any], name: str, path: str) -> bool:
+    return name == path or (path.startswith(f"{name}.") and path not in claims)
