@@ -7,7 +7,6 @@ query per entity.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from catalog.models import Entity
 from pipelines.models import Pipeline, Server
 from pipelines.nearest import Nearest
 from pipelines.providers import PROVIDERS
@@ -58,16 +57,16 @@ class Directory:
         """Whether no server was changed and no list of pipelines was read since."""
         return self._known_at == _readings()
 
-    def look_up(self, entity: Entity) -> tuple[list[Named], list[Problem]]:
-        """What this entity's annotations name, and what is wrong with them."""
+    def look_up(self, annotations: dict[str, str]) -> tuple[list[Named], list[Problem]]:
+        """What an entity's annotations name, and what is wrong with them."""
         named: dict[int, Named] = {}
         problems: list[Problem] = []
         for slug, adapter in PROVIDERS.items():
-            written = {key: entity.annotations.get(key) for key in adapter.annotation_keys}
+            written = {key: annotations.get(key) for key in adapter.annotation_keys}
             if not any(written.values()):
                 continue
             try:
-                claims = adapter.parse_annotations(entity.annotations)
+                claims = adapter.parse_annotations(annotations)
             except ProviderError as error:
                 key = next(key for key, value in written.items() if value)
                 problems.append(Problem(key, str(written[key]), str(error)))

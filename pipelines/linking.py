@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.fields.json import KeyTransform
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -139,12 +140,17 @@ def _one_at_a_time() -> None:
 
 def _link_batch(ids: Sequence[int], directory: Directory) -> int:
     """Links these entities; returns how many of them the catalog has."""
-    entities = list(Entity.objects.filter(pk__in=ids).defer("search_text"))
+    # Of ten thousand documents nothing is wanted but the annotations.
+    written = KeyTransform("annotations", KeyTransform("metadata", "document"))
+    light = Entity.objects.only("state", "location", "line", "annotation_lines")
+    entities = list(light.filter(pk__in=ids).annotate(written=written))
     named: dict[int, list[Named]] = {}
     problems: dict[int, list[Problem]] = {}
     for entity in entities:
         supported = entity.state != Entity.State.UNSUPPORTED
-        named[entity.pk], problems[entity.pk] = directory.look_up(entity) if supported else ([], [])
+        named[entity.pk], problems[entity.pk] = (
+            directory.look_up(entity.written or {}) if supported else ([], [])
+        )
     before = PipelineLink.objects.filter(entity__in=named)
     touched = set(before.values_list("pipeline_id", flat=True))
     touched |= {item.pipeline_id for found in named.values() for item in found}
