@@ -1,0 +1,211 @@
+"""The smallest change of roles by which a denied action would be allowed, or why there is none.
+
+From small to large: another role in an existing mapping's place, a wider scope of one, another
+environment of one, looser conditions of one, a new mapping for one of the person's groups. Each
+candidate is tried by decide() itself, so a suggestion is true.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from portal.policy.decision import decide
+from portal.policy.facts import Actor, Decision, Effect, Grant, Question, Target
+from portal.policy.words import PERMISSIONS
+
+# A role's name -> what it allows.
+Roles = Mapping[str, frozenset[str]]
+# The narrowest first; what is not here comes last.
+NARROWEST = ("pipeline", "service", "system", "label", "tag", "team", "server", "everything")
+NO_CHANGE = "No change of roles helps here"
+
+
+class Kind(StrEnum):
+    """What is changed; in this order, from small to large."""
+
+    ROLE = "role"
+    SCOPE = "scope"
+    ENVIRONMENT = "environment"
+    CONDITION = "condition"
+    GROUP = "group"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One mapping more, or one in another's place.
+
+    `grant` is what there would be, `of` the existing one that it is made from. It takes that one's
+    place where nothing is lost by it (`replaces`), and else stands beside it.
+    """
+
+    kind: Kind
+    grant: Grant
+    of: Grant | None = None
+    replaces: bool = False
+
+    def apply(self, grants: Iterable[Grant]) -> tuple[Grant, ...]:
+        """The grants as they would be."""
+        if not self.replaces:
+            return (*grants, self.grant)
+        return tuple(self.grant if grant == self.of else grant for grant in grants)
+
+    def words(self) -> str:
+        """As an administrator would be asked for it."""
+        new, old = self.grant, self.of
+        if old is None:
+            return f"give {new.group} the role {new.role} in {new.where()}"
+        match self.kind:
+            case Kind.ROLE:
+                place = "instead of" if self.replaces else "besides"
+                return f"give {new.group} the role {new.role} {place} {old.role} in {new.where()}"
+            case Kind.SCOPE:
+                what = f"{new.scope_kind} {new.scope_ref}" if new.scope_ref else "everything"
+                return f"let the role {new.role} of {new.group} cover {what}, besides {old.where()}"
+            case Kind.ENVIRONMENT:
+                where = new.environment or "any environment"
+                return f"let the role {new.role} of {new.group} hold in {where}, too"
+        conditions = new.conditions.words() or "under no conditions"
+        return f"let the role {new.role} of {new.group} in {new.where()} hold {conditions}"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """The change, or None; and a sentence for the person in either case."""
+
+    change: Change | None
+    sentence: str
+
+
+def suggest(asked: Question, roles: Roles) -> Suggestion:
+    """What would have to change so that this question is not denied any more."""
+    change = smallest_change(asked.actor, asked.action, asked.target, roles, asked.now)
+    if change is not None:
+        return Suggestion(change, f"Smallest change: {change.words()}.")
+    if asked.action not in PERMISSIONS or not asked.actor.active:
+        return Suggestion(None, f"{NO_CHANGE}.")
+    now = decide(asked.actor, asked.action, asked.target, now=asked.now)
+    best = _with(asked, _every_grant(asked))
+    if best.effect is Effect.DENY:
+        why = "." if best.reason == now.reason else f": {best.reason}"
+        return Suggestion(None, NO_CHANGE + why)
+    if not any(asked.action in permissions for permissions in roles.values()):
+        return Suggestion(None, f"No role may {PERMISSIONS[asked.action]} here; make one first.")
+    return Suggestion(
+        None, f"{asked.actor.name} is in no group that a role could be given to; join one first."
+    )
+
+
+def smallest_change(
+    actor: Actor, action: str, target: Target, roles: Roles, now: datetime
+) -> Change | None:
+    """The first that flips the decision from a denial; None where none does, or none is needed.
+
+    A grant that everybody signed in holds is a setting and no mapping, so it is never changed.
+    """
+    asked = Question(actor, action, target, now)
+    if decide(actor, action, target, now=now).effect is not Effect.DENY:
+        return None
+    if _with(asked, _every_grant(asked)).effect is Effect.DENY:
+        return None
+    taken = {_key(grant) for grant in actor.grants}
+    for change in _candidates(asked, roles):
+        collides = not (change.replaces and change.kind is Kind.CONDITION) and (
+            _key(change.grant) in taken
+        )
+        # The other grants don't allow it, so this one alone decides.
+        if not collides and _with(asked, change.grant).effect is not Effect.DENY:
+            return change
+    return None
+
+
+def _with(asked: Question, grant: Grant) -> Decision:
+    actor = replace(asked.actor, grants=(grant,))
+    return decide(actor, asked.action, asked.target, now=asked.now)
+
+
+def _every_grant(asked: Question) -> Grant:
+    """More than this no role can give."""
+    role = asked.target.role
+    return Grant(role, frozenset({asked.action}), "everything", "", "")
+
+
+def _candidates(asked: Question, roles: Roles) -> Iterator[Change]:
+    mappings = [grant for grant in asked.actor.grants if grant.mapping_id is not None]
+    having = [grant for grant in mappings if asked.action in grant.permissions]
+    fitting = {name: held for name, held in roles.items() if asked.action in held}
+    yield from _other_roles(mappings, fitting, roles)
+    yield from _wider_scopes(having, asked.target)
+    yield from _other_environments(having, asked.target)
+    yield from _looser_conditions(having, asked)
+    yield from _new_mappings(asked, fitting)
+
+
+def _other_roles(mappings: Sequence[Grant], fitting: Roles, roles: Roles) -> Iterator[Change]:
+    """Roles that take nothing away come first, and of those the one that adds least."""
+    found = []
+    for grant in mappings:
+        held = roles.get(grant.role, grant.permissions)
+        for name, permissions in fitting.items():
+            loses, gains = len(held - permissions), len(permissions - held)
+            new = replace(grant, role=name, permissions=permissions)
+            new = replace(new, mapping_id=None) if loses else new
+            found.append((loses, gains, Change(Kind.ROLE, new, grant, replaces=not loses)))
+    yield from (change for _, _, change in sorted(found, key=lambda item: item[:2]))
+
+
+def _wider_scopes(having: Sequence[Grant], target: Target) -> Iterator[Change]:
+    """The narrowest scope of the target besides the one that is there; widest of all comes last."""
+    for kind, ref in _scopes_of(target):
+        for grant in having:
+            new = replace(grant, scope_kind=kind, scope_ref=ref, mapping_id=None)
+            yield Change(Kind.SCOPE, new, grant)
+
+
+def _other_environments(having: Sequence[Grant], target: Target) -> Iterator[Change]:
+    for grant in having:
+        new = replace(grant, environment=target.environment, mapping_id=None)
+        yield Change(Kind.ENVIRONMENT, new, grant)
+
+
+def _looser_conditions(having: Sequence[Grant], asked: Question) -> Iterator[Change]:
+    target = asked.target
+    for grant in having:
+        old = grant.conditions
+        loose = old.loosened(target.branch, target.parameters, asked.now)
+        if target.unchosen:
+            loose = replace(loose, branches=old.branches, parameters=old.parameters)
+        yield Change(Kind.CONDITION, replace(grant, conditions=loose), grant, replaces=True)
+
+
+def _new_mappings(asked: Question, fitting: Roles) -> Iterator[Change]:
+    """In the narrowest scope, with the role that allows least; a group that roles are given to
+    already comes before one that may be there for something else."""
+    actor, target = asked.actor, asked.target
+    mapped = {grant.group for grant in actor.grants}
+    groups = sorted(actor.groups, key=lambda group: (group not in mapped, group))
+    smallest = sorted(fitting.items(), key=lambda item: len(item[1]))
+    for kind, ref in _scopes_of(target):
+        for name, permissions in smallest:
+            for group in groups:
+                new = Grant(name, permissions, kind, ref, target.environment, None, group)
+                yield Change(Kind.GROUP, new)
+
+
+def _scopes_of(target: Target) -> list[tuple[str, str]]:
+    """As mappings name them, the narrowest first."""
+    named = {(kind, _literal(ref) if kind == "pipeline" else ref) for kind, ref in target.scopes}
+    order = {kind: place for place, kind in enumerate(NARROWEST)}
+    return sorted(
+        named | {("everything", "")}, key=lambda scope: (order.get(scope[0], -1), scope[1])
+    )
+
+
+def _literal(ref: str) -> str:
+    """A pattern that matches this pipeline alone."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in ref)
+
+
+def _key(grant: Grant) -> tuple[str, str, str, str, str]:
+    """Of these there can be one mapping only."""
+    return (grant.group, grant.role, grant.scope_kind, grant.scope_ref, grant.environment)
