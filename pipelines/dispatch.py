@@ -74,6 +74,7 @@ def dispatch(trigger_id: int) -> None:
         # Certainly not sent, which a lease that runs out could not tell.
         _record_not_sent(trigger, Unavailable("Stagedoor failed to decide; see its log."))
         raise
+    reached("after_decision", trigger_id)
     asked_at = timezone.now()
     try:
         answer = carry_out(trigger)
