@@ -6,7 +6,6 @@ server can't be told is `unpinned`: the commit is known then at best, and compar
 """
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from django.db.models import Q
 
@@ -17,7 +16,7 @@ from pipelines.inputs import takes
 from pipelines.models import Pipeline, Trigger
 from pipelines.providers import PROVIDERS
 from pipelines.providers.base import Capability
-from pipelines.repository_panels import place_of
+from pipelines.repository_places import is_at, place_of
 
 Action = Trigger.Action
 # They run nothing of their own: no commit, or that of a build that runs already.
@@ -76,24 +75,18 @@ def _newest(pipeline: Pipeline, branch: str) -> str:
 
 def _repositories(pipeline: Pipeline) -> list[Repository]:
     """The repository at its host; none where two could be meant."""
-    host, path = place_of(pipeline.repository)
+    path = place_of(pipeline.repository)[1]
     name = path.rpartition("/")[2] if pipeline.repository else pipeline.external_id
     likely = Q(full_name__iendswith=f"/{name}") | Q(full_name__iexact=name)
     rows = Repository.objects.filter(
         likely, state=Repository.State.ACTIVE, source__enabled=True
     ).select_related("source")
     if pipeline.repository:
-        found = [row for row in rows if _is_at(row, host, path)]
+        found = [row for row in rows if is_at(row, pipeline.repository)]
     else:
         found = [row for row in rows if row.full_name.lower() == name.lower()]
     places = {row.url.lower() for row in found}
     return found if len(places) == 1 else []
-
-
-def _is_at(row: Repository, host: str, path: str) -> bool:
-    there = (urlsplit(row.url).hostname or "").lower()
-    # A host below a path of its own, or Data Center's /scm/, comes before the name.
-    return there == host and f"/{path}".endswith(f"/{row.full_name.lower()}")
 
 
 def _clones(pipeline: Pipeline) -> list[Source]:

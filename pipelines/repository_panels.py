@@ -6,7 +6,6 @@ from here.
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from urllib.parse import urlsplit
 
 from django.db.models import Q
 from django.http import HttpRequest
@@ -19,6 +18,7 @@ from pipelines.offers import may_see
 from pipelines.panels import Panels, ask_for
 from pipelines.providers import PROVIDERS
 from pipelines.queries import newest_builds
+from pipelines.repository_places import is_at
 
 BUILDS_SHOWN = 5  # of each pipeline
 MAX_PIPELINES = 20
@@ -64,21 +64,6 @@ def pipelines_of(repository: Repository) -> list[Pipeline]:
 
 
 def _same(pipelines: Iterable[Pipeline], repository: Repository) -> Iterable[Pipeline]:
-    host = (urlsplit(repository.url).hostname or "").lower()
-    name = repository.full_name.lower()
     for pipeline in pipelines:
-        there, path = place_of(pipeline.repository)
-        # A host below a path of its own, or Data Center's /scm/, comes before the name.
-        if not pipeline.repository or (there == host and f"/{path}".endswith(f"/{name}")):
+        if not pipeline.repository or is_at(repository, pipeline.repository):
             yield pipeline
-
-
-def place_of(address: str) -> tuple[str, str]:
-    """Host and path of a clone or page address: git@host:a/b.git and https://host/a/b are one."""
-    scheme, sign, rest = address.strip().lower().partition("://")
-    if not sign:
-        place, _, path = scheme.partition(":")
-    else:
-        place, _, path = rest.partition("/")
-    host = place.rpartition("@")[2].partition(":")[0]
-    return host, path.strip("/").removesuffix(".git")
