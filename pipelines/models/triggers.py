@@ -71,6 +71,9 @@ class Trigger(models.Model):
         null=True, blank=True, db_index=True, help_text="When it expires without them."
     )
     reminded_at = models.DateTimeField(null=True, blank=True)
+    told = models.CharField(
+        max_length=12, blank=True, editable=False, help_text="Of which of its states people know."
+    )
     unpinned = models.BooleanField(
         default=False, help_text="The CI server can't be told which commit to build."
     )
@@ -186,6 +189,15 @@ class StandingTrigger(models.Model):
     note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     next_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    answered = models.ForeignKey(
+        "Build",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The newest build that it was fired for, whatever came of that.",
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.CharField(max_length=300, blank=True)
 
@@ -205,6 +217,9 @@ class Incident(models.Model):
     kind = models.CharField(max_length=40)
     what = models.CharField(max_length=500)
     created_at = models.DateTimeField(default=timezone.now)
+    told_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the owners were told."
+    )
     closed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -213,6 +228,9 @@ class Incident(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["trigger", "kind"], name="incident_once"),
+        ]
 
     def __str__(self) -> str:
         return self.what
