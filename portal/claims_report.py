@@ -19,6 +19,7 @@ from portal.models import Identity, RoleMapping, UserLink
 
 MAX_SHOWN = 300
 TIMES = ("exp", "iat", "nbf", "auth_time", "updated_at")
+CHECKED, PASSING = "checked, and no more", "of that sign-in only"
 # claim -> what it is here; those that depend on settings are in _became().
 BECAME = {
     "iss": "which provider it was; with sub, who the person is",
@@ -28,12 +29,8 @@ BECAME = {
     "family_name": "the name",
     "email": "the e-mail address, for messages; it never decides who somebody is",
     "preferred_username": "the user name, at the first sign-in",
-    "aud": "checked, and no more",
-    "azp": "checked, and no more",
-    "exp": "checked, and no more",
-    "iat": "checked, and no more",
-    "nbf": "checked, and no more",
-    "nonce": "checked, and no more",
+    **dict.fromkeys(("aud", "azp", "exp", "iat", "nbf", "nonce"), CHECKED),
+    **dict.fromkeys(("at_hash", "c_hash", "s_hash", "jti", "auth_time"), PASSING),
     "sid": "lets the provider end this session",
     "hasgroups": "a pointer in place of the groups, where these did not come",
     "_claim_names": "a pointer to claims that did not come",
@@ -72,6 +69,7 @@ class Report:
     provider: str
     claims: list[ClaimRow]
     groups: list[GroupRow]
+    groups_claim: str
     note: str  # of the groups as a whole, where they are complete
 
     @property
@@ -89,22 +87,27 @@ def report_of(identity: Identity) -> Report:
     return Report(
         identity=identity,
         provider=provider_name(identity),
-        claims=[_claim_row(identity, name) for name in identity.claims],
+        claims=sorted((_claim_row(identity, name) for name in identity.claims), key=_weight),
         groups=sorted(_group_rows(identity.user, groups.arrived), key=_order),
+        groups_claim=settings.OIDC_GROUPS_CLAIM if _is_oidc(identity) else "groups",
         note=groups.why if groups.complete else "",
     )
 
 
+def _is_oidc(identity: Identity) -> bool:
+    return identity.issuer == settings.OIDC_OP_ISSUER
+
+
 def provider_name(identity: Identity) -> str:
     """As people know it; its address where it is none of those that are set up."""
-    if identity.issuer == settings.OIDC_OP_ISSUER:
+    if _is_oidc(identity):
         return str(settings.OIDC_ISSUER_NAME)
     doors = settings.SIGNIN_DOORS.values()
     return next((door.label for door in doors if door.issuer == identity.issuer), identity.issuer)
 
 
 def _groups_of(identity: Identity) -> Groups:
-    if identity.issuer == settings.OIDC_OP_ISSUER:
+    if _is_oidc(identity):
         return read_groups(identity.claims, group_rules()) if identity.claims else Groups()
     doors = settings.SIGNIN_DOORS.values()
     begins = next((door.prefix for door in doors if door.issuer == identity.issuer), "")
@@ -130,6 +133,11 @@ def _group_rows(user: User, arrived: Iterable[Arrived]) -> list[GroupRow]:
     ]
 
 
+def _weight(row: ClaimRow) -> tuple[bool, bool, str]:
+    """What became something first, what any token has last."""
+    return (row.became in (CHECKED, PASSING), not row.became, row.name)
+
+
 def _order(row: GroupRow) -> tuple[bool, bool, str]:
     """Those that give something, then those that were left out, then the others by name."""
     return (not row.used, not row.arrived.left_out, row.arrived.label.lower())
@@ -146,7 +154,7 @@ def _claim_row(identity: Identity, name: str) -> ClaimRow:
 
 
 def _became(identity: Identity, name: str) -> str:
-    if identity.issuer != settings.OIDC_OP_ISSUER:
+    if not _is_oidc(identity):
         return "groups, as above" if name == "groups" else BECAME.get(name, "")
     if _is_or_holds(identity.claims, name, settings.OIDC_GROUPS_CLAIM):
         return "groups, as above"

@@ -6,6 +6,7 @@ group, and whoever's groups may be incomplete is told so: policy then lets them 
 Standard library only.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -188,7 +189,8 @@ def _split(value: str, separator: str) -> list[str]:
 
 
 def _shown(item: object) -> str:
-    return item if isinstance(item, str) else str(item)
+    """As it stood in the JSON."""
+    return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
 
 
 def _kind(value: object) -> str:

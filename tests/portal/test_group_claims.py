@@ -158,7 +158,7 @@ def test_a_group_of_the_list_never_looks_like_a_claim():
 
 
 # A busy machine is slow at making values, too.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(JSON, st.sampled_from(["none", "comma", "space"]), st.sampled_from(["as-sent", "name"]))
 def test_no_value_of_the_claim_raises(raw, separator, form):
     rules = replace(RULES, separator=separator, form=form, claims=("department",))

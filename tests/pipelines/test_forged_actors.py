@@ -1,0 +1,34 @@
+"""Nothing that a client says of who it is changes the person that is recorded."""
+
+import random
+
+import pytest
+
+from pipelines.models import Trigger
+from tests.pipelines.forgeries import ENVIRON, FIELDS, HEADERS, Forgery, forge, found, make_scene
+
+pytestmark = pytest.mark.django_db
+COUNT = 300
+
+
+def test_no_generated_request_changes_the_recorded_person():
+    scene, chance = make_scene(), random.Random(5)
+    for number in range(COUNT):
+        forgery = forge(chance, scene.boss)
+        assert found(scene, forgery) == "", (number, forgery)
+    assert Trigger.objects.filter(actor=scene.ana).count() > COUNT / 2
+    assert not Trigger.objects.exclude(actor=scene.ana).exists()
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_all_of_it_at_once_changes_nothing_either(signed_in):
+    scene = make_scene()
+    everything = Forgery(
+        headers=dict.fromkeys(HEADERS, "boss"),
+        fields=dict.fromkeys(FIELDS, str(scene.boss.pk)),
+        query=dict.fromkeys(FIELDS, "boss"),
+        environ=dict.fromkeys(ENVIRON, "boss"),
+        signed_in=signed_in,
+    )
+    assert found(scene, everything) == ""
+    assert Trigger.objects.count() == int(signed_in)
