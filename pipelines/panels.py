@@ -93,11 +93,17 @@ def desk_of(request: HttpRequest, entity: Entity) -> ServiceDesk:
     if desks is None:
         desks = request.pipelines_desks = {}  # type: ignore[attr-defined]
     if entity.pk not in desks:
-        links = links_of(entity)
-        offers = Offers(actor_of(request), entity, [link.pipeline for link in links])
-        seen = offers.see()
-        desks[entity.pk] = ServiceDesk(seen, pipeline_rows(offers, links) if seen.allowed else [])
+        desks[entity.pk] = _desk(request, entity)
     return desks[entity.pk]
+
+
+def _desk(request: HttpRequest, entity: Entity) -> ServiceDesk:
+    links = links_of(entity)
+    if not links and (seen := may_see(request, [entity])).allowed:
+        return ServiceDesk(seen, [])  # without the facts that only decide about pipelines
+    offers = Offers(actor_of(request), entity, [link.pipeline for link in links])
+    seen = offers.see()
+    return ServiceDesk(seen, pipeline_rows(offers, links) if seen.allowed else [])
 
 
 def pipeline_rows(offers: Offers, links: Sequence[PipelineLink]) -> list[PipelineRow]:

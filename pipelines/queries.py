@@ -71,8 +71,11 @@ def newest_of_default_branch(pipeline: Pipeline, builds: Iterable[Build]) -> Bui
 def newest_builds(pipeline_ids: Iterable[int], limit: int) -> dict[int, list[Build]]:
     """The newest builds of each pipeline, newest first; one query whatever their number."""
     found: dict[int, list[Build]] = defaultdict(list)
+    ids = list(pipeline_ids)
+    if not ids:
+        return found
     numbered = (
-        Build.objects.filter(pipeline__in=list(pipeline_ids))
+        Build.objects.filter(pipeline__in=ids)
         .annotate(
             position=Window(
                 RowNumber(),

@@ -21,7 +21,7 @@ def test_relations_are_grouped_counted_and_cut(tree, django_assert_num_queries):
     )
     read(tree.source("all.yaml"))
     pay = entity("pay")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         groups = relations_of(pay, but=("ownedBy",)).groups
         targets = [str(edge.target) for edge in groups["dependencyOf"].edges]
     assert list(groups) == ["dependencyOf"]
@@ -33,6 +33,16 @@ def test_relations_keep_ends_that_nobody_describes(tree):
     read(tree.source("all.yaml"))
     [edge] = relations_of(entity("pay")).groups["dependsOn"].edges
     assert (edge.target, edge.target_ref) == (None, "resource:default/db")
+
+
+def test_a_few_relations_cost_two_queries(tree, django_assert_num_queries):
+    tree.write("all.yaml", component("pay", dependsOn=["component:cart"]), component("cart"))
+    read(tree.source("all.yaml"))
+    pay = entity("pay")
+    with django_assert_num_queries(2):
+        groups = relations_of(pay, but=("ownedBy",)).groups
+    [group] = groups.values()
+    assert (group.type, group.total, group.hidden) == ("dependsOn", 1, 0)
 
 
 def test_no_relations_cost_one_query(tree, django_assert_num_queries):
