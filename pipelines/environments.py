@@ -48,6 +48,18 @@ class Rules:
         found = possible_environments(self.rules, pipeline, branch, known, complete=complete)
         return strictest(found) if found else self.fallback
 
+    def reachable(self, pipeline: Pipeline) -> list[Environment]:
+        """Where runs of it can take effect at all, whatever branch and parameters are chosen."""
+        found: dict[int, Environment] = {}
+        for rule in self.rules:
+            if _is_about(rule, pipeline):
+                found.setdefault(rule.environment.pk, rule.environment)
+                if rule.branch == "*" and not rule.parameter:
+                    return list(found.values())
+        if self.fallback:
+            found.setdefault(self.fallback.pk, self.fallback)
+        return list(found.values())
+
     def promotion(
         self, pipeline: Pipeline, branch: str, target: str, variables: Mapping[str, str]
     ) -> Environment | None:
@@ -114,9 +126,7 @@ def _matching(
     declared = {*(str(item["name"]) for item in pipeline.parameters), *believed}
     found = []
     for rule in rules:
-        if not fnmatchcase(pipeline.server.slug, rule.server):
-            continue
-        if not fnmatchcase(pipeline.external_id, rule.pipeline):
+        if not _is_about(rule, pipeline):
             continue
         matches = (_branch(rule, branch), _parameter(rule, parameters, declared, complete))
         if False in matches:
@@ -147,6 +157,11 @@ def globs_of(written: str) -> list[str]:
 def strictest(environments: Iterable[Environment]) -> Environment:
     """The one with the highest rank."""
     return max(environments, key=lambda environment: (environment.rank, -(environment.pk or 0)))
+
+
+def _is_about(rule: EnvironmentRule, pipeline: Pipeline) -> bool:
+    on_server = fnmatchcase(pipeline.server.slug, rule.server)
+    return on_server and fnmatchcase(pipeline.external_id, rule.pipeline)
 
 
 def _branch(rule: EnvironmentRule, branch: str) -> bool | None:

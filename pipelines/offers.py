@@ -72,8 +72,18 @@ class Offers:
         return decide_about(self.facts, self.actor, "build.view")
 
     def run(self, pipeline: Pipeline) -> Decision:
-        """May they run the pipeline as it would run without any choice made?"""
-        return decide_for(self.actor, "start", self.entity, pipeline, facts=self.facts)
+        """May they run the pipeline as it would run without any choice made? If not so: with some
+        choice of branch and parameters, which the run page asks for?"""
+        decision = decide_for(self.actor, "start", self.entity, pipeline, facts=self.facts)
+        if decision.askable or not self.actor.holds("build.start"):
+            return decision
+        reachable = self.facts.rules.reachable(pipeline)
+        effects = (Effect("", {}, environment) for environment in reachable)
+        chosen = (
+            decide_effect(self.actor, "start", pipeline, effect, self.facts, unchosen=True)
+            for effect in effects
+        )
+        return next((other for other in chosen if other.askable), decision)
 
     def environment(self, pipeline: Pipeline) -> str:
         """Where that would take effect, as people know it."""

@@ -20,22 +20,32 @@ NAMES = {
 
 
 class ApiError(Exception):
-    """An answer other than success: its status and a sentence for whoever wrote the client."""
+    """An answer other than success: its status and a sentence for whoever wrote the client.
 
-    def __init__(self, status: int, message: str, **headers: str) -> None:
+    `told` is what else the error says: of a denial its rule, reason and what would help.
+    """
+
+    def __init__(
+        self, status: int, message: str, told: dict[str, str] | None = None, **headers: str
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.told = told or {}
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def error_response(
-    request: HttpRequest, status: int, message: str, headers: dict[str, str] | None = None
+    request: HttpRequest,
+    status: int,
+    message: str,
+    headers: dict[str, str] | None = None,
+    told: dict[str, str] | None = None,
 ) -> HttpResponse:
     """The error as a body that says what was asked, too."""
     name = NAMES.get(status, "Error" if status >= 500 else HTTPStatus(status).phrase)
     body = {
-        "error": {"name": name, "message": message},
+        "error": {"name": name, "message": message, **(told or {})},
         "request": {"method": request.method, "url": request.get_full_path()},
         "response": {"statusCode": status},
     }

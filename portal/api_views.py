@@ -77,7 +77,7 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
             headers = {"WWW-Authenticate": 'Bearer realm="Stagedoor"'}
             return error_response(request, 401, str(error), headers)
         case ApiError():
-            return error_response(request, error.status, error.message, error.headers)
+            return error_response(request, error.status, error.message, error.headers, error.told)
         case RequestDataTooBig():
             return error_response(request, 413, "This is larger than Stagedoor takes.")
         case SuspiciousOperation():

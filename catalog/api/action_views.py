@@ -17,6 +17,7 @@ from catalog.models import SyncRun
 from catalog.scopes import scopes_of
 from portal.api_errors import ApiError, json_response
 from portal.api_tokens import Caller
+from portal.explain import told
 from portal.policy import Target
 
 MAX_ERRORS = 50
@@ -48,7 +49,7 @@ def _refresh_location(request: HttpRequest, caller: Caller, ref: str) -> HttpRes
 
 def _requested(run: SyncRun | None, decision: Any) -> HttpResponse:
     if run is None:
-        raise ApiError(403, decision.sentence)
+        raise ApiError(403, decision.sentence, told(decision))
     tasks.sync_source.delay_on_commit(run.pk)
     return HttpResponse(status=200)
 

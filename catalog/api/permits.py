@@ -10,6 +10,7 @@ from django.utils import timezone
 from portal import audit
 from portal.api_errors import ApiError
 from portal.api_tokens import Caller
+from portal.explain import told
 from portal.policy import Decision, Target, decide
 
 
@@ -32,7 +33,8 @@ def allowed(
             request=request,
             data={"action": action, "api": caller.token_name},
         )
-        raise ApiError(403, f"{decision.sentence} A token may do no more than was chosen for it.")
+        message = f"{decision.sentence} A token may do no more than was chosen for it."
+        raise ApiError(403, message, told(decision))
     return User.objects.get(pk=caller.actor.user_id)
 
 

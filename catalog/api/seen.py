@@ -10,6 +10,7 @@ from catalog.models import Entity, Tag, TeamClosure
 from catalog.scopes import Scopes
 from portal.api_errors import ApiError
 from portal.api_tokens import Caller
+from portal.explain import told
 from portal.policy import Target, decide
 
 VIEW = "catalog.view"
@@ -71,5 +72,5 @@ def seen_by(caller: Caller) -> Seen:
         and decide(caller.actor, VIEW, Target(scope[1], frozenset([scope])), now=now).allowed
     )
     if not scopes:
-        raise ApiError(403, whole.sentence)
+        raise ApiError(403, whole.sentence, told(whole))
     return Seen(scopes)

@@ -77,6 +77,10 @@ class Actor:
     incomplete: str = ""
     ceiling: frozenset[str] | None = None
 
+    def holds(self, action: str) -> bool:
+        """Whether any role of theirs allows it, wherever and whenever."""
+        return any(action in grant.permissions for grant in self.grants)
+
 
 ANONYMOUS = Actor(user_id=None, name="anonymous", active=False)
 
@@ -138,6 +142,15 @@ class Decision:
     def askable(self) -> bool:
         """Whether it may be asked for: allowed, or as soon as other people have approved."""
         return self.effect is not Effect.DENY
+
+    @property
+    def limits(self) -> str:
+        """Of what may be done with some choice of branch and parameters: with which, in words."""
+        if self.grant is None or self.question is None or not self.question.target.unchosen:
+            return ""
+        environment = self.question.target.environment
+        words = (f"in {environment}" if environment else "", self.grant.conditions.words())
+        return ", ".join(word for word in words if word)
 
     @property
     def sentence(self) -> str:

@@ -20,6 +20,8 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from portal import hooks
+from portal.explain import explain
+from portal.policy import Decision
 
 register = template.Library()
 
@@ -183,3 +185,29 @@ def panels(context: Context, place: str, items: Iterable[Model]) -> dict[Any, Sa
 def get(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
     """`mapping[key]`, or empty."""
     return (mapping or {}).get(key, "")
+
+
+# --- Denials ---------------------------------------------------------------------------------
+@register.inclusion_tag("portal/_why.html", takes_context=True)
+def why(
+    context: Context, decision: Decision, id: str = "", lead: str = "", notice: bool = False
+) -> dict[str, Any]:
+    """Why something may not be done, who can help, and the smallest change that would help.
+
+    `id` is for a button's aria-describedby, `lead` begins the sentence, `notice` frames it.
+    """
+    found = explain(decision, context.get("request"))
+    return {
+        "decision": decision,
+        "suggestion": found.suggestion,
+        "url": found.url,
+        "id": id,
+        "lead": lead,
+        "notice": notice,
+    }
+
+
+@register.simple_tag(takes_context=True)
+def smallest_change(context: Context, decision: Decision) -> str:
+    """Only the sentence, for where there is no room for more."""
+    return explain(decision, context.get("request")).suggestion
