@@ -6,9 +6,20 @@ A broker may lose messages; the tick offers again whatever rows say is due.
 from celery import shared_task
 from django.utils import timezone
 
-from pipelines import builds, checks, discovery, feeds, leavers, outbox, schedule, webhooks
+from pipelines import (
+    builds,
+    checks,
+    discovery,
+    feeds,
+    leavers,
+    outbox,
+    schedule,
+    standing_triggers,
+    webhooks,
+)
 from pipelines import dispatch as dispatching
 from pipelines import reconcile as reconciling
+from pipelines.models import Trigger
 from portal import inbox
 
 # How much one tick offers; what is left over is due at the next one.
@@ -26,6 +37,8 @@ def tick() -> None:
         return
     leavers.sweep()
     outbox.expire_leases(now)
+    for pk in standing_triggers.due(now, MAX_SEND):
+        fire.delay(pk)
     for pk in outbox.due_to_send(now, MAX_SEND):
         dispatch.delay(pk)
     for pk in outbox.due_to_ask(now, MAX_ASK):
@@ -45,6 +58,13 @@ def tick() -> None:
 @shared_task
 def dispatch(trigger_id: int) -> None:
     dispatching.dispatch(trigger_id)
+
+
+@shared_task
+def fire(standing_id: int) -> None:
+    trigger = standing_triggers.fire(standing_id, timezone.now())
+    if trigger is not None and trigger.state == Trigger.State.QUEUED:
+        dispatch.delay_on_commit(trigger.pk)
 
 
 @shared_task

@@ -9,6 +9,7 @@ from pipelines import (
     hook_views,
     promotion_views,
     settle_views,
+    standing_views,
     trigger_views,
     views,
 )
@@ -45,6 +46,9 @@ urlpatterns = [
     path(
         "triggers/<uuid:request_id>/approval/", approval_views.approval_give, name="approval_give"
     ),
+    path("standing/", standing_views.standing_list, name="standing_list"),
+    path("standing/<int:pk>/end/", standing_views.standing_end, name="standing_end"),
+    path("pipelines/<int:pk>/standing/", standing_views.standing_create, name="standing_create"),
     path("approvals/", approval_views.approval_list, name="approval_list"),
     path("triggers/<uuid:request_id>/settle/", settle_views.trigger_settle, name="trigger_settle"),
 ]

@@ -1,0 +1,241 @@
+"""Starts that are asked for again and again in a named person's name, for as long as they may.
+
+Each firing is a request like any other: decided anew with what its owner may do now, approved by
+others where the environment asks for it. When the owner's right is gone, the standing trigger ends
+with it; a freeze or a condition only keeps this one firing from happening.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from celery.schedules import ParseException, crontab
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from pipelines import triggers
+from pipelines.effects import effect_of
+from pipelines.facts import facts_of
+from pipelines.inputs import takes
+from pipelines.models import Build, Environment, PipelineLink, StandingTrigger, Trigger
+from pipelines.providers.base import Capability, State
+from pipelines.targets import decide_about, decide_effect
+from portal import audit
+from portal.access import actor_for
+from portal.policy import Decision
+
+When = StandingTrigger.When
+audit.register("standing.create", "set up a standing trigger")
+audit.register("standing.end", "ended a standing trigger")
+
+MAX_LIVE = 50  # of one person
+SHORTEST = timedelta(minutes=5)
+LOOKED_AT_EVERY = timedelta(seconds=30)  # where it waits for a build to pass
+# A build that passed longer ago than this starts nothing any more.
+OLDEST = timedelta(hours=6)
+# Rules of a denial that does not pass by itself: the person's right is gone.
+LASTING = frozenset({"signed-out", "no-role", "permission", "scope", "environment"})
+_NAMESPACE = uuid.UUID("6e0d2f0c-5f7a-4d0b-9a4e-0f6d3f1f2a77")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person wants to happen by itself. `cron` or `after`, as `when` says."""
+
+    branch: str
+    parameters: Mapping[str, str]
+    when: str
+    cron: str = ""
+    after: Environment | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The standing trigger, or why not: a decision that denies, or errors by field."""
+
+    standing: StandingTrigger | None
+    decision: Decision
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@transaction.atomic
+def create(user: User, link: PipelineLink, wish: Wish, request: HttpRequest) -> Outcome:
+    """Decided like the start that it will ask for."""
+    entity, pipeline, now = link.entity, link.pipeline, timezone.now()
+    facts = facts_of(entity, [pipeline])
+    effect = effect_of("start", pipeline, wish.branch, wish.parameters, rules=facts.rules)
+    decision = decide_effect(actor_for(user), "start", pipeline, effect, facts)
+    errors = dict(effect.errors)
+    if wish.when == When.SCHEDULE and (problem := cron_problem(wish.cron, now)):
+        errors["cron"] = problem
+    if wish.when == When.AFTER and wish.after is None:
+        errors["after"] = "Say after which environment."
+    if StandingTrigger.objects.filter(owner=user, ended_at=None).count() >= MAX_LIVE:
+        errors[""] = f"You have {MAX_LIVE} standing triggers. End one first."
+    if not decision.askable or errors:
+        return Outcome(None, decision, errors)
+    scheduled = wish.when == When.SCHEDULE
+    standing = StandingTrigger.objects.create(
+        owner=user,
+        entity=entity,
+        pipeline=pipeline,
+        branch=effect.branch,
+        parameters=effect.parameters,
+        when=wish.when,
+        cron=wish.cron.strip() if scheduled else "",
+        after=None if scheduled else wish.after,
+        note=wish.note[:200],
+        next_at=next_run(wish.cron, now) if scheduled else now,
+    )
+    _audit("standing.create", standing, user, request)
+    return Outcome(standing, decision)
+
+
+def end(
+    standing: StandingTrigger, why: str, by: User | None = None, request: HttpRequest | None = None
+) -> bool:
+    """Ends it for good; False where it had ended."""
+    rows = StandingTrigger.objects.filter(pk=standing.pk, ended_at=None)
+    with transaction.atomic():
+        ended = bool(rows.update(ended_at=timezone.now(), ended_reason=why[:300], next_at=None))
+        if ended:
+            _audit("standing.end", standing, by, request, why)
+    return ended
+
+
+def may_end(user: User, standing: StandingTrigger) -> bool:
+    """Its owner, and whoever settles requests of the service."""
+    if standing.owner_id == user.pk:
+        return True
+    facts = facts_of(standing.entity, [standing.pipeline])
+    return decide_about(facts, actor_for(user), "trigger.settle").allowed
+
+
+def due(now: datetime, limit: int) -> list[int]:
+    """Ids of those whose time has come, the longest waiting first."""
+    rows = StandingTrigger.objects.filter(ended_at=None, next_at__lte=now).order_by("next_at", "pk")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def fire(standing_id: int, now: datetime) -> Trigger | None:
+    """Asks for the start that is due; the trigger that came of it, if any.
+
+    The request id follows from what fires it, so that two workers, or one that died after asking,
+    have asked once. Only then the next time is set, so that none is lost.
+    """
+    related = ("owner", "entity", "pipeline__server", "after")
+    standing = StandingTrigger.objects.select_related(*related).get(pk=standing_id)
+    at = standing.next_at
+    if standing.ended_at or at is None or at > now:
+        return None
+    following = now + LOOKED_AT_EVERY
+    try:
+        if standing.when == When.AFTER:
+            return _after(standing, now)
+        trigger = _ask(standing, at.isoformat(), standing.branch)
+        following = next_run(standing.cron, now)
+        return trigger
+    finally:
+        rows = StandingTrigger.objects.filter(pk=standing.pk, ended_at=None, next_at=at)
+        rows.update(next_at=following)
+
+
+def _after(standing: StandingTrigger, now: datetime) -> Trigger | None:
+    build = _passed(standing, now)
+    if build is None:
+        return None
+    commit = build.commit if takes(standing.pipeline, Capability.COMMIT) else ""
+    trigger = _ask(standing, f"build {build.pk}", build.branch, commit)
+    StandingTrigger.objects.filter(pk=standing.pk).update(answered=build)
+    return trigger
+
+
+def _passed(standing: StandingTrigger, now: datetime) -> Build | None:
+    """The newest build that passed in the environment since this stands, not answered so far.
+
+    Only builds that were started from here count: of others nobody knows where they took effect.
+    """
+    since = max(standing.created_at, now - OLDEST)
+    rows = Build.objects.filter(
+        state=State.PASSED,
+        trigger__entity=standing.entity,
+        trigger__environment=standing.after,
+        finished_at__gte=since,
+    ).exclude(trigger__standing=standing)
+    build = rows.order_by("-finished_at", "-pk").first()
+    return None if build is None or build.pk == standing.answered_id else build
+
+
+def _ask(standing: StandingTrigger, cause: str, branch: str, commit: str = "") -> Trigger | None:
+    if standing.entity is None:
+        end(standing, "The service that it belongs to is no longer in the catalog.")
+        return None
+    with transaction.atomic():
+        outcome = triggers.request(
+            standing.owner,
+            "start",
+            entity=standing.entity,
+            pipeline=standing.pipeline,
+            branch=branch,
+            commit=commit,
+            parameters=standing.parameters,
+            request_id=_id(standing, cause),
+        )
+        if outcome.trigger is not None:
+            Trigger.objects.filter(pk=outcome.trigger.pk).update(standing=standing)
+    if outcome.trigger is None and outcome.decision.rule in LASTING:
+        end(standing, f"{standing.owner} may no longer do this. {outcome.decision.reason}")
+    elif outcome.errors:
+        end(standing, " ".join(outcome.errors.values()))
+    return outcome.trigger if outcome.created else None
+
+
+def _id(standing: StandingTrigger, cause: str) -> uuid.UUID:
+    return uuid.uuid5(_NAMESPACE, f"{standing.pk} {cause}")
+
+
+def cron_problem(text: str, now: datetime) -> str:
+    """What is wrong with a schedule, as a sentence; "" where nothing is."""
+    try:
+        first = next_run(text, now)
+        second = next_run(text, first)
+    except (ParseException, ValueError, TypeError, IndexError, KeyError, RecursionError):
+        return 'Write five fields, for example "30 6 * * mon-fri" for 06:30 UTC on working days.'
+    if second - first < SHORTEST:
+        return "At most every five minutes."
+    return ""
+
+
+def next_run(cron: str, after: datetime) -> datetime:
+    """The next time of a cron line (UTC) after that moment. Raises what crontab raises."""
+    schedule = crontab.from_string(cron.strip())
+    schedule.nowfun = lambda: after
+    return after + schedule.remaining_estimate(after)
+
+
+def _audit(
+    action: str,
+    standing: StandingTrigger,
+    by: User | None,
+    request: HttpRequest | None,
+    why: str = "",
+) -> None:
+    audit.record(
+        action,
+        user=by,
+        on_behalf_of="" if by == standing.owner else str(standing.owner),
+        target=f"{standing.pipeline.server.slug}:{standing.pipeline.external_id}",
+        request=request,
+        reason=why,
+        data={
+            "standing": standing.pk,
+            "entity": standing.entity.ref if standing.entity else "",
+            "when": standing.cron or f"after {standing.after}",
+            "branch": standing.branch,
+            "parameters": standing.parameters,
+        },
+    )

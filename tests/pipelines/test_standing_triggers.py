@@ -1,0 +1,185 @@
+"""Standing triggers: asked for in a person's name, decided anew, ended with their access."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import RequestFactory
+from django.utils import timezone
+
+from pipelines import standing_triggers
+from pipelines.models import Environment, EnvironmentRule, StandingTrigger, Trigger
+from pipelines.standing_triggers import Wish, cron_problem, due, end, fire, may_end, next_run
+from portal.models import AuditEvent, RoleMapping
+from tests.pipelines.world import (
+    confirmed_link,
+    make_build,
+    make_environments,
+    make_person,
+    make_pipeline,
+    make_server,
+    make_service,
+)
+
+pytestmark = pytest.mark.django_db
+MONDAY = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def link():
+    make_environments()
+    return confirmed_link(make_service("shop"), make_pipeline(make_server(), "acme/shop"))
+
+
+@pytest.fixture
+def ana():
+    return make_person("ana", "deployer")
+
+
+def set_up(user, link, **wish):
+    values = {"branch": "main", "parameters": {}, "when": "schedule", "cron": "30 6 * * mon-fri"}
+    return standing_triggers.create(
+        user, link, Wish(**{**values, **wish}), RequestFactory().post("/")
+    )
+
+
+def make_due(standing, now=None):
+    StandingTrigger.objects.filter(pk=standing.pk).update(next_at=now or timezone.now())
+    return standing.pk
+
+
+def test_a_schedule_asks_in_its_owners_name_each_time(link, ana):
+    standing = set_up(ana, link).standing
+    first = fire(make_due(standing), timezone.now())
+    second = fire(make_due(standing), timezone.now())
+    assert first.pk != second.pk
+    trigger = Trigger.objects.get(pk=first.pk)
+    assert (trigger.actor, trigger.branch, trigger.standing) == (ana, "main", standing)
+    standing.refresh_from_db()
+    assert standing.next_at > timezone.now()
+
+
+def test_a_firing_that_is_repeated_is_one_request(link, ana):
+    pk, now = set_up(ana, link).standing.pk, timezone.now()
+    StandingTrigger.objects.update(next_at=now)
+    fire(pk, now)
+    StandingTrigger.objects.update(next_at=now)  # as if the worker had died before it noted that
+    assert fire(pk, now) is None
+    assert Trigger.objects.count() == 1
+
+
+def test_nothing_fires_before_its_time(link, ana):
+    standing = set_up(ana, link).standing
+    assert due(timezone.now(), 10) == []
+    assert fire(standing.pk, timezone.now()) is None
+
+
+def test_it_dies_with_its_owners_right(link, ana):
+    standing = set_up(ana, link).standing
+    RoleMapping.objects.all().delete()
+    assert fire(make_due(standing), timezone.now()) is None
+    standing.refresh_from_db()
+    assert "may no longer do this" in standing.ended_reason
+    assert AuditEvent.objects.get(action="standing.end").data["standing"] == standing.pk
+    assert not Trigger.objects.exists()
+
+
+def test_it_dies_with_its_owners_account(link, ana):
+    standing = set_up(ana, link).standing
+    ana.is_active = False
+    ana.save()
+    fire(make_due(standing), timezone.now())
+    standing.refresh_from_db()
+    assert standing.ended_at is not None
+
+
+def test_others_approve_each_firing_where_the_environment_asks_for_it(link, ana):
+    Environment.objects.update(approvals=1, allow_unpinned=True)
+    standing = set_up(ana, link).standing
+    trigger = fire(make_due(standing), timezone.now())
+    assert trigger.state == Trigger.State.AWAITING
+
+
+def test_what_may_not_be_asked_for_is_not_set_up(link):
+    outcome = set_up(make_person("vic", "viewer"), link)
+    assert outcome.standing is None
+    assert outcome.decision.rule == "permission"
+
+
+@pytest.mark.parametrize(
+    ("cron", "word"),
+    [
+        ("", "five fields"),
+        ("nonsense", "five fields"),
+        ("99 * * * *", "five fields"),
+        ("* * * * * *", "five fields"),
+        ("* * * * *", "At most every five minutes"),
+        ("30 6 * * mon-fri", ""),
+        ("*/5 * * * *", ""),
+    ],
+)
+def test_a_schedule_that_is_none_is_told(cron, word):
+    problem = cron_problem(cron, MONDAY)
+    assert word in problem
+    assert bool(problem) == bool(word)
+
+
+def test_a_schedule_is_in_utc():
+    assert next_run("30 6 * * mon-fri", MONDAY) == datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+    friday = datetime(2026, 11, 27, 7, 0, tzinfo=UTC)
+    assert next_run("30 6 * * mon-fri", friday) == datetime(2026, 11, 30, 6, 30, tzinfo=UTC)
+
+
+class TestAfter:
+    """After an environment has passed."""
+
+    @pytest.fixture
+    def staging(self, link):
+        EnvironmentRule.objects.all().delete()
+        return Environment.objects.get(slug="staging")
+
+    def passed(self, link, environment, number=1, **fields):
+        trigger = Trigger.objects.create(
+            action="start", pipeline=link.pipeline, entity=link.entity, environment=environment,
+            actor_name="Ana",
+        )  # fmt: skip
+        values = {"commit": "a" * 40, "finished_at": timezone.now(), **fields}
+        return make_build(link.pipeline, number, trigger=trigger, **values)
+
+    def test_a_build_that_passed_there_is_followed_once_with_its_commit(self, link, ana, staging):
+        standing = set_up(ana, link, when="after", cron="", after=staging).standing
+        self.passed(link, staging)
+        trigger = fire(standing.pk, timezone.now())
+        assert (trigger.branch, trigger.commit) == ("main", "a" * 40)
+        assert fire(make_due(standing), timezone.now()) is None
+
+    def test_other_builds_start_nothing(self, link, ana, staging):
+        standing = set_up(ana, link, when="after", cron="", after=staging).standing
+        self.passed(link, Environment.objects.get(slug="production"), 1)
+        self.passed(link, staging, 2, state="failed")
+        self.passed(link, staging, 3, finished_at=standing.created_at - timedelta(hours=1))
+        make_build(link.pipeline, 4, finished_at=timezone.now())
+        assert fire(standing.pk, timezone.now()) is None
+
+    def test_what_was_denied_once_is_not_asked_for_again_and_again(self, link, ana, staging):
+        standing = set_up(ana, link, when="after", cron="", after=staging).standing
+        self.passed(link, staging)
+        link.pipeline.server.enabled = False
+        link.pipeline.server.save()
+        for _ in range(3):
+            fire(make_due(standing), timezone.now())
+        assert AuditEvent.objects.filter(action="build.start", outcome="denied").count() == 1
+        standing.refresh_from_db()
+        assert standing.ended_at is None
+
+    def test_an_environment_has_to_be_named(self, link, ana):
+        outcome = set_up(ana, link, when="after", cron="")
+        assert outcome.errors == {"after": "Say after which environment."}
+
+
+def test_its_owner_ends_it_and_who_settles_requests(link, ana):
+    standing = set_up(ana, link).standing
+    assert may_end(ana, standing)
+    assert may_end(make_person("adam", "admin"), standing)
+    assert not may_end(make_person("bea", "deployer"), standing)
+    assert end(standing, "Enough.", ana)
+    assert not end(standing, "Again.", ana)
