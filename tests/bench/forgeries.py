@@ -5,6 +5,7 @@ person, or was not recorded although its sender may do it.
 """
 
 import argparse
+import logging
 import os
 import random
 import sys
@@ -40,6 +41,7 @@ def main() -> int:
     call_command("migrate", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
     setup_test_environment()
+    logging.disable(logging.CRITICAL)  # each refusal is a line, and thousands are meant to be
     scene, chance, faults = make_scene(), random.Random(options.seed), []
     began = time.perf_counter()
     for _ in range(options.count):

@@ -70,6 +70,7 @@ class Scene:
     ana: User
     boss: User
     session: str  # of Ana's browser
+    client: Client  # sets the middleware up once
 
 
 def make_scene() -> Scene:
@@ -80,7 +81,7 @@ def make_scene() -> Scene:
     User.objects.filter(pk=boss.pk).update(is_superuser=True, is_staff=True, email="boss@x.example")
     ana, browser = make_person("ana", "deployer"), Client()
     browser.force_login(ana)
-    return Scene(link, ana, boss, str(browser.session.session_key))
+    return Scene(link, ana, boss, str(browser.session.session_key), browser)
 
 
 def forge(chance: random.Random, boss: User) -> Forgery:
@@ -107,7 +108,8 @@ def forge(chance: random.Random, boss: User) -> Forgery:
 
 def found(scene: Scene, forgery: Forgery) -> str:
     """Sends it; what is wrong with what was recorded, "" where nothing is."""
-    client = Client(headers=forgery.headers, **forgery.environ)
+    client = scene.client
+    client.cookies.clear()
     if forgery.signed_in:
         client.cookies[settings.SESSION_COOKIE_NAME] = scene.session
     for name, value in forgery.cookies.items():
@@ -116,7 +118,8 @@ def found(scene: Scene, forgery: Forgery) -> str:
     sent = {**forgery.fields, "request_id": request_id, "branch": "main"}
     url = reverse("pipelines:trigger_create", args=[scene.link.pk])
     last = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    extra: dict[str, Any] = {"query_params": forgery.query}
+    extra: dict[str, Any] = {"query_params": forgery.query, "headers": forgery.headers}
+    extra |= forgery.environ
     if forgery.as_json:
         client.post(url, json.dumps(sent), content_type="application/json", **extra)
     else:
