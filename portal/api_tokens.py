@@ -72,18 +72,30 @@ def digest_of(token: str) -> str:
 
 
 def create(
-    user: User, name: str, permissions: Iterable[str], expires_at: datetime, request: HttpRequest
+    user: User,
+    name: str,
+    permissions: Iterable[str],
+    expires_at: datetime,
+    request: HttpRequest,
+    *,
+    agent: str = "",
 ) -> tuple[ApiToken, str]:
-    """The row, and the token itself, which nothing keeps."""
+    """The row, and the token itself, which nothing keeps. `agent`: the program that acts by it."""
     token = PREFIX + secrets.token_urlsafe(BYTES)
     row = ApiToken.objects.create(
         user=user,
         name=name,
+        agent=agent,
         digest=digest_of(token),
         permissions=sorted(permissions),
         expires_at=expires_at,
     )
-    data = {"id": row.pk, "permissions": row.permissions, "expires": expires_at.isoformat()}
+    data = {
+        "id": row.pk,
+        "agent": agent,
+        "permissions": row.permissions,
+        "expires": expires_at.isoformat(),
+    }
     audit.record("token.create", user=user, target=f"API token: {name}", request=request, data=data)
     return row, token
 

@@ -55,6 +55,8 @@ def record(
     if action not in ACTIONS:
         raise KeyError(f"audit action {action!r} is not registered")
     actor_id, name = _who(actor, user)
+    if actor is not None and actor.agent:  # both names: who did it, and for whom
+        name, on_behalf_of = f"{actor.agent} (agent)", on_behalf_of or actor.name
     return AuditEvent.objects.create(
         action=action,
         outcome=outcome,

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from portal.api_tokens import DEFAULT_DAYS, MAX_DAYS, MAX_LIVE, READ_ONLY
 from portal.models import ApiToken
-from portal.policy import PERMISSIONS, Actor
+from portal.policy import PEOPLE_ONLY, PERMISSIONS, Actor
 
 DAYS = (1, 7, DEFAULT_DAYS, 60, MAX_DAYS)
 
@@ -17,6 +17,7 @@ class TokenForm(forms.Form):
     """Offers what the person may do somewhere themselves; reading is chosen already."""
 
     name = forms.CharField(max_length=100, strip=True)
+    agent = forms.CharField(max_length=60, required=False, strip=True)
     days = forms.TypedChoiceField(
         choices=[(days, "1 day" if days == 1 else f"{days} days") for days in DAYS],
         coerce=int,
@@ -45,7 +46,11 @@ class TokenForm(forms.Form):
             raise forms.ValidationError(
                 f"You have {MAX_LIVE} tokens that still work. Revoke one that you no longer need."
             )
-        return super().clean() or self.cleaned_data
+        data = super().clean() or self.cleaned_data
+        if data.get("agent") and (too_much := PEOPLE_ONLY & set(data.get("permissions", ()))):
+            words = ", ".join(PERMISSIONS[name] for name in sorted(too_much))
+            self.add_error("permissions", f"An agent may not {words}: a person has to.")
+        return data
 
     @property
     def chosen(self) -> set[str]:

@@ -51,6 +51,7 @@ def token_create(request: HttpRequest) -> HttpResponse:
         form.cleaned_data["permissions"],
         form.expires_at(),
         request,
+        agent=form.cleaned_data["agent"],
     )
     address = reverse("portal:token_created", args=[row.pk])
     response = redirect(address)

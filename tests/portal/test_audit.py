@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 
 from portal import audit
 from portal.models import AuditEvent
+from portal.policy import Actor
 
 pytestmark = pytest.mark.django_db
 
@@ -41,3 +42,8 @@ def test_events_are_neither_changed_nor_deleted():
         with pytest.raises(TypeError):
             rewrite()
     assert AuditEvent.objects.get().reason == ""
+
+
+def test_what_an_agent_did_has_both_names():
+    event = audit.record("signin", actor=Actor(user_id=7, name="Ana", agent="Claude"))
+    assert (event.actor_id, event.actor, event.on_behalf_of) == (7, "Claude (agent)", "Ana")

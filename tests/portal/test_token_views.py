@@ -4,12 +4,12 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from portal.api_tokens import MAX_LIVE, caller_by, create
-from portal.models import ApiToken, AuditEvent
+from portal.models import ApiToken, AuditEvent, Role, RoleMapping
 
 pytestmark = pytest.mark.django_db
 FORM = {"name": "nightly report", "days": "7", "permissions": ["catalog.view"]}
@@ -130,3 +130,20 @@ def test_the_administration_lists_and_revokes_and_never_shows(client, ana):
     row.refresh_from_db()
     assert row.revoked_at
     assert AuditEvent.objects.get(action="token.revoke").actor == "lena"
+
+
+def test_token_create_makes_one_for_an_agent(signed_in, ana):
+    signed_in.post("/account/tokens/new/", {**FORM, "agent": "Claude"})
+    assert ApiToken.objects.get().agent == "Claude"
+    assert "agent Claude" in signed_in.get("/account/tokens/").content.decode()
+
+
+def test_token_create_gives_an_agent_nothing_that_only_people_do(signed_in, ana):
+    deployers = Group.objects.create(name="idp:deployers")
+    ana.groups.add(deployers)
+    RoleMapping.objects.create(group=deployers.name, role=Role.objects.get(slug="deployer"))
+    form = {**FORM, "permissions": ["catalog.view", "trigger.approve"]}
+    answer = signed_in.post("/account/tokens/new/", {**form, "agent": "Claude"})
+    assert answer.status_code == 422
+    assert "a person has to" in answer.content.decode()
+    assert signed_in.post("/account/tokens/new/", form).status_code == 302
