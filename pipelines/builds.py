@@ -18,6 +18,7 @@ from pipelines import budget, polling
 from pipelines.bounds import number, text, usable_id, web_url
 from pipelines.budget import Purpose
 from pipelines.details import read_details
+from pipelines.incidents import compare
 from pipelines.models import MOVING_STATES, Build, Pipeline, Server, Trigger
 from pipelines.outbox import State, move
 from pipelines.polling import HINTED, JUST_NOW, LOOKING, linked, readable
@@ -66,6 +67,7 @@ def record(pipeline: Pipeline, remote: RemoteBuild, observed_at: datetime) -> Bu
             trigger = _trigger_of(pipeline, remote.request_id)
             if trigger is not None:
                 attach(build, trigger)
+        compare(build)
     return build
 
 
@@ -79,6 +81,7 @@ def attach(build: Build, trigger: Trigger) -> bool:
     except IntegrityError:
         return False
     build.trigger = trigger
+    compare(build)
     unsettled = [state for state in State.values if state != State.LINKED]
     move(trigger.pk, unsettled, State.LINKED, message="")
     return True

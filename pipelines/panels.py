@@ -14,6 +14,7 @@ from catalog.models import Entity
 from catalog.people import teams_of
 from pipelines import accounts, builds, tasks
 from pipelines.awaiting import to_approve
+from pipelines.incidents import open_incidents
 from pipelines.models import Build, LinkProblem, Pipeline, PipelineLink, Trigger, VendorAccount
 from pipelines.offers import Offers, may_see
 from pipelines.providers import PROVIDERS
@@ -181,7 +182,12 @@ def service_builds(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
     for entity in objects:
         rows = desk_of(request, entity).rows
         if rows or entity.kind == "Component":
-            context = {"entity": entity, "rows": rows, "annotation_keys": ANNOTATION_KEYS}
+            context = {
+                "entity": entity,
+                "rows": rows,
+                "annotation_keys": ANNOTATION_KEYS,
+                "incidents": open_incidents(entity) if rows else [],
+            }
             found[entity.pk] = render_to_string("pipelines/_pipelines.html", context, request)
     return found
 

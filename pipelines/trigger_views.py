@@ -120,6 +120,7 @@ def trigger_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
         "badge": trigger.action not in WITHOUT_BUILD or trigger.state != Trigger.State.LINKED,
         "withdrawable": settling.may_withdraw(actor_of(request), trigger).allowed,
         "item": _unsettled(request, trigger),
+        "incidents": trigger.incidents.filter(closed_at=None),
         "approval": awaiting.one(actor_of(request), trigger),
     }
     return render_either(

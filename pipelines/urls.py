@@ -7,6 +7,7 @@ from pipelines import (
     approval_views,
     gate_views,
     hook_views,
+    incident_views,
     promotion_views,
     settle_views,
     standing_views,
@@ -49,6 +50,8 @@ urlpatterns = [
     path("standing/", standing_views.standing_list, name="standing_list"),
     path("standing/<int:pk>/end/", standing_views.standing_end, name="standing_end"),
     path("pipelines/<int:pk>/standing/", standing_views.standing_create, name="standing_create"),
+    path("incidents/", incident_views.incident_list, name="incident_list"),
+    path("incidents/<int:pk>/close/", incident_views.incident_close, name="incident_close"),
     path("approvals/", approval_views.approval_list, name="approval_list"),
     path("triggers/<uuid:request_id>/settle/", settle_views.trigger_settle, name="trigger_settle"),
 ]

@@ -1,6 +1,7 @@
-"""The one way out for messages to people. The first channel is e-mail, by Django's mail settings.
+"""The one way out for messages to people: e-mail by Django's mail settings, and a Slack channel.
 
-Without EMAIL_HOST nothing is sent, and nothing is tried.
+Without EMAIL_HOST no mail is sent, without SLACK_WEBHOOK nothing goes to Slack, and nothing is
+tried.
 """
 
 import smtplib
@@ -10,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import BadHeaderError, EmailMessage
 from django.core.validators import validate_email
 
+from portal.http import HttpClient, HttpError
 from portal.text import storable
 
 MAX_SUBJECT = 150
@@ -68,3 +70,28 @@ def send_mail(address: str, subject: str, text: str) -> None:
         raise NotSent(f"The mail server could not be used ({word}).", final=False) from None
     except (BadHeaderError, ValueError):
         raise NotSent("The message can't be written as a mail.", final=True) from None
+
+
+def slack_is_on() -> bool:
+    """Whether an operator has given an incoming webhook."""
+    return bool(settings.SLACK_WEBHOOK)
+
+
+def post_slack(text: str) -> None:
+    """One message to the webhook's channel; the webhook's address is a secret. Raises NotSent."""
+    if not slack_is_on():
+        raise NotSent("No Slack webhook is set (SLACK_WEBHOOK).", final=True)
+    client = HttpClient(
+        allow=settings.OUTGOING_ALLOW, deadline=20, ca_bundle=settings.OUTGOING_CA_BUNDLE
+    )
+    # Else names could hold links and calls to everybody in the channel.
+    plain = storable(text, MAX_TEXT).translate({38: "&amp;", 60: "&lt;", 62: "&gt;"})
+    body = {"text": plain, "unfurl_links": False}
+    try:
+        answer = client.request("POST", settings.SLACK_WEBHOOK, json=body, max_bytes=2000)
+    except HttpError as error:
+        word = type(error).__name__
+        raise NotSent(f"Slack could not be reached ({word}).", final=False) from None
+    if answer.status != 200:
+        lasting = 400 <= answer.status < 500 and answer.status != 429
+        raise NotSent(f"Slack refused the message ({answer.status}).", final=lasting)

@@ -346,6 +346,8 @@ EMAIL_USE_SSL = EMAIL_PORT == 465  # where TLS begins with the first byte
 EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", True) and not EMAIL_USE_SSL
 EMAIL_TIMEOUT = 10  # seconds; Django's default waits for ever
 DEFAULT_FROM_EMAIL = env_str("EMAIL_FROM") or f"stagedoor@{urlsplit(PORTAL_URL).hostname}"
+# A channel's incoming webhook, at Slack or at what speaks like it; empty: nothing is posted.
+SLACK_WEBHOOK = env_secret("SLACK_WEBHOOK")
 # From this hour (UTC) on each team hears what is wrong with its descriptors; None: never.
 _hour = env_str("CATALOG_DIGEST_HOUR", "7")
 CATALOG_DIGEST_HOUR = None if _hour in {"", "off"} else env_int("CATALOG_DIGEST_HOUR", 7)

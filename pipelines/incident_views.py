@@ -1,0 +1,35 @@
+"""Incidents: what must not happen and did, until somebody has looked into it."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from pipelines import incidents
+from pipelines.models import Incident
+from portal.guard import actor_of, require
+from portal.policy import Target
+
+
+@require_safe
+def incident_list(request: HttpRequest) -> HttpResponse:
+    """The open ones first, with a form for those who may close them."""
+    require(request, "build.view", Target("incidents"))
+    actor = actor_of(request)
+    items = [(one, incidents.may_close(actor, one)) for one in incidents.listed(actor)]
+    return render(request, "pipelines/incident_list.html", {"items": items})
+
+
+@require_POST
+def incident_close(request: HttpRequest, pk: int) -> HttpResponse:
+    """Closes one with a comment."""
+    rows = Incident.objects.select_related(
+        "trigger__pipeline__server", "trigger__entity__source", "trigger__environment"
+    )
+    incident = get_object_or_404(rows, pk=pk)
+    refusal = incidents.close(request.user, incident, request.POST.get("comment", ""), request)
+    if refusal:
+        messages.error(request, f"It is still open: {refusal}")
+    else:
+        messages.success(request, "Closed, with your name.")
+    return redirect("pipelines:incident_list")
