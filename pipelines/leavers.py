@@ -7,13 +7,13 @@ then. `sweep()` repeats what a failed hook has left.
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from pipelines import outbox
-from pipelines.dispatch import note
 from pipelines.models import Approval, StandingTrigger, Trigger
 from pipelines.outbox import State
+from pipelines.trigger_trail import note
 from portal import audit
 from portal.access import display_name
 
@@ -74,17 +74,9 @@ def _void(approval: Approval, why: str) -> bool:
     if not Approval.objects.filter(pk=approval.pk).delete()[0]:
         return False
     note(approval.trigger, "approval.void", reason=why)
-    lacking(approval.trigger_id).update(state=State.AWAITING)
+    queued = Trigger.objects.filter(pk=approval.trigger_id, state=State.QUEUED)
+    queued.exclude(outbox.approved()).update(state=State.AWAITING)
     return True
-
-
-def lacking(trigger_id: int) -> QuerySet[Trigger]:
-    """The trigger, if it waits to be sent with fewer approvals than it needs."""
-    yes = Q(approvals__verdict=Approval.Verdict.APPROVE, approvals__fingerprint=F("fingerprint"))
-    rows = Trigger.objects.filter(pk=trigger_id, state=State.QUEUED)
-    return rows.annotate(given=Count("approvals", filter=yes)).filter(
-        given__lt=F("approvals_needed")
-    )
 
 
 def _end(standing: StandingTrigger, why: str) -> bool:

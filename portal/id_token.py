@@ -5,7 +5,7 @@ checked, and each refusal names the rule for the log.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jwt
@@ -30,7 +30,24 @@ KeySource = Callable[[bool], list[dict[str, Any]]]
 def verified_claims(
     token: object, *, nonce: str, algorithm: str, issuer: str, client_id: str, keys: KeySource
 ) -> dict[str, Any]:
-    """The claims of a token that passes every check.
+    """The claims of an ID token that passes every check; raises what signed_claims() raises."""
+    claims, _ = signed_claims(
+        token, algorithm=algorithm, issuer=issuer, client_id=client_id, keys=keys
+    )
+    _check_claims(claims, nonce, client_id)
+    return claims
+
+
+def signed_claims(
+    token: object,
+    *,
+    algorithm: str,
+    issuer: str,
+    client_id: str,
+    keys: KeySource,
+    required: Collection[str] = REQUIRED,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The claims and the header of a token that the provider signed, now, for us.
 
     `keys(refetch)` gives the provider's JWKS; it is asked again, with True, when no key fits.
     Raises SignInFailure("token_refused") with the rule that failed, without the token's content.
@@ -38,7 +55,7 @@ def verified_claims(
     if algorithm not in ALGORITHMS:
         raise SignInFailure("provider_misconfigured", f"OIDC_SIGN_ALGO {algorithm} is not allowed")
     if not isinstance(token, str) or not token:
-        raise SignInFailure("token_refused", "the answer holds no ID token")
+        raise SignInFailure("token_refused", "there is no token")
     try:
         header = jwt.get_unverified_header(token)
         if header.get("alg") != algorithm:
@@ -52,13 +69,12 @@ def verified_claims(
             audience=client_id,
             issuer=issuer,
             leeway=LEEWAY_SECONDS,
-            options={"require": REQUIRED},
+            options={"require": list(required)},
         )
     # The library lets TypeError through where a claim has an unexpected type.
     except (jwt.PyJWTError, TypeError, ValueError, OverflowError) as error:
         raise SignInFailure("token_refused", f"{type(error).__name__}: {error}") from None
-    _check_claims(claims, nonce, client_id)
-    return claims
+    return claims, header
 
 
 def _check_claims(claims: dict[str, Any], nonce: str, client_id: str) -> None:

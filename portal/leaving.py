@@ -43,7 +43,9 @@ def end_access(
     trail stays readable and the same person is found when they come back. Doing it again is
     harmless, and leaves nothing in the trail where nothing was left to end.
     """
-    User.objects.select_for_update().get(pk=user.pk)  # sign-ins and other endings come one by one
+    # One ending at a time. No more is held than that: whoever approves a request of this person's
+    # holds the request, and refers to the person.
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     ended = _ended_here(user, deactivate)
     for also in hooks.access_ended.call(user):
         ended |= also or {}

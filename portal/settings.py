@@ -222,6 +222,15 @@ CSRF_COOKIE_NAME = "stagedoor_csrf"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+# The secret of the company's directory, which tells by SCIM 2.0 who is here and who has left; empty
+# switches SCIM off. A sign-in finds whom it made by this attribute, which holds the value of that
+# claim. Only a claim that people can't edit themselves is safe here.
+SCIM_TOKEN = env_secret("SCIM_TOKEN")
+if PRODUCTION and 0 < len(SCIM_TOKEN) < 32:
+    raise ImproperlyConfigured("SCIM_TOKEN must be 32 or more random characters.")
+SCIM_SUBJECT = env_choice("SCIM_SUBJECT", ("externalId", "userName"))
+SCIM_SUBJECT_CLAIM = env_str("SCIM_SUBJECT_CLAIM", "sub")
+
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_URL.startswith("https://")
 

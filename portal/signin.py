@@ -34,9 +34,10 @@ from portal.discovery import DiscoveredSettings, answer_json, ask_provider, endp
 from portal.graph_groups import with_member_objects
 from portal.id_token import verified_claims
 from portal.identities import create_user, update_user, users_of
+from portal.scim.people import provisioned
 from portal.signin_failure import SignInFailure, sentence
-
 from portal.user_sessions import note_id_token
+
 logger = logging.getLogger(__name__)
 
 OIDC_BACKEND = "portal.signin.OIDCBackend"
@@ -104,7 +105,7 @@ class OIDCBackend(DiscoveredSettings, OIDCAuthenticationBackend):
         return users_of(claims["iss"], claims["sub"])
 
     def create_user(self, claims: dict[str, Any]) -> User:
-        return self.update_user(create_user(claims), claims)
+        return self.update_user(provisioned(claims) or create_user(claims), claims)
 
     def update_user(self, user: User, claims: dict[str, Any]) -> User:
         if not user.is_active:
@@ -125,6 +126,8 @@ class RequestView(DiscoveredSettings, OIDCAuthenticationRequestView):
     """Sends the person to the provider."""
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
+        if not settings.OIDC_OP_ISSUER:
+            return redirect(signin_url(request))
         try:
             response = super().get(request)
         except SignInFailure as failure:
@@ -175,11 +178,9 @@ class CallbackView(OIDCAuthenticationCallbackView):
         renewed = self.request.user == self.user
         id_token = self.request.session.get("oidc_id_token")
         response = super().login_success()
-        note_id_token(self.request, self.user, id_token)
-        if len(id_token or "") > MAX_HINT:
-            del self.request.session["oidc_id_token"]
         # A change of person flushes the session, and with it what sign-out needs.
         self.request.session["oidc_id_token"] = id_token
+        note_id_token(self.request, self.user, id_token)
         if len(id_token or "") > MAX_HINT:
             del self.request.session["oidc_id_token"]
         self.request.session.pop(FAILURE_KEY, None)

@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 
 from portal import account_views, claims_views, token_views, views
 from portal.api_views import api_not_found
+from portal.backchannel import backchannel_logout
 from portal.signin import SignOutView
 from portal.social import link_views
 
@@ -18,6 +19,7 @@ portal_urls = [
     path("signin/", account_views.signin, name="signin"),
     path("signin/failed/", account_views.signin_failed, name="signin_failed"),
     path("signin/renew/", account_views.signin_renew, name="signin_renew"),
+    path("oidc/backchannel-logout/", backchannel_logout, name="backchannel_logout"),
     path("signout/", SignOutView.as_view(), name="signout"),
     path("signout/provider/", account_views.signout_provider, name="signout_provider"),
     path("signed-out/", account_views.signed_out, name="signed_out"),
@@ -36,6 +38,7 @@ urlpatterns = [
     # First: scripts ask often. portal/api_gate.py answers these without the pages' middleware.
     path("api/catalog/", include("catalog.api.urls")),
     re_path(r"^api(?:/|$)", api_not_found),
+    path("scim/v2/", include("portal.scim.urls")),
     path("", include((portal_urls, "portal"))),
     path("", include("catalog.urls")),
     path("", include("pipelines.urls")),

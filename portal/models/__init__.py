@@ -2,6 +2,7 @@
 
 from portal.models.people import ApiToken, Identity, UserLink, UserSession
 from portal.models.roles import PolicyChange, Role, RoleMapping, validate_permissions
+from portal.models.scim import ScimGroup, ScimUser
 from portal.models.trail import AuditEvent, AuditQuerySet, Credential, Delivery, Heartbeat
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "PolicyChange",
     "Role",
     "RoleMapping",
+    "ScimGroup",
+    "ScimUser",
     "UserLink",
     "UserSession",
     "validate_permissions",

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from jwt.algorithms import RSAAlgorithm
@@ -127,6 +128,19 @@ def without_dropped(values: dict[str, Any]) -> dict[str, Any]:
 def running_provider() -> Iterator[Provider]:
     with serve(reply(404)) as httpd:
         yield Provider(httpd)
+
+
+@contextmanager
+def configured_provider(settings: Any) -> Iterator[Provider]:
+    """A provider, and the portal set up for it."""
+    with running_provider() as running:
+        cache.clear()
+        settings.OIDC_OP_ISSUER = running.issuer
+        settings.OIDC_RP_CLIENT_ID = CLIENT_ID
+        settings.OIDC_RP_CLIENT_SECRET = CLIENT_SECRET
+        settings.OIDC_TIMEOUT = 2
+        yield running
+        cache.clear()
 
 
 def begin(client: Client, provider: Provider, next_url: str = "") -> dict[str, str]:

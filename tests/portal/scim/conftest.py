@@ -1,0 +1,13 @@
+"""SCIM switched on, and a directory that calls it."""
+
+from typing import Any
+
+import pytest
+
+from tests.portal.scim.directory import TOKEN, Directory
+
+
+@pytest.fixture
+def directory(settings: Any) -> Directory:
+    settings.SCIM_TOKEN = TOKEN
+    return Directory()

@@ -1,0 +1,196 @@
+"""SCIM users as people: the dialects of Okta and Entra, who is whom, who has left."""
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from portal.leaving import end_access
+from portal.models import AuditEvent, Identity, ScimUser
+from tests.portal.oidc.provider import sign_in
+from tests.portal.scim.directory import USER
+
+pytestmark = pytest.mark.django_db
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+OKTA = {
+    "schemas": [USER], "userName": "ana@limelight.local", "externalId": "00u1ana",
+    "name": {"givenName": "Ana", "familyName": "Ortiz"}, "displayName": "Ana Ortiz",
+    "emails": [{"primary": True, "value": "ana@limelight.example", "type": "work"}],
+    "locale": "en-US", "groups": [], "password": "1mz050nq", "active": True,
+}  # fmt: skip
+ENTRA = {
+    "schemas": [USER, ENTERPRISE], "externalId": "0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef",
+    "userName": "ben@limelight.example", "active": True,
+    "emails": [{"primary": True, "type": "work", "value": "ben@limelight.example"}],
+    "meta": {"resourceType": "User"},
+    "name": {"formatted": "Ben Adler", "familyName": "Adler", "givenName": "Ben"},
+    "roles": [], ENTERPRISE: {"department": "Payments"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sent", [OKTA, ENTRA], ids=["okta", "entra"])
+def test_a_person_is_made_as_each_directory_sends_them(directory, sent, settings):
+    answer = directory.call("POST", "Users", sent)
+    assert answer.status_code == 201
+    made = answer.json()
+    assert answer["Location"] == f"{settings.PORTAL_URL}/scim/v2/Users/{made['id']}"
+    assert (made["userName"], made["active"]) == (sent["userName"], True)
+    assert "password" not in answer.content.decode()
+    user = User.objects.get()
+    assert user.get_full_name() == f"{sent['name']['givenName']} {sent['name']['familyName']}"
+    assert not user.has_usable_password()
+    identity = Identity.objects.get()
+    assert (identity.issuer, identity.subject) == (settings.OIDC_OP_ISSUER, sent["externalId"])
+
+
+def test_a_sign_in_finds_whom_scim_made(client, directory, provider):
+    directory.add("ana", externalId=provider.subject)
+    sign_in(client, provider)
+    assert User.objects.get().identities.get().subject == provider.subject
+
+
+def test_scim_finds_who_signed_in_before(client, directory, provider):
+    sign_in(client, provider)
+    directory.add("ana", externalId=provider.subject)
+    assert ScimUser.objects.get().user == User.objects.get()
+
+
+def test_an_address_never_makes_two_accounts_one(directory):
+    local = User.objects.create_superuser("root", "ana@limelight.example", "x")
+    directory.call("POST", "Users", OKTA)
+    assert ScimUser.objects.get().user != local
+
+
+def test_where_sub_is_another_value_a_claim_ties_both(client, directory, provider, settings):
+    """Entra: "sub" differs in each application, "oid" is the person's id, which SCIM sends."""
+    settings.SCIM_SUBJECT_CLAIM = "oid"
+    directory.add("ana", externalId="the-oid")
+    provider.claims["oid"] = "the-oid"
+    sign_in(client, provider)
+    user = User.objects.get()
+    assert set(user.identities.values_list("subject", flat=True)) == {"the-oid", provider.subject}
+    provider.subject, provider.claims["oid"] = "subject-2", "the-oid-of-ben"
+    sign_in(Client(), provider)
+    directory.add("ben", externalId="the-oid-of-ben")
+    assert ScimUser.objects.get(user_name="ben").user.identities.filter(subject="subject-2")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "replace", "value": {"active": False}},
+        {"op": "Replace", "path": "active", "value": "False"},
+        {"op": "replace", "path": "active", "value": False},
+        {"op": "Add", "path": "ACTIVE", "value": "false"},
+    ],
+    ids=["okta", "entra", "rfc", "odd"],
+)
+def test_who_has_left_is_out_at_once_in_every_dialect(directory, operation):
+    pk = directory.add("ana")["id"]
+    user = User.objects.get()
+    browser = Client()
+    browser.force_login(user)
+    answer = directory.patch(f"Users/{pk}", operation)
+    assert (answer.status_code, answer.json()["active"]) == (200, False)
+    assert browser.get("/account/").status_code == 302
+    user.refresh_from_db()
+    assert not user.is_active
+    event = AuditEvent.objects.get(action="access.end")
+    assert (event.on_behalf_of, event.target) == ("the SCIM client", "user: ana")
+    directory.patch(f"Users/{pk}", operation)
+    assert AuditEvent.objects.filter(action="access.end").count() == 1
+
+
+def test_who_comes_back_is_the_same_person(directory):
+    pk = directory.add("ana")["id"]
+    directory.patch(f"Users/{pk}", {"op": "replace", "value": {"active": False}})
+    answer = directory.patch(f"Users/{pk}", {"op": "replace", "value": {"active": True}})
+    assert answer.json()["active"] is True
+    assert User.objects.get().is_active
+    assert AuditEvent.objects.filter(action="access.return").count() == 1
+
+
+def test_whom_an_administrator_ended_no_repetition_brings_back(directory):
+    pk = directory.add("ana")["id"]
+    end_access(User.objects.get(), why="An administrator ended it.")
+    for operation in ({"active": True}, {"displayName": "Ana"}, {"active": True}):
+        answer = directory.patch(f"Users/{pk}", {"op": "replace", "value": operation})
+        assert (answer.status_code, answer.json()["active"]) == (200, False)
+    assert directory.call("PUT", f"Users/{pk}", {**OKTA, "externalId": "ana-id"}).status_code == 200
+    assert not User.objects.get().is_active
+
+
+def test_a_deleted_person_stays_in_the_trail_and_returns_as_the_same(directory):
+    made = directory.add("ana")
+    group = directory.add_group("deployers", made["id"])
+    assert directory.call("DELETE", f"Users/{made['id']}").status_code == 204
+    user = User.objects.get()
+    assert not user.is_active
+    assert not user.groups.exists()
+    assert Identity.objects.get().user == user
+    assert directory.call("GET", f"Users/{made['id']}").status_code == 404
+    assert directory.call("DELETE", f"Users/{made['id']}").status_code == 404
+    assert directory.call("GET", "Users").json()["totalResults"] == 0
+    assert "members" not in directory.call("GET", f"Groups/{group['id']}").json()
+    assert directory.add("ana.ortiz", externalId="ana-id")["active"] is True
+    assert User.objects.get().is_active
+    assert User.objects.get() == user
+
+
+def test_names_follow_and_what_is_removed_goes(directory):
+    pk = directory.call("POST", "Users", OKTA).json()["id"]
+    answer = directory.patch(
+        f"Users/{pk}",
+        {"op": "Replace", "path": "name.familyName", "value": "Ortiz-Vega"},
+        {"op": "Add", "path": 'emails[type eq "home"].value', "value": "ana@home.example"},
+        {"op": "Replace", "path": f"{ENTERPRISE}:department", "value": "Search"},
+        {"op": "remove", "path": "displayName"},
+    )
+    data = answer.json()
+    assert data["name"]["familyName"] == "Ortiz-Vega"
+    assert [email["type"] for email in data["emails"]] == ["work", "home"]
+    assert "displayName" not in data
+    assert User.objects.get().get_full_name() == "Ana Ortiz-Vega"
+    assert User.objects.get().email == "ana@limelight.example"
+
+
+def test_a_new_external_id_is_how_the_next_sign_in_finds_them(client, directory, provider):
+    pk = directory.add("ana", externalId="wrongly-mapped")["id"]
+    change = {"op": "replace", "path": "externalId", "value": provider.subject}
+    assert directory.patch(f"Users/{pk}", change).status_code == 200
+    sign_in(client, provider)
+    assert User.objects.count() == 1
+    assert Identity.objects.get().subject == provider.subject
+
+
+def test_two_people_are_never_one(directory):
+    directory.add("ana")
+    same_name = directory.call(
+        "POST", "Users", {"schemas": [USER], "userName": "ANA", "externalId": "other"}
+    )
+    same_subject = directory.call(
+        "POST", "Users", {"schemas": [USER], "userName": "other", "externalId": "ana-id"}
+    )
+    ben = directory.add("ben")["id"]
+    taken = directory.patch(
+        f"Users/{ben}", {"op": "replace", "path": "externalId", "value": "ana-id"}
+    )
+    for answer in (same_name, same_subject, taken):
+        assert answer.status_code == 409
+        assert answer.json()["scimType"] == "uniqueness"
+        assert answer.json()["status"] == "409"
+    assert User.objects.count() == 2
+
+
+def test_without_the_value_that_sign_ins_are_found_by_nobody_is_made(directory):
+    answer = directory.call("POST", "Users", {"schemas": [USER], "userName": "ana"})
+    assert (answer.status_code, answer.json()["scimType"]) == (400, "invalidValue")
+    assert "externalId" in answer.json()["detail"]
+    assert not User.objects.exists()
+
+
+def test_groups_of_a_person_are_shown_and_only_read(directory):
+    made = directory.add("ana", groups=[{"value": "77"}])
+    directory.add_group("deployers", made["id"])
+    shown = directory.call("GET", f"Users/{made['id']}").json()["groups"]
+    assert [group["display"] for group in shown] == ["deployers"]
+    assert Group.objects.get().name == "scim:deployers"
