@@ -74,6 +74,7 @@ def run(run_id: int, progress: Progress = lambda phase, done, total: None) -> Sy
         touched = outcome.applied.touched
         if len(touched) > LARGE:
             bulk.analyze(Entity, Relation, Tag, SourceFile)
+            memory.give_back()  # before others begin their work on so much
         if touched:
             hooks.catalog_changed.call(touched)
         if attempt.reader is not None:
