@@ -132,7 +132,7 @@ def test_no_main_page_reads_all_entities(large, person, token):
         with CaptureQueriesContext(connection) as captured:
             answer = person.get(url, headers=token if url.startswith(API) else {})
         assert answer.status_code == 200, (name, answer.content[:500])
-        asked = [query["sql"] for query in captured if '"catalog_entity"' in query["sql"]]
+        asked = [query["sql"] for query in captured if "catalog_entity" in query["sql"]]
         assert asked, name
         bad += [
             f"{name}: {sql}"
