@@ -31,7 +31,7 @@ def signin(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(next_url or settings.LOGIN_REDIRECT_URL)
     context = {
-        "provider": settings.OIDC_ISSUER_NAME,
+        "provider": settings.OIDC_ISSUER_NAME if settings.OIDC_OP_ISSUER else "",
         "query": f"?{urlencode({'next': next_url})}" if next_url else "",
         "doors": [
             (door.label, reverse(door.url_name, args=door.url_args))

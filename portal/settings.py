@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 from portal.database import database_from_url
 from portal.env import env_bool, env_choice, env_int, env_list, env_map, env_secret, env_str
 from portal.social.configuration import doors, provider_settings
+from portal.way_in import check_way_in
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
@@ -158,6 +159,8 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 
 # SAML, GitHub and Bitbucket, each where it is configured (portal/social/configuration.py).
 SIGNIN_DOORS = doors()
+LOCAL_ACCOUNTS_ONLY = env_bool("LOCAL_ACCOUNTS_ONLY")  # said in production, where it is meant
+check_way_in(production=PRODUCTION, doors=SIGNIN_DOORS)
 SOCIALACCOUNT_PROVIDERS = provider_settings(SIGNIN_DOORS)
 SOCIALACCOUNT_ADAPTER = "portal.social.adapter.SocialAdapter"
 SOCIALACCOUNT_QUERY_EMAIL = False  # an address proves nothing here

@@ -40,6 +40,7 @@ PATHS = [
     "/sources/limelight/",
     "/repositories/",
     "/account/",
+    "/account/claims/",
     "/nothing-is-here/",
 ]
 ADMIN_PATHS = [
