@@ -8,7 +8,7 @@ from pipelines.approvers import PERMISSION, decide_approval, role_of
 from pipelines.facts import Facts, facts_of
 from pipelines.models import Approval, Trigger
 from pipelines.outbox import State
-from pipelines.unsettled import facts_by_entity, grants_with, in_scope
+from pipelines.unsettled import facts_by_entity, grants_with, in_scope, seeing
 from portal.policy import Actor, Decision
 
 MAX_LISTED = 100
@@ -55,9 +55,8 @@ class Waiting:
 def waiting(actor: Actor) -> list[Waiting]:
     """What this person may see: first what waits for them, then their own, then other people's."""
     rows = Trigger.objects.filter(state=State.AWAITING)
-    seeing = [grant for grant in grants_with(actor, "build.view") if not grant.environment]
-    seeing += grants_with(actor, PERMISSION)
-    seen = rows.filter(in_scope(seeing, rows)) | rows.filter(actor=actor.user_id)
+    grants = [*seeing(actor), *grants_with(actor, PERMISSION)]
+    seen = rows.filter(in_scope(grants, rows)) | rows.filter(actor=actor.user_id)
     found = list(seen.select_related(*RELATED).order_by("approve_by", "pk")[:MAX_LISTED])
     items = seen_by(actor, found)
     own = actor.user_id

@@ -17,6 +17,7 @@ from pipelines.forms import GateForm
 from pipelines.inputs import check_gate, parameter_items, secrets_of
 from pipelines.models import Build, Pipeline
 from pipelines.providers.base import Gate, State
+from pipelines.scopes import scopes_of_pipeline
 from pipelines.targets import decide_about, decide_effect, decide_for
 from portal.guard import actor_of
 from portal.policy import Actor, Decision, Target, decide
@@ -48,10 +49,14 @@ class GateOffer:
 
 
 def may_see(
-    request: HttpRequest, entities: Iterable[Entity], permission: str = "build.view"
+    request: HttpRequest,
+    entities: Iterable[Entity],
+    permission: str = "build.view",
+    pipeline: Pipeline | None = None,
 ) -> Decision:
-    """Whether the person may see builds (or logs) of something that belongs to these entities."""
-    scopes: frozenset[tuple[str, str]] = frozenset()
+    """Whether the person may see builds (or logs) of something that belongs to these entities, or
+    of this pipeline."""
+    scopes = scopes_of_pipeline(pipeline) if pipeline else frozenset()
     label = "this pipeline"
     for entity in entities:
         scopes |= scopes_of(entity)

@@ -20,7 +20,7 @@ def find_link(request: HttpRequest, pk: int) -> PipelineLink:
     """A pipeline as a service's, where the person may see it."""
     related = ("pipeline__server", "entity__source")
     link = get_object_or_404(PipelineLink.objects.select_related(*related), pk=pk)
-    if not may_see(request, [link.entity]).allowed:
+    if not may_see(request, [link.entity], pipeline=link.pipeline).allowed:
         raise Http404("There is no such pipeline, or you may not see it.")
     return link
 
@@ -31,7 +31,7 @@ def find_build(request: HttpRequest, pk: int) -> tuple[Build, PipelineLink]:
     build = get_object_or_404(Build.objects.select_related(*related), pk=pk)
     links = PipelineLink.objects.filter(pipeline=build.pipeline)
     link = acting_link(build, links.select_related("entity__source", "pipeline__server"))
-    if link is None or not may_see(request, [link.entity]).allowed:
+    if link is None or not may_see(request, [link.entity], pipeline=build.pipeline).allowed:
         raise Http404("There is no such build, or you may not see it.")
     return build, link
 
@@ -48,7 +48,7 @@ def find_trigger(request: HttpRequest, request_id: uuid.UUID) -> Trigger:
     trigger = get_object_or_404(Trigger.objects.select_related(*related), request_id=request_id)
     entities = [trigger.entity] if trigger.entity else []
     mine = trigger.actor_id == request.user.pk
-    if not mine and not may_see(request, entities).allowed:
+    if not mine and not may_see(request, entities, pipeline=trigger.pipeline).allowed:
         raise Http404("There is no such request, or you may not see it.")
     return trigger
 

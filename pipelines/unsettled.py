@@ -4,14 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from catalog.models import Entity
-from catalog.scopes import scopes_of
+from catalog.scopes import Scopes, scopes_of
 from pipelines.calls import WITHOUT_BUILD
 from pipelines.facts import Facts, facts_of
-from pipelines.models import Trigger
+from pipelines.models import Pipeline, Trigger
 from pipelines.outbox import MAX_LOOKUPS, State
 from pipelines.queries import settles_itself
+from pipelines.scopes import scopes_of_pipeline
 from pipelines.settling import may_settle
 from portal.policy import Actor, Decision, Grant, Target
 
@@ -41,15 +43,13 @@ def unsettled(actor: Actor) -> list[Unsettled]:
     """The newest uncertain requests that the person may see; their own always, and first."""
     uncertain = Trigger.objects.filter(state=State.UNCERTAIN)
     mine = uncertain.filter(actor=actor.user_id) if actor.user_id else uncertain.none()
-    # As for a build's page, which belongs to no environment.
-    seeing = [grant for grant in grants_with(actor, "build.view") if not grant.environment]
-    others = uncertain.exclude(actor=actor.user_id).filter(in_scope(seeing, uncertain))
+    others = uncertain.exclude(actor=actor.user_id).filter(in_scope(seeing(actor), uncertain))
     return _items(actor, mine, others)
 
 
 def may_list(actor: Actor) -> bool:
     """Whether the person may see builds of anything at all; unsettled() then decides row by row."""
-    return any(not grant.environment for grant in grants_with(actor, "build.view"))
+    return bool(seeing(actor))
 
 
 def to_settle(actor: Actor) -> int:
@@ -81,17 +81,33 @@ def grants_with(actor: Actor, permission: str) -> list[Grant]:
     return [grant for grant in actor.grants if actor.active and permission in grant.permissions]
 
 
+def seeing(actor: Actor) -> list[Grant]:
+    """The grants by which the person sees builds; as for a build's page, which belongs to no
+    environment and is asked for no branch."""
+    builds, now = Target("builds"), timezone.now()
+    held = grants_with(actor, "build.view")
+    return [grant for grant in held if not grant.environment and not grant.problem(builds, now)]
+
+
 def in_scope(grants: Sequence[Grant], rows: QuerySet[Trigger]) -> Q:
-    """Those of the rows whose service a grant covers. Chosen before any are cut off: a hundred of
-    another team's must not hide this one's."""
+    """Those of the rows whose service or pipeline a grant covers. Chosen before any are cut off: a
+    hundred of another team's must not hide this one's."""
+    if any(grant.scope_kind == "everything" for grant in grants):
+        return Q()
+    found = Q(pk__in=[])
     about = Entity.objects.filter(pk__in=rows.values("entity")).select_related("source")
-    covered = [
-        entity.pk
-        for entity in about
-        if any(grant.covers(Target(str(entity), scopes_of(entity))) for grant in grants)
-    ]
-    everywhere = any(grant.scope_kind == "everything" for grant in grants)
-    return Q(entity__in=covered) | (Q(entity=None) if everywhere else Q(pk__in=[]))
+    for entity in about:
+        if _is_covered(grants, scopes_of(entity)):
+            found |= Q(entity=entity)
+    pipelines = Pipeline.objects.filter(pk__in=rows.values("pipeline")).select_related("server")
+    for pipeline in pipelines:
+        if _is_covered(grants, scopes_of_pipeline(pipeline)):
+            found |= Q(pipeline=pipeline)
+    return found
+
+
+def _is_covered(grants: Sequence[Grant], scopes: Scopes) -> bool:
+    return any(grant.covers(Target("", scopes)) for grant in grants)
 
 
 def facts_by_entity(triggers: Iterable[Trigger]) -> dict[int | None, Facts]:

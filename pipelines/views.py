@@ -1,5 +1,6 @@
 """Builds: a pipeline's fragment, the list over all servers, one build with its steps and log."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +24,7 @@ from pipelines.queries import acting_link
 from pipelines.queries import build_list as listed
 from portal.fragments import render_either
 from portal.guard import actor_of, require
-from portal.policy import Target
+from portal.policy import Decision, Target
 
 PER_PAGE = 50
 EVERYTHING = Target("builds")
@@ -125,7 +126,7 @@ def build_status(request: HttpRequest, pk: int) -> HttpResponse:
 def build_log(request: HttpRequest, pk: int) -> HttpResponse:
     """The lines that follow `?offset=&line=`: htmx puts them where it was told to wait."""
     build, links = _build(request, pk)
-    if not may_see(request, [link.entity for link in links], "log.view").allowed:
+    if not _may_see(request, build, links, "log.view").allowed:
         raise Http404("There is no such log, or you may not read it.")
     context = _log(request, build, *_steps(build))
     return render(request, "pipelines/_build_log.html", {"build": build, **context})
@@ -135,7 +136,7 @@ def build_log(request: HttpRequest, pk: int) -> HttpResponse:
 def build_log_export(request: HttpRequest, pk: int) -> HttpResponse:
     """The log as a text file that says whose build it is."""
     build, links = _build(request, pk)
-    if not may_see(request, [link.entity for link in links], "log.view").allowed:
+    if not _may_see(request, build, links, "log.view").allowed:
         raise Http404("There is no such log, or you may not read it.")
     steps, error = _steps(build)
     step = logs.step_to_show(steps, request.GET.get("step", ""))
@@ -161,17 +162,26 @@ def _build(request: HttpRequest, pk: int) -> tuple[Build, list[PipelineLink]]:
     links = PipelineLink.objects.filter(pipeline=build.pipeline).select_related(
         "entity__source", "pipeline__server"
     )
-    if not may_see(request, [link.entity for link in links]).allowed:
+    if not _may_see(request, build, links).allowed:
         raise Http404("There is no such build, or you may not see it.")
     return build, list(links)
+
+
+def _may_see(
+    request: HttpRequest,
+    build: Build,
+    links: Iterable[PipelineLink],
+    permission: str = "build.view",
+) -> Decision:
+    entities = [link.entity for link in links]
+    return may_see(request, entities, permission, pipeline=build.pipeline)
 
 
 def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dict[str, Any]:
     """What a build's page shows apart from the log."""
     ask_for({build.pipeline})
     accounts.tell([build])
-    entities = [link.entity for link in links]
-    may_read_log = may_see(request, entities, "log.view")
+    may_read_log = _may_see(request, build, links, "log.view")
     steps, steps_error = _steps(build)
     wanted = request.GET.get("step", "")
     link = acting_link(build, links)
@@ -180,7 +190,7 @@ def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dic
     return {
         "build": build,
         "gates": gates_shown(build, offers),
-        "entities": entities,
+        "entities": [link.entity for link in links],
         "steps": steps,
         "step": logs.step_to_show(steps, wanted) if may_read_log.allowed else None,
         "steps_error": steps_error,

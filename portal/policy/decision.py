@@ -10,6 +10,8 @@ from datetime import datetime
 from portal.policy.facts import Actor, Decision, Effect, Grant, Question, Target
 from portal.policy.words import PEOPLE_ONLY, PERMISSIONS, READ_ONLY, RUNNING
 
+MAX_LISTED = 5  # of somebody's roles or scopes, in a sentence
+
 
 def decide(
     actor: Actor,
@@ -64,9 +66,9 @@ def _grant_for(asked: Question) -> tuple[Grant | None, str]:
     unmet = ""
     target = asked.target
     for grant in asked.actor.grants:
-        here = grant.covers(target) and grant.in_environment(target.environment)
-        right_role = target.role in ("", grant.role)
-        if asked.action not in grant.permissions or not here or not right_role:
+        if asked.action not in grant.permissions or target.role not in ("", grant.role):
+            continue
+        if not grant.in_environment(target.environment) or not grant.covers(target):
             continue
         problem = grant.problem(target, asked.now)
         if not problem:
@@ -115,7 +117,6 @@ def _explain_missing_grant(asked: Question) -> Decision:
     if target.role and having and not any(grant.role == target.role for grant in having):
         return _deny("role", f"Only people with the role {target.role} {words} here.", asked)
     having = [grant for grant in having if target.role in ("", grant.role)]
-    here = [grant for grant in actor.grants if grant.covers(target)]
     elsewhere_environment = [grant for grant in having if grant.covers(target)]
     if elsewhere_environment:
         environments = _listed(grant.environment for grant in elsewhere_environment)
@@ -128,6 +129,7 @@ def _explain_missing_grant(asked: Question) -> Decision:
     if having:
         scopes = _listed(grant.where() for grant in having)
         return _deny("scope", f"You may {words} in {scopes}, not for {target.label}.", asked)
+    here = [grant for grant in actor.grants if grant.covers(target)]
     if here:
         roles = _listed(grant.role for grant in here)
         return _deny("permission", f"Your role here is {roles}, which may not {words}.", asked)
@@ -135,4 +137,6 @@ def _explain_missing_grant(asked: Question) -> Decision:
 
 
 def _listed(words: Iterable[str]) -> str:
-    return ", ".join(sorted(set(words)))
+    found = sorted(set(words))
+    more = len(found) - MAX_LISTED
+    return ", ".join(found[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

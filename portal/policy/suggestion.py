@@ -131,14 +131,30 @@ def _every_grant(asked: Question) -> Grant:
 
 
 def _candidates(asked: Question, roles: Roles) -> Iterator[Change]:
+    """Of the mappings those that lack nothing but what is changed."""
+    target = asked.target
+    fitting = {name: held for name, held in roles.items() if asked.action in held}
     mappings = [grant for grant in asked.actor.grants if grant.mapping_id is not None]
     having = [grant for grant in mappings if asked.action in grant.permissions]
-    fitting = {name: held for name, held in roles.items() if asked.action in held}
-    yield from _other_roles(mappings, fitting, roles)
-    yield from _wider_scopes(having, asked.target)
-    yield from _other_environments(having, asked.target)
-    yield from _looser_conditions(having, asked)
+    yield from _other_roles(
+        [grant for grant in mappings if _is_here(grant, target) and not _problem(grant, asked)],
+        fitting,
+        roles,
+    )
+    holding = [grant for grant in having if not _problem(grant, asked)]
+    in_place = [grant for grant in holding if grant.in_environment(target.environment)]
+    yield from _wider_scopes(in_place, target)
+    yield from _other_environments([grant for grant in holding if grant.covers(target)], target)
+    yield from _looser_conditions([grant for grant in having if _is_here(grant, target)], asked)
     yield from _new_mappings(asked, fitting)
+
+
+def _is_here(grant: Grant, target: Target) -> bool:
+    return grant.in_environment(target.environment) and grant.covers(target)
+
+
+def _problem(grant: Grant, asked: Question) -> str:
+    return grant.problem(asked.target, asked.now)
 
 
 def _other_roles(mappings: Sequence[Grant], fitting: Roles, roles: Roles) -> Iterator[Change]:
@@ -163,9 +179,10 @@ def _wider_scopes(having: Sequence[Grant], target: Target) -> Iterator[Change]:
 
 
 def _other_environments(having: Sequence[Grant], target: Target) -> Iterator[Change]:
-    for grant in having:
-        new = replace(grant, environment=target.environment, mapping_id=None)
-        yield Change(Kind.ENVIRONMENT, new, grant)
+    for environment in dict.fromkeys([target.environment, ""]):
+        for grant in having:
+            new = replace(grant, environment=environment, mapping_id=None)
+            yield Change(Kind.ENVIRONMENT, new, grant)
 
 
 def _looser_conditions(having: Sequence[Grant], asked: Question) -> Iterator[Change]:

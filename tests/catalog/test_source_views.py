@@ -184,7 +184,7 @@ def test_source_detail_asks_the_same_number_of_queries_for_many_problems(viewer,
     read(source)
     text = page(viewer)
     assert "The first 200 of 300 are shown." in text
-    assert queries() == few < 25
+    assert queries() == few < 26
 
 
 def test_source_detail_of_no_source_is_a_404(viewer):

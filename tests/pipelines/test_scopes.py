@@ -1,12 +1,16 @@
 """A pipeline's scopes: a role on its server, or on pipelines of its name, covers it."""
 
 import pytest
+from django.urls import reverse
 
+from pipelines.models import Trigger
 from pipelines.scopes import scope_choices, scopes_of_pipeline
 from pipelines.targets import decide_for
+from pipelines.unsettled import unsettled
 from portal.access import actor_for
 from tests.pipelines.world import (
     confirmed_link,
+    make_build,
     make_person,
     make_pipeline,
     make_server,
@@ -61,3 +65,25 @@ def helpers(pipeline, entity):
     """Whom somebody without a role is sent to."""
     nobody = actor_for(make_person("nia"))
     return decide_for(nobody, "start", entity, pipeline).helpers
+
+
+@pytest.mark.parametrize(
+    ("scope", "sees"),
+    [
+        ({"scope_kind": "server", "scope_ref": "jenkins"}, True),
+        ({"scope_kind": "pipeline", "scope_ref": "jenkins:Pay/*"}, True),
+        ({"scope_kind": "server", "scope_ref": "drone"}, False),
+        ({"scope_kind": "server", "scope_ref": "jenkins", "branches": "main"}, False),
+        ({"scope_kind": "server", "scope_ref": "jenkins", "environment": "staging"}, False),
+    ],
+)
+def test_a_viewer_of_a_server_sees_its_builds_and_requests(client, settings, deploy, scope, sees):
+    settings.DEFAULT_ROLE = ""
+    pay, ana = make_service("pay"), make_person("ana", "viewer", **scope)
+    confirmed_link(pay, deploy)
+    build = make_build(deploy, 1)
+    Trigger.objects.create(action="start", pipeline=deploy, entity=pay, state="uncertain")
+    client.force_login(ana)
+    page = client.get(reverse("pipelines:build_detail", args=[build.pk]))
+    assert (page.status_code == 200) is sees
+    assert bool(unsettled(actor_for(ana))) is sees
