@@ -167,6 +167,9 @@ SOCIALACCOUNT_QUERY_EMAIL = False  # an address proves nothing here
 # A form that leads to another host would be stopped by the form-action rule below.
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SAML_GROUPS_ATTRIBUTE = env_str("SAML_GROUPS_ATTRIBUTE", "groups")
+# With these, everybody's groups are read hourly, not only at their own sign-in.
+GITHUB_MEMBERS_TOKEN = env_secret("GITHUB_MEMBERS_TOKEN")
+BITBUCKET_MEMBERS_TOKEN = env_secret("BITBUCKET_MEMBERS_TOKEN")
 
 # The issuer URL; its discovery document is fetched, checked and cached by portal/signin.py.
 OIDC_OP_ISSUER = env_str("OIDC_ISSUER", "" if PRODUCTION else "http://127.0.0.1:9700")
@@ -300,6 +303,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "portal.tasks.forget_deliveries",
         "schedule": 3600,
         "options": {"expires": 600},
+    },
+    "portal-read-members": {
+        "task": "portal.tasks.read_members",
+        "schedule": 3600,
+        "options": {"expires": 1800},
     },
     "portal-tick": {
         "task": "portal.tasks.tick",

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from portal import inbox, leaving
 from portal.health import touch
+from portal.social import membership
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,12 @@ def tick() -> None:
 def forget_sessions() -> None:
     """Deletes the expired ones: they hold who was signed in, and every visitor can make some."""
     call_command("clearsessions")
+
+
+@shared_task
+def read_members() -> None:
+    """Everybody's groups at GitHub and Bitbucket, where a credential for that is set."""
+    membership.read_all(timezone.now())
 
 
 @shared_task

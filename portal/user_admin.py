@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
 from portal.leaving import end_access, in_words
-from portal.models import Identity, UserLink, UserSession
+from portal.models import GroupReading, Identity, UserLink, UserSession
 from portal.user_sessions import how
 
 BY_ADMIN = "An administrator ended it."
@@ -173,6 +173,13 @@ class UserSessionAdmin(ReadOnlyAdmin):
     @admin.display(description="signed in through", ordering="issuer")
     def through(self, row: UserSession) -> str:
         return how(row)
+
+
+@admin.register(GroupReading)
+class GroupReadingAdmin(ReadOnlyAdmin):
+    """Whether everybody's groups at GitHub and Bitbucket could be read, and which."""
+
+    list_display = ["provider", "read_at", "tried_at", "people", "note", "error"]
 
 
 @admin.register(UserLink)

@@ -1,6 +1,6 @@
 """People, what they may do, and the record of what was done."""
 
-from portal.models.people import ApiToken, Identity, UserLink, UserSession
+from portal.models.people import ApiToken, GroupReading, Identity, UserLink, UserSession
 from portal.models.roles import PolicyChange, Role, RoleMapping, validate_permissions
 from portal.models.scim import ScimGroup, ScimUser
 from portal.models.trail import AuditEvent, AuditQuerySet, Credential, Delivery, Heartbeat
@@ -11,6 +11,7 @@ __all__ = [
     "AuditQuerySet",
     "Credential",
     "Delivery",
+    "GroupReading",
     "Heartbeat",
     "Identity",
     "PolicyChange",

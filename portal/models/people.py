@@ -79,6 +79,20 @@ class UserSession(models.Model):
         return f"a session of {self.user}"
 
 
+class GroupReading(models.Model):
+    """The newest reading of everybody's groups at GitHub or Bitbucket, between their sign-ins."""
+
+    provider = models.SlugField(unique=True)
+    tried_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True, help_text="The newest one that succeeded.")
+    people = models.PositiveIntegerField(default=0)
+    note = models.CharField(max_length=300, blank=True, help_text="What was read.")
+    error = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.error or self.note}"
+
+
 class ApiToken(models.Model):
     """What lets a script act as a person, within the permissions that the person chose for it.
 

@@ -15,7 +15,7 @@ from portal.identities import users_of
 from portal.memberships import replace_groups, set_admin
 from portal.models import Identity
 from portal.social.arrivals import Arrival
-from portal.social.configuration import DOOR_KEY, Door
+from portal.social.configuration import BITBUCKET, DOOR_KEY, Door
 
 # Session key: the provider that the person has just asked to link an account of.
 LINK_KEY = "social_link"
@@ -26,15 +26,24 @@ audit.register("identity.unlink", "took the link to another provider away")
 
 def note_arrival(request: HttpRequest, user: User, door: Door, arrival: Arrival) -> None:
     """Takes over the groups, with all that was said, and writes what changed into the trail."""
-    changes = [*replace_groups(user, door.prefix, arrival.groups), *set_admin(user)]
+    groups = [*arrival.groups, *_read_elsewhere(user, door, arrival)]
+    changes = [*replace_groups(user, door.prefix, groups), *set_admin(user)]
     Identity.objects.filter(issuer=door.issuer, subject=arrival.claims["sub"]).update(
-        groups=arrival.groups,
+        groups=groups,
         claims=arrival.claims,
-        incomplete=arrival.incomplete,
         seen_at=timezone.now(),
     )
     if changes:
         audit.record("signin.groups", user=user, request=request, data={"what": changes})
+
+
+def _read_elsewhere(user: User, door: Door, arrival: Arrival) -> list[str]:
+    """Groups that only a reading of all members tells of: Bitbucket's within a workspace."""
+    if door.provider != BITBUCKET or not settings.BITBUCKET_MEMBERS_TOKEN:
+        return []
+    held = user.groups.filter(name__startswith=door.prefix).values_list("name", flat=True)
+    names = [name.removeprefix(door.prefix) for name in held]
+    return [name for name in names if "/" in name and name.partition("/")[0] in arrival.groups]
 
 
 def forget_groups(request: HttpRequest, login: SocialLogin, door: Door) -> None:

@@ -7,7 +7,7 @@ import pytest
 from allauth.socialaccount.providers.bitbucket_oauth2.views import BitbucketOAuth2Adapter
 from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
 
-from portal.social import arrivals
+from portal.social import arrivals, members
 from portal.social.configuration import doors, provider_settings
 from tests.portal.social.forge import Forge, running
 
@@ -55,6 +55,7 @@ def bitbucket(settings: Any, monkeypatch: Any, forge: Forge) -> Forge:
         "profile_url": "/2.0/user",
     }.items():
         monkeypatch.setattr(BitbucketOAuth2Adapter, name, forge.url + path)
-    monkeypatch.setattr(arrivals, "BITBUCKET_API", forge.url)
+    for module in (arrivals, members):
+        monkeypatch.setattr(module, "BITBUCKET_API", forge.url)
     forge.person = {"account_id": "557058:mara", "display_name": "Mara Koch", "username": "mara"}
     return forge

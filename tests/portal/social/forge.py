@@ -22,6 +22,8 @@ class Forge:
     organisations: list[str] = field(default_factory=lambda: ["limelight"])
     teams: list[tuple[str, str]] = field(default_factory=lambda: [("limelight", "payments")])
     answers: dict[str, int] = field(default_factory=dict)
+    # organisation or workspace -> team or group ("" is the whole) -> ids of its people
+    members: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     page: int = 100
 
@@ -36,7 +38,27 @@ class Forge:
             return self.github_teams(int(query.get("page", ["1"])[0]))
         if path == "/2.0/user/workspaces":
             return {"values": [{"workspace": {"slug": name}} for name in self.organisations]}, {}
-        return {}, {}
+        return self.everybody(path.strip("/").split("/")), {}
+
+    def everybody(self, parts: list[str]) -> Any:
+        """What only a credential of the organisation's sees."""
+        match parts:
+            case ["api", "v3", "orgs", name, "members"]:
+                return [{"id": person} for person in self.members[name][""]]
+            case ["api", "v3", "orgs", name, "teams"]:
+                return [{"slug": slug} for slug in self.members[name] if slug]
+            case ["api", "v3", "orgs", name, "teams", slug, "members"]:
+                return [{"id": person} for person in self.members[name][slug]]
+            case ["2.0", "workspaces", name, "members"]:
+                people = self.members[name][""]
+                return {"values": [{"user": {"account_id": person}} for person in people]}
+            case ["1.0", "groups", name]:
+                groups = {slug: people for slug, people in self.members[name].items() if slug}
+                return [
+                    {"slug": slug, "members": [{"account_id": person} for person in people]}
+                    for slug, people in groups.items()
+                ]
+        return {}
 
     def github_teams(self, page: int) -> tuple[Any, dict[str, str]]:
         first = (page - 1) * self.page
