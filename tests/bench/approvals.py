@@ -32,7 +32,7 @@ import django  # noqa: E402
 django.setup()
 
 from django.core.management import call_command  # noqa: E402  Django has to be set up first
-from django.db import connections  # noqa: E402
+from django.db import connection  # noqa: E402
 
 from pipelines import approvals, dispatch  # noqa: E402
 from pipelines.models import Server  # noqa: E402
@@ -69,7 +69,8 @@ def main() -> int:
     faults = list(found(stage, range(options.seed, options.seed + options.count)))
     seconds = time.perf_counter() - began
     sandbox.stop()
-    connections.close_all()
+    connection.close()
+    connection.close_pool()  # the server ends when nobody is connected
     outcomes = ", ".join(f"{number} {state}" for state, number in stage.outcomes.most_common())
     print(f"| schedules | |\n|---|---|\n| {options.count:,} in {seconds:,.0f} s | {outcomes} |")
     print(f"| sent without enough approvals of just that | {len(faults) or 'none'} |")
