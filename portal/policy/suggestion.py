@@ -53,20 +53,22 @@ class Change:
     def words(self) -> str:
         """As an administrator would be asked for it."""
         new, old = self.grant, self.of
+        scope, where = _scope(new), f" in {new.environment}" if new.environment else ""
         if old is None:
-            return f"give {new.group} the role {new.role} in {new.where()}"
+            return f"give {new.group} the role {new.role} for {scope}{where}"
+        role = f"the role {new.role} of {new.group}"
         match self.kind:
             case Kind.ROLE:
                 place = "instead of" if self.replaces else "besides"
-                return f"give {new.group} the role {new.role} {place} {old.role} in {new.where()}"
+                given = f"{new.role} {place} {old.role}"
+                return f"give {new.group} the role {given} for {scope}{where}"
             case Kind.SCOPE:
-                what = f"{new.scope_kind} {new.scope_ref}" if new.scope_ref else "everything"
-                return f"let the role {new.role} of {new.group} cover {what}, besides {old.where()}"
+                return f"let {role} cover {scope} besides {_scope(old)}{where}"
             case Kind.ENVIRONMENT:
-                where = new.environment or "any environment"
-                return f"let the role {new.role} of {new.group} hold in {where}, too"
+                anywhere = new.environment or "any environment"
+                return f"let {role} for {scope} hold in {anywhere}, too"
         conditions = new.conditions.words() or "under no conditions"
-        return f"let the role {new.role} of {new.group} in {new.where()} hold {conditions}"
+        return f"let {role} for {scope}{where} hold {conditions}"
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,10 @@ def _scopes_of(target: Target) -> list[tuple[str, str]]:
     return sorted(
         named | {("everything", "")}, key=lambda scope: (order.get(scope[0], -1), scope[1])
     )
+
+
+def _scope(grant: Grant) -> str:
+    return f"{grant.scope_kind} {grant.scope_ref}" if grant.scope_ref else "everything"
 
 
 def _literal(ref: str) -> str:

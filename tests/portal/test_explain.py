@@ -36,7 +36,8 @@ def request_of(user):
 def test_a_denial_says_what_would_change_it(ana):
     found = explain(ask(ana), request_of(ana))
     assert found == Explanation(
-        "Smallest change: give idp:devs the role Deployer in component:default/pay in production."
+        "Smallest change: give idp:devs the role Deployer for service component:default/pay "
+        "in production."
     )
 
 

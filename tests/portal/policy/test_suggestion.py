@@ -53,27 +53,27 @@ def sentence(*grants: Grant, target: Target = TARGET, **actor) -> str:
 @pytest.mark.parametrize(
     ("given_", "words"),
     [
-        (grant("Developer"), "give idp:a the role Deployer instead of Developer in everything"),
-        (grant("Approver"), "give idp:a the role Deployer instead of Approver in everything"),
+        (grant("Developer"), "give idp:a the role Deployer instead of Developer for everything"),
+        (grant("Approver"), "give idp:a the role Deployer instead of Approver for everything"),
         (
             grant("Deployer", "tag", "java"),
-            "let the role Deployer of idp:a cover service component:default/pay, besides java",
+            "let the role Deployer of idp:a cover service component:default/pay besides tag java",
         ),
         (
             grant("Deployer", environment="staging"),
-            "let the role Deployer of idp:a hold in production, too",
+            "let the role Deployer of idp:a for everything hold in production, too",
         ),
         (
             grant("Deployer", conditions=Conditions(branches="main")),
-            "let the role Deployer of idp:a in everything hold on the branches main, fix",
+            "let the role Deployer of idp:a for everything hold on the branches main, fix",
         ),
         (
             grant("Deployer", conditions=Conditions(hours="Sun 10:00-11:00 UTC")),
-            "let the role Deployer of idp:a in everything hold under no conditions",
+            "let the role Deployer of idp:a for everything hold under no conditions",
         ),
         (
             grant("Viewer", "tag", "java"),
-            "give idp:a the role Deployer in component:default/pay in production",
+            "give idp:a the role Deployer for service component:default/pay in production",
         ),
     ],
 )
@@ -104,7 +104,7 @@ def test_a_role_that_would_take_something_away_stands_beside_the_old_one():
     person = Actor(1, "Ana", groups=frozenset({"idp:a"}), grants=(reader,))
     change = smallest_change(person, "build.start", TARGET, roles, NOW)
     assert change is not None
-    assert change.words() == "give idp:a the role Starter besides Reader in everything"
+    assert change.words() == "give idp:a the role Starter besides Reader for everything"
     assert change.apply(person.grants)[0] == reader
 
 
