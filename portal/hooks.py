@@ -11,6 +11,9 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 
+FAILED = object()
+
+
 class Hook:
     """A list of functions with one signature, called in the order of registration."""
 
@@ -26,13 +29,18 @@ class Hook:
 
     def call(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Every function's answer. One that fails is logged and left out, the others still run."""
-        answers = []
-        for function in self._functions:
-            try:
-                answers.append(function(*args, **kwargs))
-            except Exception:
-                logger.exception("hook %s: %s failed", self.name, function.__qualname__)
-        return answers
+        return [answer for answer in self.answers(*args, **kwargs) if answer is not FAILED]
+
+    def answers(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """As call(), with FAILED in the place of what a function that failed would have said."""
+        return [self._answer(function, args, kwargs) for function in self._functions]
+
+    def _answer(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception:
+            logger.exception("hook %s: %s failed", self.name, function.__qualname__)
+            return FAILED
 
 
 # (user) -> dict[tuple[str, str], int]: the person lost access, in this transaction; end what runs

@@ -25,6 +25,9 @@ from portal.policy import Decision
 
 register = template.Library()
 
+NOT_DRAWN = mark_safe(
+    '<p class="notice notice--error">A part of this page could not be drawn. The log says why.</p>'
+)
 STATES = ("queued", "running", "waiting", "passed", "failed", "cancelled", "skipped", "unknown")
 # What Django's reverse() leaves as it is.
 URL_SAFE = "!$&'()*+,;=/~:@"
@@ -162,8 +165,11 @@ def collect_panels(place: str, request: Any, objects: Iterable[Model]) -> dict[A
     merged: dict[Any, SafeString] = {}
     if not items:
         return merged
-    for answer in hooks.page_panels.call(place, request, items):
-        for pk, html in (answer or {}).items():
+    for answer in hooks.page_panels.answers(place, request, items):
+        # Nothing at all in the place of what failed would look as if there were nothing.
+        failed = answer is hooks.FAILED
+        found = {item.pk: NOT_DRAWN for item in items} if failed else answer or {}
+        for pk, html in found.items():
             merged[pk] = merged.get(pk, SafeString()) + conditional_escape(html)
     return merged
 
