@@ -30,6 +30,23 @@ def test_env_example_says_what_each_variable_is_for() -> None:
     assert bare == []
 
 
+def test_pages_of_providers_name_variables_that_exist() -> None:
+    known = {
+        line.split("=")[0]
+        for line in (settings.BASE_DIR / ".env.example").read_text().splitlines()
+        if re.match("[A-Z]", line)
+    }
+    known |= {f"{name}_FILE" for name in known} | {"PORTAL_URL"}
+    pages = sorted((settings.BASE_DIR / "portal" / "docs" / "providers").glob("*.md"))
+    named = {
+        (path.name, name)
+        for path in pages
+        for name in re.findall(r"(?m)(?:^|`)([A-Z]+_[A-Z_]+)(?:=|`)", path.read_text())
+    }
+    assert len(named) > 2 * len(pages)
+    assert {(page, name) for page, name in named if name not in known} == set()
+
+
 # Named nowhere in our code, and needed all the same.
 UNNAMED = {
     "psycopg",  # Django's driver for PostgreSQL
