@@ -9,10 +9,11 @@ from django.db.models import Q, QuerySet
 from catalog.digest import address_of
 from catalog.models import Entity, Membership
 from pipelines.approvers import PERMISSION, people
-from pipelines.facts import Facts
-from pipelines.models import Trigger
+from pipelines.facts import Facts, facts_of
+from pipelines.glass import may_review
+from pipelines.models import BrokenGlass, Trigger
 from portal import notify
-from portal.access import TEAM
+from portal.access import TEAM, fresh_actor
 from portal.models import Role, UserLink
 
 MAX_TOLD = 20
@@ -24,6 +25,14 @@ def approvers(trigger: Trigger, facts: Facts) -> list[str]:
     said = trigger.approvals.values("approver")
     asked = _candidates(facts).exclude(pk__in=said).exclude(pk=trigger.actor_id)
     return _few(user.email for user in people(trigger, facts, asked.order_by("-last_login", "pk")))
+
+
+def reviewers(glass: BrokenGlass) -> list[str]:
+    """The addresses of people who may say whether it was justified; a few, each once."""
+    facts = facts_of(glass.entity, [])
+    asked = _candidates(facts).exclude(pk=glass.by_id).order_by("-last_login", "pk")
+    may = (user for user in asked if may_review(fresh_actor(user.pk), glass, facts).allowed)
+    return _few(user.email for user in may)
 
 
 def owners(entity: Entity | None) -> list[str]:

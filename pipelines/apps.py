@@ -8,7 +8,7 @@ class PipelinesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from pipelines import fleet, leavers, repository_panels
+        from pipelines import banners, fleet, leavers, repository_panels
         from pipelines.checks import health_checks
         from pipelines.linking import audit_removed, link_entities
         from pipelines.panels import page_panels
@@ -23,4 +23,5 @@ class PipelinesConfig(AppConfig):
         hooks.page_panels.register(page_panels)
         hooks.page_panels.register(repository_panels.page_panels)
         hooks.page_panels.register(fleet.page_panels)
+        hooks.page_panels.register(banners.page_panels)
         hooks.repository_annotations.register(repository_panels.annotations)

@@ -19,9 +19,9 @@ from pipelines.approvers import counting
 from pipelines.builds import attach, record
 from pipelines.calls import WITHOUT_BUILD, Answer, carry_out
 from pipelines.effects import effect_again
-from pipelines.facts import facts_of
+from pipelines.facts import Facts, facts_of
 from pipelines.fingerprints import ASK_AGAIN, change
-from pipelines.models import Build, Pipeline, Server, Trigger
+from pipelines.models import Build, Environment, Pipeline, Server, Trigger
 from pipelines.outbox import State
 from pipelines.providers.base import Receipt
 from pipelines.providers.errors import (
@@ -37,6 +37,7 @@ from pipelines.trigger_trail import note
 from portal import audit
 from portal.access import fresh_actor
 from portal.crashpoints import reached
+from portal.policy import Decision
 from portal.policy import Effect as Verdict
 
 logger = logging.getLogger(__name__)
@@ -106,9 +107,8 @@ def _still_allowed(trigger: Trigger) -> bool:
     if changed:
         _finish(trigger, State.DENIED, "trigger.refused", changed)
         return False
-    if effect.environment != trigger.environment:
-        Trigger.objects.filter(pk=trigger.pk).update(environment=effect.environment)
-        trigger.environment = effect.environment
+    if effect.environment != trigger.environment and _moves_on(trigger, effect.environment):
+        return False
     actor = fresh_actor(trigger.actor_id)
     approvals = counting(trigger, facts) if trigger.approvals_needed else []
     decision = decide_effect(
@@ -125,12 +125,33 @@ def _still_allowed(trigger: Trigger) -> bool:
         _finish(trigger, State.DENIED, "trigger.refused", sentence)
         return False
     if decision.allowed:
+        _note_glass(trigger, facts, decision)
         return True
     reason = decision.reason
     if decision.effect is Verdict.NEEDS_APPROVAL:
         reason = f"{reason} {ASK_AGAIN}"
     _finish(trigger, State.DENIED, "trigger.refused", reason, decision=decision)
     return False
+
+
+def _moves_on(trigger: Trigger, environment: Environment | None) -> bool:
+    """Notes where it takes effect by now; whether it waits for its turn there first."""
+    if environment is None or environment.concurrency is None:
+        Trigger.objects.filter(pk=trigger.pk).update(environment=environment)
+        trigger.environment = environment
+        return False
+    back = {"attempt": trigger.attempt - 1, "message": f"It takes effect in {environment} now."}
+    outbox.move(trigger.pk, [State.DISPATCHING], State.QUEUED, environment=environment, **back)
+    return True
+
+
+def _note_glass(trigger: Trigger, facts: Facts, decision: Decision) -> None:
+    """Broken after it was asked for, it is this request's all the same."""
+    if decision.rule != "break-glass" or trigger.environment is None:
+        return
+    glass = facts.open_glass(trigger.actor_id, trigger.environment.slug, timezone.now())
+    if glass is not None and glass.pk != trigger.glass_id:
+        Trigger.objects.filter(pk=trigger.pk).update(glass=glass)
 
 
 def _record_answer(trigger: Trigger, answer: Answer, asked_at: datetime) -> None:

@@ -12,7 +12,7 @@ from pipelines.environments import globs_of
 from pipelines.freezes import utc
 from pipelines.inputs import BRANCH_MAX
 from pipelines.models import Environment, Freeze
-from portal.role_mapping_form import ProposingInput, scope_problem, scope_proposals
+from portal.role_mapping_form import OF_ENTITIES, ProposingInput, scope_problem, scope_proposals
 
 MAX_APPROVALS = 10
 MAX_AT_ONCE = 100
@@ -85,7 +85,7 @@ class FreezeForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         kind, ref = data.get("scope_kind", ""), (data.get("scope_ref") or "").strip()
-        data["scope_ref"] = ref
+        data["scope_ref"] = ref = ref.lower() if kind in OF_ENTITIES else ref
         problem = scope_problem(kind, ref) if kind else ""
         if problem:
             self.add_error("scope_ref", problem)

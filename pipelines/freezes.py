@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 
 from pipelines.models import Freeze
 from portal.access import display_name
-from portal.policy import Grant, Target
+from portal.policy import Target
+from portal.policy.facts import is_covered
 
 
 def not_over(now: datetime) -> QuerySet[Freeze]:
@@ -26,14 +27,9 @@ def is_in_force(freeze: Freeze, now: datetime) -> bool:
 
 def concerns(freeze: Freeze, target: Target) -> bool:
     """Whether it is about this target, whatever the time."""
-    scope = Grant(
-        role="",
-        permissions=frozenset(),
-        scope_kind=freeze.scope_kind,
-        scope_ref=freeze.scope_ref,
-        environment=freeze.environment.slug if freeze.environment else "",
-    )
-    return scope.covers(target) and scope.in_environment(target.environment)
+    environment = freeze.environment.slug if freeze.environment else target.environment
+    covered = is_covered(freeze.scope_kind, freeze.scope_ref, target.scopes)
+    return covered and environment == target.environment
 
 
 def in_force(freezes: Iterable[Freeze], target: Target, now: datetime) -> Freeze | None:
@@ -49,13 +45,16 @@ def where(freeze: Freeze) -> str:
     return f"{freeze.scope_ref} in {freeze.environment or 'every environment'}"
 
 
-def sentence(freeze: Freeze) -> str:
-    """What it says to those whom it stops: until when, who set it, and why."""
+def said(freeze: Freeze) -> str:
+    """Until when, who set it, and why."""
     by = f" by {display_name(freeze.by)}" if freeze.by else ""
-    return (
-        f"{where(freeze)} is frozen until {utc(freeze.ends_at)}{by}: "
-        f"{freeze.reason.rstrip('. ')}. Ask again after that."
-    )
+    why = freeze.reason.rstrip(". ")
+    return f"{where(freeze)} is frozen until {utc(freeze.ends_at)}{by}: {why}."
+
+
+def sentence(freeze: Freeze) -> str:
+    """What it says to those whom it stops."""
+    return f"{said(freeze)} Ask again after that."
 
 
 def utc(moment: datetime) -> str:

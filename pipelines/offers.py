@@ -14,6 +14,7 @@ from pipelines.bounds import text
 from pipelines.effects import Effect, effect_of
 from pipelines.facts import facts_of
 from pipelines.forms import GateForm
+from pipelines.glass import way_out
 from pipelines.inputs import check_gate, parameter_items, secrets_of
 from pipelines.models import Build, Pipeline
 from pipelines.providers.base import Gate, State
@@ -46,6 +47,7 @@ class GateOffer:
     decision: Decision
     environment: str
     secrets: Sequence[str]  # what it asks for and nobody can give from here
+    glass_url: str = ""
 
 
 def may_see(
@@ -90,6 +92,11 @@ class Offers:
         )
         return next((other for other in chosen if other.askable), decision)
 
+    def way_out(self, pipeline: Pipeline, decision: Decision) -> str:
+        """The page that breaks the glass, where that would let the person run the pipeline."""
+        effect = effect_of("start", pipeline, "", {}, rules=self.facts.rules)
+        return way_out(self.actor, decision, effect.environment, self.facts)
+
     def environment(self, pipeline: Pipeline) -> str:
         """Where that would take effect, as people know it."""
         effect = effect_of("start", pipeline, "", {}, rules=self.facts.rules)
@@ -131,7 +138,8 @@ class Offers:
         )
         environment = effect.environment.name if effect.environment else ""
         secret = secrets_of(parameter_items(gate))
-        return GateOffer(gate, form, decision, environment, secret)
+        out = way_out(self.actor, decision, effect.environment, self.facts)
+        return GateOffer(gate, form, decision, environment, secret, out)
 
     def _may(self, action: str, build: Build) -> bool:
         return decide_for(

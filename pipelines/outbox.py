@@ -8,11 +8,13 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
+from pipelines import turns
 from pipelines.models import Approval, Trigger
 
 State = Trigger.State
@@ -36,12 +38,18 @@ def move(trigger_id: int, from_states: Collection[str], to: str, **values: objec
 
 
 def claim(trigger_id: int, now: datetime) -> Trigger | None:
-    """Takes a due trigger for sending; None when it is not due or another worker has it."""
+    """Takes a due trigger for sending; None when it is not due, another worker has it, or others of
+    its service come first: then its message says which."""
     due = Q(pk=trigger_id, state=State.QUEUED, not_before__lte=now)
     rows = Trigger.objects.filter(due, approved())
     lease = now + timedelta(seconds=settings.DISPATCH_LEASE_SECONDS)
-    if not rows.update(state=State.DISPATCHING, claimed_until=lease, attempt=F("attempt") + 1):
-        return None
+    with transaction.atomic():
+        wait = turns.hold(trigger_id, now)
+        if wait:
+            rows.update(message=wait[:500], not_before=now + turns.PAUSE)
+            return None
+        if not rows.update(state=State.DISPATCHING, claimed_until=lease, attempt=F("attempt") + 1):
+            return None
     return load(trigger_id)
 
 

@@ -14,6 +14,7 @@ from catalog.models import Entity
 from catalog.people import teams_of
 from pipelines import accounts, builds, tasks
 from pipelines.awaiting import to_approve
+from pipelines.facts import Facts
 from pipelines.incidents import open_incidents
 from pipelines.models import Build, LinkProblem, Pipeline, PipelineLink, Trigger, VendorAccount
 from pipelines.offers import Offers, may_see
@@ -55,6 +56,7 @@ class PipelineRow:
     pending: list[Trigger]
     unread: bool
     activate: Decision | None = None  # None: it is switched on
+    glass_url: str = ""
 
     @property
     def pipeline(self) -> Pipeline:
@@ -80,6 +82,7 @@ class ServiceDesk:
 
     seen: Decision
     rows: list[PipelineRow]
+    facts: Facts | None = None  # not read where there is no pipeline
 
 
 def page_panels(place: str, request: HttpRequest, objects: Sequence[Any]) -> Panels:
@@ -104,7 +107,8 @@ def _desk(request: HttpRequest, entity: Entity) -> ServiceDesk:
         return ServiceDesk(seen, [])  # without the facts that only decide about pipelines
     offers = Offers(actor_of(request), entity, [link.pipeline for link in links])
     seen = offers.see()
-    return ServiceDesk(seen, pipeline_rows(offers, links) if seen.allowed else [])
+    rows = pipeline_rows(offers, links) if seen.allowed else []
+    return ServiceDesk(seen, rows, offers.facts)
 
 
 def pipeline_rows(offers: Offers, links: Sequence[PipelineLink]) -> list[PipelineRow]:
@@ -119,11 +123,13 @@ def pipeline_rows(offers: Offers, links: Sequence[PipelineLink]) -> list[Pipelin
     for build in chain.from_iterable(newest.values()):
         # A passed build can be run again from its own page; here it would only be clutter.
         build.actions = [] if build.state == "passed" else offers.on_build(build)
+    runs = {link.pk: offers.run(link.pipeline) for link in links}
     return [
         PipelineRow(
             link=link,
             builds=newest[link.pipeline_id],
-            run=offers.run(link.pipeline),
+            run=runs[link.pk],
+            glass_url=offers.way_out(link.pipeline, runs[link.pk]),
             environment=offers.environment(link.pipeline),
             pending=pending.get(link.pipeline_id, []),
             unread=link.pipeline_id in stale,

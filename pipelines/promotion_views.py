@@ -8,8 +8,9 @@ from django.views.decorators.http import require_http_methods
 from pipelines.effects import effect_of
 from pipelines.facts import facts_of
 from pipelines.forms import PromoteForm
+from pipelines.glass import way_out
 from pipelines.models import Build, PipelineLink
-from pipelines.requesting import ask, find_build, typed
+from pipelines.requesting import ask, find_build, points_of, typed
 from pipelines.targets import decide_effect
 from portal.fragments import render_either
 from portal.guard import actor_of
@@ -45,7 +46,8 @@ def _context(
     effect = effect_of(
         "promote", pipeline, "", form.parameters, subject=target, build=build, rules=facts.rules
     )
-    decision = decide_effect(actor_of(request), "promote", pipeline, effect, facts, build=build)
+    actor = actor_of(request)
+    decision = decide_effect(actor, "promote", pipeline, effect, facts, build=build)
     where = f" to {target}" if target else ""
     takes_effect = f", which takes effect in {effect.environment}" if effect.environment else ""
     return {
@@ -54,6 +56,8 @@ def _context(
         "form": form,
         "targets": facts.rules.slugs,
         "decision": decision,
+        "glass_url": way_out(actor, decision, effect.environment, facts) if target else "",
+        "points": points_of(decision, link.entity, effect.environment) if target else [],
         "button": "Promote",
         "sentence": f"Promotes {build} of {link.entity}{where}{takes_effect}, in your name, "
         f"on {pipeline.server.name}."

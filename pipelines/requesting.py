@@ -7,11 +7,13 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 
-from pipelines import tasks, triggers
+from catalog.models import Entity
+from pipelines import tasks, triggers, turns
 from pipelines.forms import RequestForm
-from pipelines.models import Build, PipelineLink, Trigger
+from pipelines.models import Build, Environment, PipelineLink, Trigger
 from pipelines.offers import may_see
 from pipelines.queries import acting_link
+from portal.policy import Decision
 
 NOT_OURS = "This form is not one of ours. Go back and try again."
 
@@ -101,6 +103,13 @@ def ask(  # noqa: PLR0917  the one way from a form to a trigger
     if outcome.decision.askable:
         return render(request, template, context(), status=422)
     return render(request, template, context() | {"decision": outcome.decision}, status=403)
+
+
+def points_of(decision: Decision, entity: Entity, environment: Environment | None) -> list[str]:
+    """What besides is worth knowing before one asks."""
+    glass = "You have broken the glass: no freeze and no missing approval stops this."
+    broken = glass if decision.rule == "break-glass" else ""
+    return [point for point in (broken, turns.warning(entity, environment)) if point]
 
 
 def follow(outcome: triggers.Outcome) -> HttpResponse:

@@ -150,12 +150,7 @@ def _as_of_now(
     if frozen is not None and not target.blocked:
         who = facts.helpers("glass.break", target.environment, pipeline)
         target = replace(target, frozen=freezes.sentence(frozen), helpers=who)
-    broken = any(
-        glass.by_id == actor.user_id
-        and glass.environment.slug == target.environment
-        and glass.starts_at <= now < glass.ends_at
-        for glass in facts.glass
-    )
+    broken = facts.open_glass(actor.user_id, target.environment, now) is not None
     if broken and decide(actor, "glass.break", target, now=now).allowed:
         target = replace(target, glass=frozenset({actor.user_id}))
     return target

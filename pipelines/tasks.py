@@ -15,6 +15,7 @@ from pipelines import (
     checks,
     discovery,
     feeds,
+    glass_mail,
     leavers,
     notices,
     outbox,
@@ -32,6 +33,7 @@ MAX_SEND = 50
 MAX_ASK = 50
 MAX_REFRESH = 20
 MAX_DELIVERIES = 50
+MAX_GLASS = 20
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,8 @@ def tick() -> None:
         reconcile.delay(pk)
     for pk in inbox.overdue(webhooks.ROOM, now, MAX_DELIVERIES):
         read_delivery.delay(pk)
+    for pk in glass_mail.due(now, MAX_GLASS):
+        tell_of_glass.delay(pk)
     for pk in discovery.due(now):
         discover.delay(pk)
     for pk in checks.due(now):
@@ -144,3 +148,8 @@ def read_feed(server_id: int) -> None:
 @shared_task
 def discover(server_id: int) -> None:
     discovery.discover(server_id)
+
+
+@shared_task
+def tell_of_glass(glass_id: int) -> None:
+    glass_mail.send(glass_id, timezone.now())

@@ -14,6 +14,7 @@ from pipelines.calls import WITHOUT_BUILD
 from pipelines.effects import effect_of
 from pipelines.facts import facts_of
 from pipelines.forms import TriggerForm
+from pipelines.glass import way_out
 from pipelines.inputs import secrets_of
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
 from pipelines.queries import recent_branches, settles_itself
@@ -23,6 +24,7 @@ from pipelines.requesting import (
     find_link,
     find_trigger,
     follow,
+    points_of,
     request_id_of,
     typed,
 )
@@ -147,7 +149,8 @@ def _context(request: HttpRequest, link: PipelineLink, form: TriggerForm) -> dic
     effect = effect_of(
         "start", pipeline, form.branch, form.parameters, commit=form.commit, rules=facts.rules
     )
-    decision = decide_effect(actor_of(request), "start", pipeline, effect, facts)
+    actor = actor_of(request)
+    decision = decide_effect(actor, "start", pipeline, effect, facts)
     where = f" in {effect.environment}" if effect.environment else ""
     on = f" on {effect.branch}" if effect.branch else ""
     at = f" at {effect.commit[:12]}" if effect.commit else ""
@@ -158,6 +161,8 @@ def _context(request: HttpRequest, link: PipelineLink, form: TriggerForm) -> dic
         "left_out": secrets_of(pipeline.parameters),
         "button": f"Run {pipeline.name}",
         "decision": decision,
+        "glass_url": way_out(actor, decision, effect.environment, facts),
+        "points": points_of(decision, link.entity, effect.environment),
         "sentence": f"Runs {pipeline.name} of {link.entity}{on}{at}{where}, "
         f"in your name, on {pipeline.server.name}.",
     }

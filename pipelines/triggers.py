@@ -9,7 +9,7 @@ that is there already.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -23,7 +23,7 @@ from pipelines.effects import Effect, effect_of
 from pipelines.facts import Facts, facts_of
 from pipelines.fingerprints import fingerprint
 from pipelines.inputs import check_gate, takes
-from pipelines.models import Build, Environment, Pipeline, Trigger
+from pipelines.models import BrokenGlass, Build, Environment, Pipeline, Trigger
 from pipelines.providers.base import Capability, Gate
 from pipelines.targets import decide_effect
 from portal import audit
@@ -186,6 +186,7 @@ class _Ask:
             subject=wish.subject.id,
             subject_name=wish.subject.name,
             build=wish.build,
+            glass=self.glass(decision, now),
             created_at=now,
         )
         environment = effect.environment
@@ -196,6 +197,21 @@ class _Ask:
             trigger.commit, trigger.unpinned = self.pin.commit, self.pin.unpinned
             trigger.fingerprint = fingerprint(trigger, effect)
         return trigger
+
+    def glass(self, decision: Decision, now: datetime) -> BrokenGlass | None:
+        """What lets it through, where that is glass that the person has broken."""
+        slug = self.effect.environment.slug if self.effect.environment else ""
+        broken = decision.rule == "break-glass"
+        return self.facts.open_glass(self.actor.user_id, slug, now) if broken else None
+
+    def unprotected(self) -> str:
+        """Why that commit may not run there, as a sentence: a commit typed by hand may be on any
+        branch, whatever the form says, and nobody else looks at it."""
+        environment = self.effect.environment
+        by_hand = self.wish.action == Trigger.Action.START and self.wish.commit.strip()
+        if not by_hand or environment is None or not environment.protected_branches:
+            return ""
+        return f"{environment} takes the newest commit of a protected branch: leave this empty."
 
     def unpinned(self) -> str:
         """Why others can't approve what would run, as a sentence; "" when they can."""
@@ -241,7 +257,8 @@ def _take(ask: _Ask, request: HttpRequest | None) -> Outcome:
         return Outcome(None, decision)
     if ask.effect.errors:
         return Outcome(None, decision, dict(ask.effect.errors))
-    if decision.effect is Verdict.NEEDS_APPROVAL and (why := ask.unpinned()):
+    why = ask.unprotected() if decision.allowed else ask.unpinned()
+    if why:
         return Outcome(None, decision, {_field_of_commit(ask.wish): why})
     trigger, created = _keep(ask.trigger(decision))
     if not created:

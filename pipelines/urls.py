@@ -6,6 +6,7 @@ from pipelines import (
     activation_views,
     approval_views,
     gate_views,
+    glass_views,
     hook_views,
     incident_views,
     promotion_views,
@@ -54,4 +55,12 @@ urlpatterns = [
     path("incidents/<int:pk>/close/", incident_views.incident_close, name="incident_close"),
     path("approvals/", approval_views.approval_list, name="approval_list"),
     path("triggers/<uuid:request_id>/settle/", settle_views.trigger_settle, name="trigger_settle"),
+    path("freezes/", glass_views.freeze_list, name="freeze_list"),
+    path("glass/", glass_views.glass_list, name="glass_list"),
+    path("glass/<int:pk>/", glass_views.glass_detail, name="glass_detail"),
+    path("glass/<int:pk>/close/", glass_views.glass_close, name="glass_close"),
+    path("glass/<int:pk>/review/", glass_views.glass_review, name="glass_review"),
+    path(
+        "services/<int:pk>/glass/<slug:environment>/", glass_views.glass_break, name="glass_break"
+    ),
 ]

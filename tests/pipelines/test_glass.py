@@ -1,0 +1,285 @@
+"""Broken glass: who may break it, what it lets through and for how long, and the second person."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from pipelines import dispatch, glass
+from pipelines.facts import facts_of
+from pipelines.models import BrokenGlass, Environment, Freeze
+from pipelines.targets import decide_for
+from pipelines.triggers import request as ask_for
+from portal.access import actor_for
+from portal.models import AuditEvent, RoleMapping
+from tests.pipelines.world import (
+    confirmed_link,
+    make_environments,
+    make_person,
+    make_pipeline,
+    make_server,
+    make_service,
+)
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+ASKED = glass.Asked("Checkout is down, the fix is on main.", "https://incidents.example/7", 30)
+
+
+@pytest.fixture
+def production():
+    return make_environments()[1]
+
+
+@pytest.fixture
+def link(production):
+    pipeline = make_pipeline(make_server("ci"), "acme/shop")
+    return confirmed_link(make_service("shop"), pipeline)
+
+
+@pytest.fixture
+def olga():
+    return make_person("olga", "owner")
+
+
+@pytest.fixture
+def rita():
+    return make_person("rita", "deployer")
+
+
+@pytest.fixture
+def frozen(production):
+    now = timezone.now()
+    values = {"starts_at": now - HOUR, "ends_at": now + HOUR, "reason": "Year-end close"}
+    return Freeze.objects.create(environment=production, **values)
+
+
+def broken(person, link, production, asked=ASKED):
+    done = glass.break_glass(person, link.entity, production, asked)
+    assert done.glass is not None, done.decision.reason
+    return done.glass
+
+
+def closed(person, link, production, hours_ago=0.0):
+    """Glass that was broken so long ago, and closed at once."""
+    one = broken(person, link, production)
+    moved = -hours_ago * HOUR
+    BrokenGlass.objects.filter(pk=one.pk).update(
+        starts_at=one.starts_at + moved,
+        ends_at=one.starts_at + moved,
+        review_by=one.review_by + moved,
+    )
+    one.refresh_from_db()
+    return one
+
+
+def decided(person, link, action="start"):
+    return decide_for(actor_for(person), action, link.entity, link.pipeline)
+
+
+def ask(person, link):
+    about = {"entity": link.entity, "pipeline": link.pipeline}
+    return ask_for(person, "start", **about, request_id=uuid.uuid4())
+
+
+def review(person, one, *, justified=True):
+    return glass.review(person, one, justified=justified, comment="Looked at the incident.")
+
+
+# --- What it lets through ---------------------------------------------------------------------
+@pytest.mark.usefixtures("frozen")
+def test_it_lets_its_holder_past_a_freeze_and_approvals_and_nobody_else(
+    link, olga, rita, production
+):
+    production.approvals = 2
+    production.save()
+    assert decided(olga, link).rule == "freeze"
+    broken(olga, link, production)
+    assert decided(olga, link).rule == "break-glass"
+    assert decided(rita, link).rule == "freeze"
+
+
+@pytest.mark.usefixtures("frozen")
+def test_it_is_for_one_service_and_one_environment(link, olga, production):
+    other = confirmed_link(make_service("cart"), make_pipeline(link.pipeline.server, "acme/cart"))
+    broken(olga, link, production)
+    assert decided(olga, other).rule == "freeze"
+    BrokenGlass.objects.update(environment=Environment.objects.get(slug="staging"))
+    assert decided(olga, link).rule == "freeze"
+
+
+@pytest.mark.usefixtures("frozen")
+def test_it_gives_no_role_and_opens_no_branch(link, olga, production):
+    production.protected_branches = "release/*"
+    production.save()
+    broken(olga, link, production)
+    assert decided(olga, link).reason == "Production takes release/* only, not main."
+    assert decided(olga, link, "activate").allowed is False
+
+
+@pytest.mark.usefixtures("frozen")
+def test_what_was_sent_under_it_is_its(link, olga, production):
+    one = broken(olga, link, production)
+    trigger = ask(olga, link).trigger
+    assert trigger.glass == one
+    assert trigger.approvals_needed == 0
+
+
+@pytest.mark.usefixtures("frozen")
+@pytest.mark.parametrize("how", ["closed", "over", "role taken"])
+def test_what_was_asked_for_under_it_is_decided_again_when_it_is_sent(link, olga, production, how):
+    one = broken(olga, link, production)
+    trigger = ask(olga, link).trigger
+    if how == "closed":
+        glass.close(olga, one)
+    elif how == "over":
+        BrokenGlass.objects.update(ends_at=timezone.now())
+    else:
+        role = RoleMapping.objects.get().role
+        role.permissions = [name for name in role.permissions if name != "glass.break"]
+        role.save()
+    dispatch.dispatch(trigger.pk)
+    trigger.refresh_from_db()
+    assert trigger.state == "denied"
+    assert "frozen until" in trigger.message
+
+
+def test_broken_between_asking_and_sending_it_counts_and_is_noted(link, olga, production, frozen):
+    Freeze.objects.update(starts_at=timezone.now() + HOUR / 2)
+    trigger = ask(olga, link).trigger
+    Freeze.objects.update(starts_at=timezone.now() - HOUR)
+    one = broken(olga, link, production)
+    dispatch.dispatch(trigger.pk)
+    trigger.refresh_from_db()
+    assert trigger.glass == one
+    assert "frozen" not in trigger.message  # the server that is not there says something else
+
+
+# --- Who may break it -------------------------------------------------------------------------
+def test_the_permission_is_needed_and_a_denial_is_audited(link, rita, production):
+    done = glass.break_glass(rita, link.entity, production, ASKED)
+    assert (done.glass, done.decision.allowed) == (None, False)
+    event = AuditEvent.objects.get(action="glass.break")
+    assert (event.outcome, event.actor) == ("denied", "Rita")
+
+
+def test_an_agent_never_breaks_it_nor_passes_by_it(link, olga, production, frozen):
+    broken(olga, link, production)
+    agent = replace(actor_for(olga), agent="deploy bot")
+    facts = facts_of(link.entity, [link.pipeline])
+    assert glass.may_break(agent, production, facts).rule == "agent"
+    assert decide_for(agent, "start", link.entity, link.pipeline).allowed is False
+
+
+def test_it_is_audited_with_reason_and_incident(link, olga, production):
+    one = broken(olga, link, production)
+    event = AuditEvent.objects.get(action="glass.break")
+    assert event.reason == ASKED.reason
+    assert event.data["incident"] == one.incident_url == ASKED.incident_url
+    assert event.data["minutes"] == 30
+    assert one.ends_at - one.starts_at == timedelta(minutes=30)
+    assert one.review_by - one.starts_at == timedelta(hours=24)
+
+
+def test_an_hour_is_the_most_whatever_is_asked_for(link, olga, production):
+    one = broken(olga, link, production, glass.Asked(ASKED.reason, ASKED.incident_url, 600))
+    assert one.ends_at - one.starts_at == HOUR
+
+
+def test_a_form_that_is_sent_twice_breaks_it_once(link, olga, production):
+    first = glass.break_glass(olga, link.entity, production, ASKED)
+    second = glass.break_glass(olga, link.entity, production, ASKED)
+    assert (first.created, second.created) == (True, False)
+    assert first.glass == second.glass
+
+
+# --- Closing and reviewing --------------------------------------------------------------------
+def test_it_is_closed_early_by_its_holder_or_a_reviewer(link, olga, rita, production):
+    viewer = make_person("vera")
+    one = broken(olga, link, production)
+    assert "may not" in glass.close(viewer, one)
+    assert glass.close(rita, one) == ""
+    one.refresh_from_db()
+    assert one.ends_at <= timezone.now()
+    assert glass.close(olga, one) == glass.CLOSED
+    done = AuditEvent.objects.get(action="glass.close", outcome="ok")
+    assert (done.actor, done.on_behalf_of) == ("Rita", "Olga")
+
+
+def test_a_second_person_reviews_it_once_it_is_closed(link, olga, rita, production):
+    one = broken(olga, link, production)
+    assert review(rita, one) == glass.STILL_OPEN
+    glass.close(olga, one)
+    assert review(rita, one, justified=False) == ""
+    one.refresh_from_db()
+    assert (one.reviewer, one.justified, one.comment) == (rita, False, "Looked at the incident.")
+    assert one.remind_at is None
+    assert review(make_person("dan", "deployer"), one) == glass.REVIEWED
+    assert AuditEvent.objects.get(action="glass.review", outcome="ok").data["justified"] is False
+
+
+def test_nobody_reviews_their_own_not_even_in_the_database(link, olga, production):
+    olga.is_superuser = True
+    olga.save()
+    one = closed(olga, link, production)
+    assert review(olga, one) == "Nobody reviews what they did themselves."
+    with pytest.raises(IntegrityError), transaction.atomic():
+        BrokenGlass.objects.update(reviewer=olga)
+
+
+def test_a_reviewer_needs_the_scope(link, olga, production):
+    other = make_person(
+        "omar", "deployer", scope_kind="service", scope_ref="component:default/other"
+    )
+    assert "not for" in review(other, closed(olga, link, production))
+
+
+def test_unreviewed_after_a_day_it_is_locked_for_the_service_until_the_review(
+    link, olga, rita, production
+):
+    one = closed(olga, link, production, hours_ago=25)
+    paul = make_person("paul", "owner")
+    denied = glass.break_glass(paul, link.entity, production, ASKED)
+    assert denied.glass is None
+    assert denied.decision.reason.startswith("Break-glass is locked for this service: nobody has")
+    assert "Olga" in denied.decision.reason
+    assert any("Deployer" in helper for helper in denied.decision.helpers)
+    cart = confirmed_link(make_service("cart"), make_pipeline(link.pipeline.server, "acme/cart"))
+    broken(paul, cart, production)
+    assert review(rita, one) == ""
+    broken(paul, link, production)
+
+
+def test_a_service_that_is_registered_anew_stays_locked(link, olga, production):
+    closed(olga, link, production, hours_ago=25)
+    link.entity.delete()
+    again = make_service("shop")
+    assert BrokenGlass.objects.get().entity is None
+    assert glass.break_glass(olga, again, production, ASKED).glass is None
+
+
+def test_within_the_day_it_may_be_broken_again(link, olga, production):
+    closed(olga, link, production, hours_ago=23)
+    broken(olga, link, production)
+    assert BrokenGlass.objects.count() == 2
+
+
+# --- Where it is offered -----------------------------------------------------------------------
+def test_the_way_out_is_offered_where_it_helps_and_to_whom_it_may(
+    link, olga, rita, production, frozen
+):
+    facts = facts_of(link.entity, [link.pipeline])
+
+    def offered(person):
+        actor = actor_for(person)
+        decision = decide_for(actor, "start", link.entity, link.pipeline, facts=facts)
+        return glass.way_out(actor, decision, production, facts)
+
+    assert offered(olga) == f"/services/{link.entity.pk}/glass/production/"
+    assert offered(rita) == ""
+    link.delete()
+    facts = facts_of(link.entity, [link.pipeline])
+    assert offered(olga) == ""  # what stops it is no freeze
