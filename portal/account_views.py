@@ -18,6 +18,7 @@ from portal.policy import PERMISSIONS, SCOPE_KINDS, Actor, Grant
 from portal.signin import FAILURE_KEY, OIDC_BACKEND, PROVIDER_LOGOUT_KEY, safe_next
 from portal.signin_failure import sentence
 
+from portal.user_sessions import of_request
 # More groups that give nothing are only counted; the page of what arrived has them all.
 MAX_GROUPS = 50
 
@@ -100,6 +101,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "grants": [grant_row(grant) for grant in actor.grants],
         "link": link,
         **linked_accounts(request),
+        "sessions": of_request(request),
     }
     return render(request, "portal/account.html", context)
 

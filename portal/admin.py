@@ -17,6 +17,7 @@ from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
 from portal.models import AuditEvent, Delivery, Role, RoleMapping
 from portal.policy import PERMISSIONS, SCOPE_KINDS
 from portal.role_mapping_form import RoleMappingForm
+from portal.scim import admin as scim_admin  # noqa: F401
 
 
 @admin.register(Role)

@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from portal import account_views, claims_views, token_views, views
 from portal.api_views import api_not_found
 from portal.backchannel import backchannel_logout
+from portal.session_views import signout_elsewhere
 from portal.signin import SignOutView
 from portal.social import link_views
 
@@ -28,6 +29,7 @@ portal_urls = [
     path("account/unlink/<int:pk>/", link_views.account_unlink, name="account_unlink"),
     path("account/claims/", claims_views.account_claims, name="account_claims"),
     path("people/<int:pk>/claims/", claims_views.person_claims, name="person_claims"),
+    path("account/sessions/end/", signout_elsewhere, name="signout_elsewhere"),
     path("account/tokens/", token_views.token_list, name="token_list"),
     path("account/tokens/new/", token_views.token_create, name="token_create"),
     path("account/tokens/<int:pk>/", token_views.token_created, name="token_created"),

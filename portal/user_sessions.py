@@ -15,6 +15,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from portal.models import UserSession
 
@@ -80,16 +81,31 @@ def end(rows: QuerySet[UserSession]) -> int:
     return UserSession.objects.filter(session_key__in=keys).delete()[0]
 
 
+def of_request(request: HttpRequest) -> list[dict[str, Any]]:
+    """The person's sessions for their account page: this one first, then the newest."""
+    live = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
+    rows = UserSession.objects.filter(user=request.user, session_key__in=live)
+    mine = request.session.session_key
+    listed = [
+        {"row": row, "how": how(row), "here": row.session_key == mine}
+        for row in rows.order_by("-created_at")
+    ]
+    return sorted(listed, key=lambda entry: not entry["here"])
+
+
 def how(row: UserSession) -> str:
     """What the person signed in with, in words."""
-    if row.issuer == settings.OIDC_OP_ISSUER:
+    if row.issuer and row.issuer == settings.OIDC_OP_ISSUER:
         return settings.OIDC_ISSUER_NAME
-    return row.issuer or LOCAL
+    labels = {door.issuer: door.label for door in settings.SIGNIN_DOORS.values()}
+    return labels.get(row.issuer, row.issuer) or LOCAL
 
 
 def _account_used(request: HttpRequest, user: Any) -> tuple[str, str]:
-    """(provider, its name of the account) where allauth signed in by another site's account."""
+    """(issuer, its name of the account) where allauth signed in by another site's account."""
     used = (get_authentication_records(request, user) or [{}])[-1]
     if used.get("method") != "socialaccount":
         return "", ""
-    return str(used.get("provider", ""))[:255], str(used.get("uid", ""))[:255]
+    provider = str(used.get("provider", ""))
+    door = settings.SIGNIN_DOORS.get(provider)
+    return (door.issuer if door else provider)[:255], str(used.get("uid", ""))[:255]

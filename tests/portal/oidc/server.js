@@ -1,9 +1,10 @@
 // A strict OpenID provider for the tests: PKCE required, claims from userinfo only.
-// Environment: PORT, CLIENT_ID, CLIENT_SECRET, PORTAL, QUIRKS. Prints "ready" once it listens.
+// Environment: PORT, CLIENT_ID, CLIENT_SECRET, PORTAL, QUIRKS, and LISTENER, which is told of
+// sign-outs. Prints "ready" once it listens.
 import { readdirSync, readFileSync } from "node:fs";
 import Provider from "oidc-provider";
 
-const { PORT, CLIENT_ID, CLIENT_SECRET, PORTAL, QUIRKS } = process.env;
+const { PORT, CLIENT_ID, CLIENT_SECRET, PORTAL, QUIRKS, LISTENER } = process.env;
 
 // Who signs in under the name of a file in QUIRKS has the claims that it holds.
 const quirks = Object.fromEntries(
@@ -21,6 +22,8 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
       redirect_uris: [`${PORTAL}/oidc/callback/`],
       post_logout_redirect_uris: [`${PORTAL}/signed-out/`],
       token_endpoint_auth_method: "client_secret_post",
+      backchannel_logout_uri: `${LISTENER}/oidc/backchannel-logout/`,
+      backchannel_logout_session_required: true,
     },
   ],
   claims: {
@@ -31,7 +34,13 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
   },
   cookies: { keys: ["only-for-tests"] },
   pkce: { required: () => true },
-  features: { devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true } },
+  features: {
+    devInteractions: { enabled: true },
+    rpInitiatedLogout: { enabled: true },
+    backchannelLogout: { enabled: true },
+  },
+  // Its own would not reach loopback, where the listener is.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   findAccount: (ctx, id) => ({
     accountId: id,
     claims: () => ({

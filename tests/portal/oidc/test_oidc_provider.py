@@ -11,11 +11,13 @@ from urllib.parse import urljoin
 
 import pytest
 import requests
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
 from portal.models import AuditEvent, Identity
+from tests.httpd import Httpd, reply, serve
 from tests.npm import install
 from tests.plugins.ports import free_port
 from tests.portal.oidc.provider import CLIENT_ID, CLIENT_SECRET
@@ -27,7 +29,14 @@ PORTAL = "http://testserver"
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
+def listener() -> Iterator[Httpd]:
+    """Where the provider sends its logout tokens."""
+    with serve(reply(200)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def issuer(listener: Httpd) -> Iterator[str]:
     folder = install("oidc-provider", HERE)
     port = free_port()
     process = subprocess.Popen(
@@ -36,6 +45,7 @@ def issuer() -> Iterator[str]:
         env={
             **os.environ, "PORT": str(port), "PORTAL": PORTAL,
             "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET, "QUIRKS": str(HERE / "quirks"),
+            "LISTENER": listener.url,
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -143,6 +153,21 @@ def test_signing_out_here_signs_out_there(client):
     assert back.headers["Location"] == f"{PORTAL}/signed-out/"
     asked = client.get("/oidc/authenticate/")["Location"]
     assert follow(browser, "GET", asked).status_code == 200  # its sign-in form again
+
+
+def test_signing_out_there_signs_out_here(client, listener):
+    """Back-channel logout, with the token that the provider sends; other sessions stay."""
+    browser, elsewhere = requests.Session(), Client()
+    elsewhere.get(at_the_provider(elsewhere, requests.Session()))
+    client.get(at_the_provider(client, browser))
+    end = f"{settings.OIDC_OP_ISSUER}/session/end?client_id={CLIENT_ID}"
+    submit(browser, follow(browser, "GET", end), logout="yes")
+    sent = listener.asked[-1]
+    assert client.get("/account/").status_code == 200
+    form = "application/x-www-form-urlencoded"
+    assert client.post(sent.path, sent.body, form).status_code == 200
+    assert client.get("/account/").status_code == 302
+    assert elsewhere.get("/account/").status_code == 200
 
 
 def make_stale(client: Client) -> None:
