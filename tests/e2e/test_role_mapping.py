@@ -1,7 +1,7 @@
 """An administrator gives and takes a right in Django admin, and both are in the audit trail."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.people import Visit, open_service, reason, refused_button, run_build, run_link
 from tests.e2e.stack import Stack
@@ -15,13 +15,20 @@ PIPELINE = "Recommendations"
 
 def give_farid_the_right(lena: Page) -> None:
     lena.goto("/admin/portal/rolemapping/add/")
-    lena.get_by_label("IdP group").fill("idp:discovery")
+    lena.get_by_label("Group", exact=False).first.fill("idp:discovery")
     lena.get_by_label("Role", exact=False).first.select_option(label="Deployer")
     lena.get_by_label("Scope").select_option("team")
     lena.get_by_label("Of", exact=False).first.fill("group:default/discovery")
     lena.get_by_label("Note").fill("Everybody in Discovery may try this week.")
     lena.get_by_role("button", name="Save", exact=True).click()
     expect(lena.get_by_text("was added successfully")).to_be_visible()
+
+
+def what_would_change(page: Page) -> Locator:
+    """Beside the button, folded away until somebody asks."""
+    more = page.locator(".pipeline").filter(has_text=PIPELINE).locator(".why").first
+    more.get_by_text("What would change this").click()
+    return more
 
 
 def take_it_away(lena: Page) -> None:
@@ -38,6 +45,7 @@ def test_a_role_mapping_enables_the_button_and_its_removal_denies(
     lena, farid = visit(stack, "lena"), visit(stack, "farid")
     open_service(farid, SERVICE)
     expect(refused_button(farid, PIPELINE)).to_be_visible()
+    expect(what_would_change(farid)).to_contain_text("the role Deployer for pipeline")
 
     give_farid_the_right(lena)
     open_service(farid, SERVICE)
