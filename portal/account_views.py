@@ -15,10 +15,11 @@ from portal.access import actor_for
 from portal.identities import group_label
 from portal.models import Identity, UserLink
 from portal.policy import PERMISSIONS, SCOPE_KINDS, Actor, Grant
+from portal.role_mapping_form import OF_ENTITIES
 from portal.signin import FAILURE_KEY, OIDC_BACKEND, PROVIDER_LOGOUT_KEY, safe_next
 from portal.signin_failure import sentence
-
 from portal.user_sessions import of_request
+
 # More groups that give nothing are only counted; the page of what arrived has them all.
 MAX_GROUPS = 50
 
@@ -100,8 +101,8 @@ def account(request: HttpRequest) -> HttpResponse:
         **group_rows(actor),
         "grants": [grant_row(grant) for grant in actor.grants],
         "link": link,
-        **linked_accounts(request),
         "sessions": of_request(request),
+        **linked_accounts(request),
     }
     return render(request, "portal/account.html", context)
 
@@ -125,8 +126,9 @@ def grant_row(grant: Grant) -> dict[str, object]:
         "role": grant.role,
         "where": grant.scope_ref or SCOPE_KINDS.get(grant.scope_kind, grant.scope_kind),
         "kind": SCOPE_KINDS.get(grant.scope_kind, "") if grant.scope_ref else "",
-        "ref": grant.scope_ref,
+        "ref": grant.scope_ref if grant.scope_kind in OF_ENTITIES else "",
         "environment": grant.environment or "any",
+        "conditions": grant.conditions.words(),
         "allows": [PERMISSIONS.get(name, name) for name in sorted(grant.permissions)],
         "group": group_label(grant.group),
     }

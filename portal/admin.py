@@ -12,10 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from portal import token_admin, user_admin  # noqa: F401  they register tokens, people and groups
+from portal.access import TEAM
 from portal.audit import ACTIONS
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
 from portal.models import AuditEvent, Delivery, Role, RoleMapping
-from portal.policy import PERMISSIONS, SCOPE_KINDS
+from portal.policy import PERMISSIONS, SCOPE_KINDS, Conditions
 from portal.role_mapping_form import RoleMappingForm
 from portal.scim import admin as scim_admin  # noqa: F401
 
@@ -33,7 +34,7 @@ class RoleAdmin(AuditedModelAdmin):
 @admin.register(RoleMapping)
 class RoleMappingAdmin(AuditedModelAdmin):
     form = RoleMappingForm
-    list_display = ["group", "role", "scope", "environment_label", "people", "note"]
+    list_display = ["group", "role", "scope", "environment_label", "conditions", "people", "note"]
     list_filter = ["role", "scope_kind", "environment"]
     list_select_related = ["role"]
     search_fields = ["group", "scope_ref", "note"]
@@ -55,8 +56,15 @@ class RoleMappingAdmin(AuditedModelAdmin):
     def environment_label(self, mapping: RoleMapping) -> str:
         return mapping.environment or "any"
 
+    @admin.display(description="conditions")
+    def conditions(self, mapping: RoleMapping) -> str:
+        words = Conditions(mapping.branches, mapping.parameters, mapping.hours).words()
+        return words or "none"
+
     @admin.display(description="people seen with it", ordering="people")
     def people(self, mapping: Any) -> str:
+        if mapping.group.startswith(TEAM):
+            return "as the catalog says"
         return str(mapping.people) if mapping.people else "nobody yet"
 
 
