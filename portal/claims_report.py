@@ -71,6 +71,7 @@ class Report:
     groups: list[GroupRow]
     groups_claim: str
     note: str  # of the groups as a whole, where they are complete
+    mend: str  # what an administrator can do where they are not
 
     @property
     def used(self) -> int:
@@ -91,6 +92,7 @@ def report_of(identity: Identity) -> Report:
         groups=sorted(_group_rows(identity.user, groups.arrived), key=_order),
         groups_claim=settings.OIDC_GROUPS_CLAIM if _is_oidc(identity) else "groups",
         note=groups.why if groups.complete else "",
+        mend=groups.mend,
     )
 
 

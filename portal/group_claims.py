@@ -26,14 +26,20 @@ FORMATS = ("as-sent", "path", "name")
 SLASH = re.compile(r"(?<!~)/")
 
 POINTER = (
-    "The identity provider sent a pointer in place of the groups, because there are too many of "
-    "them (Entra: more than 200). Until all are known, only reading is allowed. An administrator "
-    "can have them asked for (OIDC_GRAPH_URL), or sent for this application alone."
+    "The identity provider sent a pointer in place of the groups, which are too many. Until all "
+    "are known, only reading is allowed."
+)
+MEND_POINTER = (
+    "Entra does so beyond 200 groups. An administrator can have only the groups sent that are "
+    "assigned to this application, or have all of them asked for (OIDC_GRAPH_URL)."
 )
 CUT = (
-    "Exactly {count} groups arrived, and some providers cut the list there without saying so "
-    "(Okta: 100). Until it is certain that none is missing, only reading is allowed. An "
-    "administrator can filter the groups at the provider, or set OIDC_GROUPS_MAX."
+    "Exactly {count} groups arrived, where some providers cut the list. Until it is certain that "
+    "none is missing, only reading is allowed."
+)
+MEND_CUT = (
+    "Okta cuts at 100 and does not say so. An administrator can filter the groups at the provider, "
+    "or say that nothing is cut there (OIDC_GROUPS_MAX)."
 )
 NONE = (
     'No claim "{claim}" arrived: the provider has no groups to send (Google), or it is not set up '
@@ -73,11 +79,13 @@ class Arrived:
 
 @dataclass(frozen=True)
 class Groups:
-    """All that arrived. `why` is a sentence where something has to be said of the whole."""
+    """All that arrived. `why` is a sentence where something has to be said of the whole, `mend`
+    what an administrator can do about it."""
 
     arrived: tuple[Arrived, ...] = ()
     complete: bool = True
     why: str = ""
+    mend: str = ""
 
     def names(self, prefix: str) -> list[str]:
         """The groups of one prefix, without it, sorted."""
@@ -98,7 +106,8 @@ def read_groups(claims: Mapping[str, Any], rules: GroupRules) -> Groups:
     value = find(claims, rules.claim)
     if points_elsewhere(claims, rules.claim):
         items = value if isinstance(value, list) else []
-        return Groups((*_arrived(items, rules), *further), complete=False, why=POINTER)
+        all_of_it = (*_arrived(items, rules), *further)
+        return Groups(all_of_it, complete=False, why=POINTER, mend=MEND_POINTER)
     if value is ABSENT:
         return Groups(tuple(further), why=NONE.format(claim=rules.claim))
     if not isinstance(value, str | list):
@@ -106,8 +115,8 @@ def read_groups(claims: Mapping[str, Any], rules: GroupRules) -> Groups:
         return Groups(tuple(further), why=words)
     items = _split(value, rules.separator) if isinstance(value, str) else value
     cut = len(items) == rules.maximum > 0
-    why = CUT.format(count=len(items)) if cut else ""
-    return Groups((*_arrived(items, rules), *further), complete=not cut, why=why)
+    why, mend = (CUT.format(count=len(items)), MEND_CUT) if cut else ("", "")
+    return Groups((*_arrived(items, rules), *further), complete=not cut, why=why, mend=mend)
 
 
 def points_elsewhere(claims: Mapping[str, Any], claim: str) -> bool:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import Q
@@ -123,7 +124,9 @@ def group_proposals() -> list[tuple[str, str]]:
     known = Group.objects.filter(arrived).order_by("name").values_list("name", flat=True)
     teams = [(f"team:{ref}", name) for ref, name in choices_of("team")]
     room = max(MAX_PROPOSALS - len(teams), MAX_PROPOSALS // 2)
-    return [*((name, "") for name in known[:room]), *teams]
+    slug = settings.OIDC_ISSUER_SLUG
+    names = {f"{slug}:{sent}": name for sent, name in settings.OIDC_GROUP_NAMES.items()}
+    return [*((group, names.get(group, "")) for group in known[:room]), *teams]
 
 
 def scope_proposals() -> list[tuple[str, str]]:

@@ -60,6 +60,7 @@ def test_account_claims_says_why_groups_may_be_missing(client, provider):
     assert "a pointer in place of the groups" in page
     assert "older ones are gone" in page
     assert "Not all of your groups are known" in text(client, "/account/")
+    assert "OIDC_GRAPH_URL" in page
 
 
 def test_account_claims_says_what_follows_where_no_groups_come(client, provider):
