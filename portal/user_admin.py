@@ -101,8 +101,11 @@ class AccountAdmin(AuditedModelAdmin, UserAdmin):
             if user == request.user:
                 self.message_user(request, "Nobody ends their own access.", messages.WARNING)
                 continue
+            if not self.has_change_permission(request, user):
+                self.message_user(request, f"You may not change {user}.", messages.WARNING)
+                continue
             ended = end_access(user, why=BY_ADMIN, by=request.user, request=request)
-            self.message_user(request, f"{user}: {in_words(ended)}.")
+            self.message_user(request, f"The access of {user} has ended: {in_words(ended)}.")
 
     @admin.display(description="name")
     def full_name(self, user: User) -> str:

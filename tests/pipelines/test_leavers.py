@@ -3,10 +3,12 @@
 By SCIM, by back-channel logout and by an administrator, through the addresses that those use.
 """
 
+import threading
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
@@ -157,6 +159,41 @@ def test_a_standing_trigger_dies_with_its_owners_access(link, ana):
     standing.refresh_from_db()
     assert standing.ended_at is not None
     assert (standing.next_at, standing.ended_reason) == (None, "The access of Ana ended.")
+
+
+def test_leaving_and_approving_at_once_wait_for_each_other_and_send_nothing(
+    link, ana, ben, sandbox
+):
+    for _ in range(10):
+        User.objects.update(is_active=True)
+        ana.refresh_from_db()
+        trigger = asked(ana, link)
+        at_once = [lambda t=trigger: approve(ben, t), lambda: end_access(ana, why="She left.")]
+        assert together(at_once) == []
+        dispatch(trigger.pk)
+        assert state(trigger) == "withdrawn"
+    assert sent(sandbox) == []
+
+
+def together(calls) -> list[Exception]:
+    """Runs all from the same moment on; what they raised."""
+    barrier, raised = threading.Barrier(len(calls)), []
+
+    def run(call) -> None:
+        try:
+            barrier.wait()
+            call()
+        except Exception as error:
+            raised.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
 
 
 # --- Without the hook ---------------------------------------------------------------------------

@@ -5,9 +5,10 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from portal.models import UserLink
+from portal.models import AuditEvent, UserLink, UserSession
 
 pytestmark = pytest.mark.django_db
+PEOPLE = "/admin/auth/user/"
 
 
 @pytest.fixture
@@ -83,3 +84,70 @@ def test_a_long_list_of_groups_is_cut(client):
     through.objects.bulk_create([through(user=mara, group=group) for group in made])
     page = client.get(reverse("admin:auth_user_change", args=[mara.pk])).content.decode()
     assert "idp:g099 and 50 more" in page
+
+
+# --- The end of access ----------------------------------------------------------------------
+@pytest.fixture
+def root():
+    return User.objects.create_superuser("root")
+
+
+@pytest.fixture
+def ana():
+    user = User.objects.create_user("ana")
+    Client().force_login(user)
+    return user
+
+
+def end(by: User, *people: User) -> str:
+    client = Client()
+    client.force_login(by)
+    chosen = [str(user.pk) for user in people]
+    form = {"action": "end_their_access", "_selected_action": chosen}
+    return client.post(PEOPLE, form, follow=True).content.decode()
+
+
+def test_the_action_ends_access_and_says_what_ended(root, ana):
+    assert "The access of ana has ended: account deactivated, 1 session." in end(root, ana)
+    event = AuditEvent.objects.get(action="access.end")
+    assert (event.actor, event.target) == ("root", "user: ana")
+    assert event.ip == "127.0.0.1"
+    ana.refresh_from_db()
+    assert not ana.is_active
+
+
+def test_nobody_ends_their_own_access(root):
+    assert "Nobody ends their own access." in end(root, root)
+    root.refresh_from_db()
+    assert root.is_active
+
+
+def test_only_who_may_change_an_account_ends_its_access(clerk, root, ana):
+    staff = User.objects.create_user("staff", is_staff=True)
+    end(staff, ana)
+    assert "You may not change root." in end(clerk, root)
+    for user in (ana, root):
+        user.refresh_from_db()
+        assert user.is_active
+    end(clerk, ana)
+    ana.refresh_from_db()
+    assert not ana.is_active
+
+
+def test_deactivating_in_the_form_ends_the_sessions(root, ana):
+    client = Client()
+    client.force_login(root)
+    form = {"username": "ana", "first_name": "", "last_name": "", "email": ""}
+    client.post(reverse("admin:auth_user_change", args=[ana.pk]), form)
+    assert not UserSession.objects.filter(user=ana).exists()
+
+
+def test_sessions_are_listed_without_their_keys(root, ana):
+    client = Client()
+    client.force_login(root)
+    row = UserSession.objects.get(user=ana)
+    for page in ("changelist", "change"):
+        args = [row.pk] if page == "change" else []
+        shown = client.get(reverse(f"admin:portal_usersession_{page}", args=args)).content.decode()
+        assert "a local account" in shown
+        assert row.session_key not in shown
