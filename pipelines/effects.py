@@ -31,6 +31,7 @@ class Effect:
     errors: Mapping[str, str] = field(default_factory=dict)
     commit: str = ""
     known: bool = True  # whether all of its parameters are known
+    carried: Mapping[str, str] = field(default_factory=dict)  # what the build goes on with
 
 
 def effect_of(
@@ -63,7 +64,8 @@ def effect_of(
         found = rules.environment(
             pipeline, effect.branch, {**effect.parameters, **shown}, complete=known
         )
-        return _stricter(replace(effect, parameters=dict(parameters)), found)
+        carried = effect.parameters
+        return _stricter(replace(effect, parameters=dict(parameters), carried=carried), found)
     if action == Action.PROMOTE:
         return _promote(pipeline, effect, parameters, subject, rules)
     return effect
@@ -128,6 +130,7 @@ def _promote(
     return replace(
         effect,
         parameters=variables,
+        carried=effect.parameters,
         environment=rules.promotion(pipeline, effect.branch, target, carried),
         errors=errors | ({"target": problem} if problem else {}),
     )

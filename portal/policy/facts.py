@@ -50,7 +50,10 @@ class Grant:
         """Which of its conditions keeps it from holding, as a sentence; "" where none does."""
         if target.unchosen:
             return self.conditions.problem_whatever_is_chosen(now)
-        return self.conditions.problem(target.branch, target.parameters, now)
+        found = self.conditions.problem(target.branch, target.parameters, now)
+        if found or target.carried is None:
+            return found
+        return self.conditions.problem(target.branch, target.carried, now)
 
     def where(self) -> str:
         """The scope in words: "everything", or "system:default/payments in staging"."""
@@ -94,8 +97,9 @@ class Target:
     (for example a pipeline claimed by two entities), `frozen` one that refuses whatever makes
     something run, except to those in `glass`: people who have broken the glass here. `requester`
     is whose request is approved, and `role` the only role (by name) that counts, "" for any.
-    `branch` and `parameters` are for conditions; None: not known. `unchosen` says that the person
-    has still to choose them, so that no condition about them fails.
+    `branch` and `parameters` are for conditions; None: not known. `carried` are the parameters as a
+    build has them that goes on with others: both have to meet the conditions. `unchosen` says that
+    the person has still to choose them, so that no condition about them fails.
     """
 
     label: str
@@ -109,6 +113,7 @@ class Target:
     role: str = ""
     branch: str | None = None
     parameters: Mapping[str, str] | None = field(default=None, hash=False)
+    carried: Mapping[str, str] | None = field(default=None, hash=False)
     unchosen: bool = False
     helpers: tuple[str, ...] = ()  # people or teams who can help, as a person reads them
 

@@ -192,6 +192,8 @@ def _looser_conditions(having: Sequence[Grant], asked: Question) -> Iterator[Cha
     for grant in having:
         old = grant.conditions
         loose = old.loosened(target.branch, target.parameters, asked.now)
+        if target.carried is not None:
+            loose = loose.loosened(target.branch, target.carried, asked.now)
         if target.unchosen:
             loose = replace(loose, branches=old.branches, parameters=old.parameters)
         yield Change(Kind.CONDITION, replace(grant, conditions=loose), grant, replaces=True)

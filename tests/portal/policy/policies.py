@@ -114,6 +114,7 @@ def _target(random: Random) -> Target:
         role=_rarely(random, "Approver"),
         branch=random.choice([None, "main", "fix/[x]", "a, b"]),
         parameters=random.choice([None, {}, {"TARGET": "staging"}, {"N": "7"}]),
+        carried=random.choice([None, None, None, {"TARGET": "production"}]),
         unchosen=random.choice([False, False, True]),
     )
 

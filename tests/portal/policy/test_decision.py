@@ -129,6 +129,16 @@ def test_a_grant_without_conditions_stands_beside_one_with():
     assert decide(both, "build.start", TARGET, now=NOW).allowed
 
 
+def test_what_a_build_carries_on_has_to_meet_the_condition_too():
+    """A gate or a promotion that is given TARGET=staging may not hide that it was production."""
+    rule = Conditions(parameters="TARGET: one of staging")
+    given = replace(TARGET, parameters={"TARGET": "staging"})
+    person = actor(replace(grant("build.unblock"), conditions=rule))
+    assert decide(person, "build.unblock", given, now=NOW).allowed
+    carried = replace(given, carried={"TARGET": "production"})
+    assert decide(person, "build.unblock", carried, now=NOW).rule == "condition"
+
+
 def test_a_token_may_only_what_it_was_made_for():
     token = replace(actor(grant("build.start")), ceiling=frozenset({"log.view"}))
     decision = decide(token, "build.start", TARGET, now=NOW)
