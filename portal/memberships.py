@@ -23,7 +23,9 @@ def replace_groups(user: User, prefix: str, names: Iterable[str]) -> list[str]:
     wanted = {prefix + name for name in names}
     held = dict(user.groups.filter(name__startswith=prefix).values_list("name", "pk"))
     new = wanted - set(held)
-    Group.objects.bulk_create([Group(name=name) for name in new], ignore_conflicts=True)
+    # In one order for everybody: two sign-ins that wait for each other's new groups would deadlock.
+    made = [Group(name=name) for name in sorted(new)]
+    Group.objects.bulk_create(made, ignore_conflicts=True)
     user.groups.add(*Group.objects.filter(name__in=new).values_list("pk", flat=True))
     user.groups.remove(*[pk for name, pk in held.items() if name not in wanted])
     # Such a group stands for roles only; a Django permission on it would open the admin.
