@@ -1,6 +1,7 @@
 """What a role on tags or labels sees by call is what it covers by policy."""
 
 import pytest
+from django.contrib.auth.models import Group
 
 from catalog.models import Entity
 from catalog.scopes import scopes_of
@@ -35,3 +36,15 @@ def test_a_role_on_tags_or_labels_sees_by_call_what_it_covers(tree, settings, ki
     covered = {entity.name for entity in Entity.objects.all() if (kind, ref) in scopes_of(entity)}
     assert covered == expected
     assert set(caller.names("/entities")) == expected
+
+
+def test_a_denial_says_its_rule_and_what_would_change_it(settings):
+    settings.DEFAULT_ROLE = ""
+    nia = person("nia")
+    nia.groups.add(Group.objects.create(name="idp:devs"))
+    error = Api(nia).get("/entities", 403)["error"]
+    assert error["rule"] == "no-role"
+    assert error["reason"] == "No role lets you see the catalog for the catalog."
+    assert error["suggestion"] == "Smallest change: give idp:devs the role Viewer for everything."
+    error = Api(nia, ["build.view"]).get("/entities", 403)["error"]
+    assert (error["rule"], error["suggestion"]) == ("token", "No change of roles helps here.")
