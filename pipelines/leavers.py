@@ -8,18 +8,17 @@ then. `sweep()` repeats what a failed hook has left.
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from pipelines import outbox
 from pipelines.models import Approval, StandingTrigger, Trigger
 from pipelines.outbox import State
+from pipelines.standing_triggers import end
 from pipelines.trigger_trail import note
 from portal import audit
 from portal.access import display_name
 
 audit.register("trigger.ended", "withdrew a request because its person's access ended")
 audit.register("approval.void", "no longer counts an approval")
-audit.register("standing.end", "ended a standing trigger")
 
 Counts = dict[tuple[str, str], int]
 # Not sent yet. What is `dispatching` is in a worker's hands.
@@ -42,7 +41,7 @@ def end_access(user: User) -> Counts:
     return {
         ("request withdrawn", "requests withdrawn"): sum(_withdraw(row, why) for row in waiting),
         ("approval void", "approvals void"): sum(_void(row, why) for row in approvals),
-        ("standing trigger", "standing triggers"): sum(_end(row, why) for row in standing),
+        ("standing trigger", "standing triggers"): sum(end(row, why) for row in standing),
     }
 
 
@@ -76,13 +75,4 @@ def _void(approval: Approval, why: str) -> bool:
     note(approval.trigger, "approval.void", reason=why)
     queued = Trigger.objects.filter(pk=approval.trigger_id, state=State.QUEUED)
     queued.exclude(outbox.approved()).update(state=State.AWAITING)
-    return True
-
-
-def _end(standing: StandingTrigger, why: str) -> bool:
-    rows = StandingTrigger.objects.filter(pk=standing.pk, ended_at=None)
-    if not rows.update(ended_at=timezone.now(), ended_reason=why[:300], next_at=None):
-        return False
-    owner = display_name(standing.owner)
-    audit.record("standing.end", on_behalf_of=owner, target=str(standing), reason=why)
     return True

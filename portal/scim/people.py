@@ -139,9 +139,12 @@ def provisioned(claims: dict[str, Any]) -> Person | None:
     if not settings.SCIM_TOKEN or claim == "sub" or not isinstance(value, str):
         return None
     user = users_of(SCIM_ISSUER, value).first()
-    if user is not None:
-        Identity.objects.create(issuer=claims["iss"], subject=claims["sub"], user=user)
-    return user
+    if user is None:
+        return None
+    known, _ = Identity.objects.get_or_create(
+        issuer=claims["iss"], subject=claims["sub"], defaults={"user": user}
+    )
+    return known.user  # a parallel sign-in may have come first
 
 
 def _subject(resource: User) -> str:
@@ -169,13 +172,14 @@ def _person(subject: str) -> Person | None:
 
 
 def _know_as(user: Person, subject: str) -> None:
-    """Ties the subject to the person; one that never signed in is forgotten for a new one."""
+    """Ties the subject to the person; the one before is forgotten where nobody signed in by it."""
     mine = Identity.objects.filter(issuer=_issuer(), subject=subject)
     if mine.filter(user=user).exists():
         return
     if mine.exists():
         raise UniquenessException(detail=f"{settings.SCIM_SUBJECT} belongs to somebody else.")
-    Identity.objects.filter(issuer=_issuer(), user=user, claims={}).delete()
+    if user.last_login is None:
+        Identity.objects.filter(issuer=_issuer(), user=user).delete()
     Identity.objects.create(issuer=_issuer(), subject=subject, user=user)
 
 

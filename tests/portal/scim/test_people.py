@@ -162,6 +162,14 @@ def test_a_new_external_id_is_how_the_next_sign_in_finds_them(client, directory,
     assert Identity.objects.get().subject == provider.subject
 
 
+def test_an_id_that_somebody_signed_in_by_is_kept(client, directory, provider):
+    sign_in(client, provider)
+    pk = directory.add("ana", externalId=provider.subject)["id"]
+    directory.patch(f"Users/{pk}", {"op": "replace", "path": "externalId", "value": "a-new-one"})
+    found = set(User.objects.get().identities.values_list("subject", flat=True))
+    assert found == {provider.subject, "a-new-one"}
+
+
 def test_two_people_are_never_one(directory):
     directory.add("ana")
     same_name = directory.call(
