@@ -195,7 +195,8 @@ def _looser_conditions(having: Sequence[Grant], asked: Question) -> Iterator[Cha
         if target.carried is not None:
             loose = loose.loosened(target.branch, target.carried, asked.now)
         if target.unchosen:
-            loose = replace(loose, branches=old.branches, parameters=old.parameters)
+            chosen = {"branches": old.branches, "parameters": old.parameters}
+            loose = replace(loose, **{k: v for k, v in chosen.items() if k not in old.faults()})
         yield Change(Kind.CONDITION, replace(grant, conditions=loose), grant, replaces=True)
 
 
@@ -206,11 +207,12 @@ def _new_mappings(asked: Question, fitting: Roles) -> Iterator[Change]:
     mapped = {grant.group for grant in actor.grants}
     groups = sorted(actor.groups, key=lambda group: (group not in mapped, group))
     smallest = sorted(fitting.items(), key=lambda item: len(item[1]))
-    for kind, ref in _scopes_of(target):
-        for name, permissions in smallest:
-            for group in groups:
-                new = Grant(name, permissions, kind, ref, target.environment, None, group)
-                yield Change(Kind.GROUP, new)
+    for environment in dict.fromkeys([target.environment, ""]):
+        for kind, ref in _scopes_of(target):
+            for name, permissions in smallest:
+                for group in groups:
+                    new = Grant(name, permissions, kind, ref, environment, None, group)
+                    yield Change(Kind.GROUP, new)
 
 
 def _scopes_of(target: Target) -> list[tuple[str, str]]:
