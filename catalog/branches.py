@@ -5,6 +5,7 @@ from catalog.models import Repository, Source
 from catalog.sources import SourceFailed, SourceSpec, reader_for
 from catalog.sources.base import NotThere, RemoteRepository
 from catalog.sources.git import GitReader
+from catalog.sources.github import GithubReader
 from catalog.sources.host_reader import HostReader
 from portal import credential_ages
 
@@ -24,6 +25,9 @@ def newest_commit(source: Source, repository: Repository | None, branch: str) ->
         reader = reader_for(spec)
         if isinstance(reader, GitReader):
             return reader.newest()
+        if isinstance(reader, GithubReader) and repository is not None:
+            # Else a tag of that name could be meant.
+            return reader.head(_remote(repository), f"heads/{branch}")
         if isinstance(reader, HostReader) and repository is not None:
             return reader.head(_remote(repository), branch)
     except NotThere:

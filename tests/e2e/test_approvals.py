@@ -1,7 +1,6 @@
 """Four eyes in a browser: production asks for an approval, Ana asks, Lena agrees, and it runs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,20 +14,25 @@ pytestmark = pytest.mark.e2e
 PIPELINE = "payments-api-deploy"
 
 
-@pytest.fixture
-def guarded(tmp_path: Path, visit: Visit) -> Iterator[Stack]:
-    """A portal of its own, whose administrator has just said that production needs an approval."""
-    with Stack(tmp_path, SANDBOX_SPEED=SPEED) as stack:
-        lena = visit(stack, "lena")
-        lena.goto("/admin/pipelines/environment/")
-        lena.get_by_role("link", name="Production", exact=True).click()
-        lena.get_by_label("Approvals needed").fill("1")
-        lena.get_by_label("Allow what can't be pinned").check()
-        save(lena)
+@pytest.fixture(scope="module")
+def stack_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Other stories run builds in production without asking anybody."""
+    with Stack(tmp_path_factory.mktemp("approvals"), SANDBOX_SPEED=SPEED) as stack:
         yield stack
 
 
-def save(lena: Page) -> None:
+@pytest.fixture
+def guarded(stack_of_its_own: Stack, visit: Visit) -> Stack:
+    """A portal whose administrator has just said that production needs one approval."""
+    need_approvals(visit(stack_of_its_own, "lena"), 1)
+    return stack_of_its_own
+
+
+def need_approvals(lena: Page, count: int) -> None:
+    lena.goto("/admin/pipelines/environment/")
+    lena.get_by_role("link", name="Production", exact=True).click()
+    lena.get_by_label("Approvals needed").fill(str(count))
+    lena.get_by_label("Allow what can't be pinned").check()
     lena.get_by_role("button", name="Save", exact=True).click()
     expect(lena.get_by_text("was changed successfully")).to_be_visible()
 
@@ -82,11 +86,7 @@ def test_the_rules_change_between_request_and_approval(guarded: Stack, visit: Vi
     ana, lena = visit(guarded, "ana"), visit(guarded, "lena")
     address = ask(ana)
     lena.goto(address)
-    admin = visit(guarded, "lena")
-    admin.goto("/admin/pipelines/environment/")
-    admin.get_by_role("link", name="Production", exact=True).click()
-    admin.get_by_label("Approvals needed").fill("2")
-    save(admin)
+    need_approvals(visit(guarded, "lena"), 2)
     lena.get_by_role("button", name="Approve").click()
     expect(lena.locator("main")).to_contain_text("Production asks for 2 approvals now. Ask again.")
     reload_until(ana, lambda: "Denied when it" in ana.locator("main").inner_text())

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from pipelines import approvals, outbox, settling
 from pipelines.dispatch import dispatch
-from pipelines.models import Approval, Environment, EnvironmentRule, Pipeline, Trigger
+from pipelines.models import Approval, Build, Environment, EnvironmentRule, Pipeline, Trigger
 from portal.models import AuditEvent, Role, RoleMapping
 from tests.pipelines.four_eyes import COMMIT, approve, ask, asked, make_guarded, make_link, people
-from tests.pipelines.world import make_build, make_person
+from tests.pipelines.world import link_to, make_build, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,6 +92,31 @@ def test_where_nobody_has_to_approve_nothing_is_bound(link, ana, production):
     Environment.objects.update(approvals=0)
     trigger = asked(ana, link)
     assert (trigger.state, trigger.fingerprint, trigger.approve_by) == ("queued", "", None)
+
+
+@pytest.mark.parametrize("action", ["promote", "retry", "activate"])
+def test_whatever_makes_something_run_is_approved_as_a_start_is(
+    sandbox, server_at, production, ben, action
+):
+    lena = make_person("lena", "admin")
+    link = link_to(sandbox, server_at, "drone")
+    Pipeline.objects.update(active=action != "activate")
+    link.pipeline.refresh_from_db()
+    fields = {"target": "production"} if action == "promote" else {}
+    if action != "activate":
+        Environment.objects.update(approvals=0)
+        dispatch(asked(lena, link).pk)
+        Build.objects.update(state="passed")
+        Environment.objects.update(approvals=1)
+        fields["build"] = Build.objects.get()
+    trigger = asked(lena, link, action=action, **fields)
+    assert (trigger.state, trigger.unpinned) == ("awaiting", False)
+    assert trigger.commit == ("" if action == "activate" else fields["build"].commit)
+    dispatch(trigger.pk)
+    assert state(trigger) == "awaiting"
+    assert approve(ben, trigger) == ""
+    dispatch(trigger.pk)
+    assert state(trigger) == "linked"
 
 
 # --- Who may ----------------------------------------------------------------------------------

@@ -164,7 +164,8 @@ class GithubHost(Forge):
 
     def _in_git(self, asked: Question, repo: Repo, rest: tuple[str, ...]) -> Reply:
         if rest[0] == "commits":
-            return self._head(repo, "/".join(rest[1:]), asked)
+            # "heads/" says that no tag of that name is meant.
+            return self._head(repo, "/".join(rest[1:]).removeprefix("heads/"), asked)
         commit = asked.query.get("ref", "") if rest[0] == "contents" else rest[2]
         tree = repo.commits.get(commit)
         if tree is None:
