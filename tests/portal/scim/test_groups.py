@@ -32,7 +32,10 @@ def test_a_group_is_made_with_its_members(directory, people):
 def test_people_join_and_leave_in_each_dialect(directory, people, dialect):
     pk = directory.add_group("deployers", people["ana"])["id"]
     join = {"op": "Add" if dialect == "entra" else "add", "path": "members"}
-    answer = directory.patch(f"Groups/{pk}", {**join, "value": [{"value": people["ben"]}]})
+    member = {"$ref": None, "value": people["ben"]}
+    if dialect == "okta":
+        member = {"value": people["ben"], "display": "ben@limelight.example"}
+    answer = directory.patch(f"Groups/{pk}", {**join, "value": [member]})
     assert (answer.status_code, answer.content) == (204, b"")
     assert members("deployers") == ["ana", "ben"]
     leave = {

@@ -136,6 +136,21 @@ def test_a_deleted_person_stays_in_the_trail_and_returns_as_the_same(directory):
     assert User.objects.get() == user
 
 
+def test_a_put_of_all_that_was_answered_changes_what_differs(directory):
+    """As Okta updates: the whole user, with what only we may say of them."""
+    made = directory.call("POST", "Users", OKTA).json()
+    directory.add_group("deployers", made["id"])
+    shown = directory.call("GET", f"Users/{made['id']}").json()
+    answer = directory.call("PUT", f"Users/{made['id']}", {**shown, "displayName": "Ana O."})
+    assert answer.status_code == 200, answer.content
+    after = answer.json()
+    assert after.pop("displayName") == "Ana O."
+    assert after["meta"].pop("lastModified") > shown["meta"].pop("lastModified")
+    assert after == {key: value for key, value in shown.items() if key != "displayName"}
+    event = AuditEvent.objects.filter(action="scim.user").first()
+    assert event.data["after"] == {"display_name": "Ana O."}
+
+
 def test_names_follow_and_what_is_removed_goes(directory):
     pk = directory.call("POST", "Users", OKTA).json()["id"]
     answer = directory.patch(
