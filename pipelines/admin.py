@@ -79,7 +79,7 @@ class LinkProblemAdmin(ReadOnlyAdmin):
 
 @admin.register(Trigger)
 class TriggerAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "action", "pipeline", "actor_name", "state", "message"]
+    list_display = ["created_at", "action", "pipeline", "asked_by", "state", "message"]
     list_filter = ["state", "action", "environment"]
     list_select_related = ["pipeline"]
     search_fields = ["request_id", "actor_name", "pipeline__external_id"]

@@ -165,7 +165,7 @@ def _audit(  # noqa: PLR0917  what one event tells
     audit.record(
         f"approval.{verdict}",
         actor=actor,
-        on_behalf_of=trigger.actor_name,
+        on_behalf_of=trigger.asked_by,
         target=target_of(trigger),
         outcome="ok" if not refusal else "failed" if decision.allowed else "denied",
         decision=decision,

@@ -8,7 +8,7 @@ class PipelinesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from pipelines import banners, fleet, leavers, repository_panels
+        from pipelines import banners, ended_tokens, fleet, leavers, repository_panels
         from pipelines.checks import health_checks
         from pipelines.linking import audit_removed, link_entities
         from pipelines.panels import page_panels
@@ -16,6 +16,7 @@ class PipelinesConfig(AppConfig):
         from portal import hooks
 
         hooks.access_ended.register(leavers.end_access)
+        hooks.token_ended.register(ended_tokens.end)
         hooks.catalog_changed.register(link_entities)
         hooks.catalog_removing.register(audit_removed)
         hooks.health_checks.register(health_checks)

@@ -67,7 +67,7 @@ def start_request(trigger: Trigger) -> StartRequest:
         "repository": trigger.pipeline.repository,
         "environment": trigger.environment.slug if trigger.environment else "",
     }
-    message = f"{word} for {entity or trigger.pipeline} by {trigger.actor_name} in Stagedoor"
+    message = f"{word} for {entity or trigger.pipeline} by {trigger.asked_by} in Stagedoor"
     return StartRequest(
         pipeline=trigger.pipeline.external_id,
         request_id=str(trigger.request_id),

@@ -16,6 +16,7 @@ from django.utils import timezone
 from pipelines import outbox
 from pipelines.approvals import released_at
 from pipelines.approvers import counting
+from pipelines.askers import actor_now
 from pipelines.builds import attach, record
 from pipelines.calls import WITHOUT_BUILD, Answer, carry_out
 from pipelines.effects import effect_again
@@ -35,7 +36,6 @@ from pipelines.servers import CircuitOpen, pause_after
 from pipelines.targets import decide_effect
 from pipelines.trigger_trail import note
 from portal import audit
-from portal.access import fresh_actor
 from portal.crashpoints import reached
 from portal.policy import Decision
 from portal.policy import Effect as Verdict
@@ -103,13 +103,13 @@ def _still_allowed(trigger: Trigger) -> bool:
     pipeline, build = trigger.pipeline, trigger.build
     facts = facts_of(trigger.entity, [pipeline])
     effect = effect_again(trigger, facts.rules)
-    changed = change(trigger, effect)
+    actor, ended = actor_now(trigger)
+    changed = ended or change(trigger, effect)
     if changed:
         _finish(trigger, State.DENIED, "trigger.refused", changed)
         return False
     if effect.environment != trigger.environment and _moves_on(trigger, effect.environment):
         return False
-    actor = fresh_actor(trigger.actor_id)
     approvals = counting(trigger, facts) if trigger.approvals_needed else []
     decision = decide_effect(
         actor, trigger.action, pipeline, effect, facts, build=build, approvals=approvals

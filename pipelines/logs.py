@@ -174,7 +174,7 @@ def log_head(build: Build, step: str, entities: Iterable[Entity]) -> str:
         "Repository": build.pipeline.repository,
         "Branch": build.branch,
         "Commit": build.commit,
-        "Person": trigger.actor_name if trigger else f"{build.who} (not through Stagedoor)",
+        "Person": trigger.asked_by if trigger else f"{build.who} (not through Stagedoor)",
         "Team": trigger.team if trigger else "",
         "Environment": str(trigger.environment or "") if trigger else "",
         "Request id": str(trigger.request_id) if trigger else "",

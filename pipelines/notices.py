@@ -151,7 +151,7 @@ def tell_of_incident(incident_id: int, now: datetime) -> list[Message]:
 # --- The words -------------------------------------------------------------------------------
 def sentence(trigger: Trigger) -> str:
     """Who asks for what, on one line."""
-    return f"{_line(trigger.actor_name)} asks to {_what(trigger)}"
+    return f"{_line(trigger.asked_by)} asks to {_what(trigger)}"
 
 
 def _what(trigger: Trigger) -> str:

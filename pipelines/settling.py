@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from pipelines import outbox
+from pipelines.askers import Asker, actor_of
 from pipelines.bounds import usable_id
 from pipelines.budget import Purpose
 from pipelines.builds import attach, record
@@ -25,10 +26,11 @@ from pipelines.models import Build, Trigger
 from pipelines.outbox import State
 from pipelines.providers.errors import ProviderError
 from pipelines.servers import admit, client_for
-from pipelines.targets import decide_about
+from pipelines.targets import PERMISSIONS, decide_about
 from pipelines.trigger_trail import about
 from portal import audit
 from portal.access import actor_for
+from portal.policy import PERMISSIONS as WORDS
 from portal.policy import Actor, Decision, Effect
 
 audit.register("trigger.withdrawn", "withdrew a request before it was sent")
@@ -48,9 +50,17 @@ def may_settle(actor: Actor, trigger: Trigger, facts: Facts | None = None) -> De
 
 
 def may_withdraw(actor: Actor, trigger: Trigger) -> Decision:
-    """Whoever asked for it, and whoever may settle requests, while it waits to be sent."""
+    """Whoever asked for it, and whoever may settle requests, while it waits to be sent.
+
+    A token takes back only what it could ask for; an agent nothing that somebody else asked for.
+    """
     if trigger.state not in WAITING:
         return Decision(Effect.DENY, "blocked", NOT_WAITING)
+    permission = PERMISSIONS[trigger.action]
+    if actor.ceiling is not None and permission not in actor.ceiling:
+        return Decision(Effect.DENY, "token", f"This token was not made to {WORDS[permission]}.")
+    if actor.agent and actor.agent != trigger.agent:
+        return Decision(Effect.DENY, "agent", "An agent takes back only what it asked for.")
     if actor.active and actor.user_id is not None and actor.user_id == trigger.actor_id:
         return Decision(Effect.ALLOW, "own-request", "You asked for it.")
     return _decide(actor, trigger)
@@ -70,9 +80,9 @@ def _decide(
     )
 
 
-def withdraw(user: User, trigger: Trigger, request: HttpRequest | None = None) -> str:
+def withdraw(asker: Asker, trigger: Trigger, request: HttpRequest | None = None) -> str:
     """Takes back what was not sent yet; why not, or "". Refusals are audited too."""
-    actor = actor_for(user)
+    actor = actor_of(asker)
     decision = may_withdraw(actor, trigger)
     with transaction.atomic():
         refusal = "" if decision.allowed else decision.reason
@@ -197,7 +207,7 @@ def _audit(
     audit.record(
         action,
         actor=actor,
-        on_behalf_of=trigger.actor_name,
+        on_behalf_of=trigger.asked_by,
         target=f"{pipeline.server.slug}:{pipeline.external_id}",
         outcome="ok" if not refusal else "failed" if decision.allowed else "denied",
         decision=decision,

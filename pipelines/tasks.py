@@ -14,6 +14,7 @@ from pipelines import (
     builds,
     checks,
     discovery,
+    ended_tokens,
     feeds,
     glass_mail,
     leavers,
@@ -49,6 +50,7 @@ def tick() -> None:
     if not schedule.take_turn(now):
         return
     leavers.sweep()
+    ended_tokens.sweep()
     outbox.expire_leases(now)
     approvals.expire(now)
     approvals.release_all(now)

@@ -19,7 +19,7 @@ def note(
     """An audit event by the portal itself, on behalf of who asked."""
     audit.record(
         action,
-        on_behalf_of=trigger.actor_name,
+        on_behalf_of=trigger.asked_by,
         target=target_of(trigger),
         outcome=outcome,
         decision=decision,

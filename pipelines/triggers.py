@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog.models import Entity
+from pipelines.askers import Asker, actor_of, token_of
 from pipelines.bounds import text, usable_id
 from pipelines.commits import Pin, pin
 from pipelines.effects import Effect, effect_of
@@ -27,7 +27,6 @@ from pipelines.models import BrokenGlass, Build, Environment, Pipeline, Trigger
 from pipelines.providers.base import Capability, Gate
 from pipelines.targets import decide_effect
 from portal import audit
-from portal.access import actor_for
 from portal.policy import Actor, Decision
 from portal.policy import Effect as Verdict
 
@@ -54,7 +53,7 @@ class Outcome:
 
 
 def request(
-    user: User,
+    asker: Asker,
     action: str,
     *,
     entity: Entity,
@@ -66,6 +65,7 @@ def request(
     gate: Gate | None = None,
     request_id: uuid.UUID | str,
     build: Build | None = None,
+    note: str = "",
     request: HttpRequest | None = None,
 ) -> Outcome:
     """Asks for a write; the caller enqueues `tasks.dispatch` when a trigger was created.
@@ -73,7 +73,7 @@ def request(
     All but a start and an activation need `build` and take branch and commit from it. An unblock
     needs the `gate` as the server gave it for this build, a promotion its `target`. A denial is
     audited and leaves no trigger. Raises ValueError for an action, gate or request id that no
-    form of ours sends.
+    form of ours sends, and BadToken where a token that asks has just ended.
     """
     if action not in Trigger.Action.values:
         raise ValueError(f"unknown action {action!r}")
@@ -82,20 +82,23 @@ def request(
     if gate is not None:
         given, errors = check_gate(gate, given)
     key = uuid.UUID(str(request_id))
-    wish = _Wish(key, action, entity, pipeline, branch, commit, given, errors, build, subject)
-    pin = _pin(wish, user)
+    words = text(note.strip(), 500)
+    wish = _Wish(
+        asker, key, action, entity, pipeline, branch, commit, given, errors, build, subject, words
+    )
+    pin = _pin(wish)
     with transaction.atomic():
-        return _take(wish.ask(user, pin), request)
+        return _take(wish.ask(pin), request)
 
 
-def _pin(wish: "_Wish", user: User) -> Pin | None:
+def _pin(wish: "_Wish") -> Pin | None:
     """The commit that others would approve; None where nobody has to, or it was asked for already.
     Before the transaction, for it may ask the repository's host."""
     if not Environment.objects.filter(approvals__gt=0).exists():
         return None
     if Trigger.objects.filter(request_id=wish.request_id).exists():
         return None
-    ask = wish.ask(user, None)
+    ask = wish.ask(None)
     if ask.effect.errors or ask.decide().effect is not Verdict.NEEDS_APPROVAL:
         return None
     return pin(wish.action, wish.pipeline, ask.effect)
@@ -123,6 +126,7 @@ class _Subject:
 class _Wish:
     """What was asked for, as it was asked for."""
 
+    asker: Asker
     request_id: uuid.UUID
     action: str
     entity: Entity
@@ -133,8 +137,9 @@ class _Wish:
     errors: dict[str, str]
     build: Build | None
     subject: _Subject
+    note: str
 
-    def ask(self, user: User, pin: Pin | None) -> "_Ask":
+    def ask(self, pin: Pin | None) -> "_Ask":
         """With all that is computed for it, by the rules as they are now."""
         facts = facts_of(self.entity, [self.pipeline])
         effect = effect_of(
@@ -149,7 +154,7 @@ class _Wish:
             rules=facts.rules,
         )
         effect = replace(effect, errors={**effect.errors, **self.errors})
-        return _Ask(self, actor_for(user), effect, facts, pin)
+        return _Ask(self, actor_of(self.asker), effect, facts, pin)
 
 
 @dataclass(frozen=True)
@@ -179,6 +184,8 @@ class _Ask:
             environment=effect.environment,
             actor_id=self.actor.user_id,
             actor_name=self.actor.name[:200],
+            agent=self.actor.agent,
+            token_id=token_of(wish.asker),
             team=self.facts.owner[:255],
             branch=effect.branch,
             commit=effect.commit,
@@ -186,6 +193,7 @@ class _Ask:
             subject=wish.subject.id,
             subject_name=wish.subject.name,
             build=wish.build,
+            note=wish.note,
             glass=self.glass(decision, now),
             created_at=now,
         )
@@ -234,6 +242,7 @@ class _Ask:
             and trigger.entity_id == wish.entity.pk
             and trigger.build_id == (wish.build.pk if wish.build else None)
             and trigger.subject == wish.subject.id
+            and trigger.note == wish.note
         )
         if wish.action in {Trigger.Action.CANCEL, Trigger.Action.RETRY}:
             return same_place
@@ -284,8 +293,9 @@ def _field_of_commit(wish: _Wish) -> str:
 
 
 def _known(trigger: Trigger, ask: _Ask, request: HttpRequest | None) -> Outcome:
-    """A request id that was used before: the same trigger again, for the same person only."""
-    if trigger.actor_id != ask.actor.user_id:
+    """A request id that was used before: the same trigger again, for the same asker only."""
+    mine = (ask.actor.user_id, token_of(ask.wish.asker))
+    if (trigger.actor_id, trigger.token_id) != mine:
         decision = Decision(
             Verdict.DENY, "request-id", "This form belongs to somebody else. Open it anew."
         )

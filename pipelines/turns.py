@@ -97,7 +97,7 @@ def _moving(entity: Entity, environment: Environment) -> Iterator[Run]:
     theirs = Q(trigger__in=sent) | Q(writes__in=sent.filter(action__in=ON_BUILD))
     builds = Build.objects.filter(theirs, state__in=MOVING_STATES).distinct()
     for build in builds.select_related("pipeline", "trigger").order_by("pk"):
-        by = f" of {build.trigger.actor_name}" if build.trigger else ""
+        by = f" of {build.trigger.asked_by}" if build.trigger else ""
         yield Run(("build", build.pk), build.pipeline_id, f"{build}{by}")
 
 
@@ -122,7 +122,7 @@ def _with_pipeline(rows: QuerySet[Trigger]) -> QuerySet[Trigger]:
 
 
 def _asked(trigger: Trigger) -> Run:
-    what = f"“{trigger.get_action_display()} {trigger.pipeline.name}” of {trigger.actor_name}"
+    what = f"“{trigger.get_action_display()} {trigger.pipeline.name}” of {trigger.asked_by}"
     return Run(_key(trigger), trigger.pipeline_id, what)
 
 

@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal import audit
+from portal import audit, hooks
 from portal.access import EVERYBODY, display_name, mapped_grants, team_subjects
 from portal.models import ApiToken
 from portal.policy import Actor, Conditions, Grant
@@ -109,6 +109,7 @@ def revoke(row: ApiToken, by: Any, request: HttpRequest) -> bool:
     audit.record(
         "token.revoke", user=by, target=f"API token: {row.name}", request=request, data=data
     )
+    hooks.token_ended.call(row.pk)
     return True
 
 
@@ -132,6 +133,15 @@ def caller_by(authorization: str) -> Caller:
         raise BadToken(_why(digest))
     first = rows[0]
     return Caller(_actor(rows), first.token_id, first.token_name, bool(first.unnoted), first.also)
+
+
+def actor_by(token_id: int | None) -> Actor:
+    """Whom a token acts as now, for work that goes on after its call. Raises BadToken."""
+    digest = ApiToken.objects.filter(pk=token_id).values_list("digest", flat=True).first() or ""
+    rows = _rows(digest)
+    if not rows:
+        raise BadToken(_why(digest))
+    return _actor(rows)
 
 
 def _actor(rows: list["_Row"]) -> Actor:

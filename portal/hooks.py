@@ -46,6 +46,8 @@ class Hook:
 # (user) -> dict[tuple[str, str], int]: the person lost access, in this transaction; end what runs
 # in their name. Returns how much of what, with how to say one of it and several.
 access_ended = Hook("access_ended")
+# (token_id: int) -> int: the API token was revoked; end what waits by it, and tell how much.
+token_ended = Hook("token_ended")
 # (entity_ids: set[int]) -> None: these entities were added, changed or removed by a sync.
 catalog_changed = Hook("catalog_changed")
 # (entity_ids: set[int]) -> None: these entities are about to be removed, in this transaction.

@@ -50,6 +50,17 @@ class Trigger(models.Model):
     agent = models.CharField(
         max_length=60, blank=True, help_text="The program that asked in the person's name."
     )
+    # By which it was asked for. Its id stays when its row goes: whoever decides again finds nothing
+    # and refuses, and does not take the request for one that the person made without a token.
+    token = models.ForeignKey(
+        "portal.ApiToken",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="triggers",
+    )
     team = models.CharField(max_length=255, blank=True)
     branch = models.CharField(max_length=255, blank=True)
     commit = models.CharField(max_length=64, blank=True)
@@ -109,6 +120,11 @@ class Trigger(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.pipeline} ({self.request_id})"
+
+    @property
+    def asked_by(self) -> str:
+        """Who asked, as people read it: the program too, where one did in the person's name."""
+        return f"{self.agent} (agent) for {self.actor_name}" if self.agent else self.actor_name
 
     @property
     def badge(self) -> str:
