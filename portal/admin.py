@@ -17,12 +17,14 @@ from portal.audit import ACTIONS
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
 from portal.models import AuditEvent, Delivery, Role, RoleMapping
 from portal.policy import PERMISSIONS, SCOPE_KINDS, Conditions
+from portal.role_form import RoleForm
 from portal.role_mapping_form import RoleMappingForm
 from portal.scim import admin as scim_admin  # noqa: F401
 
 
 @admin.register(Role)
 class RoleAdmin(AuditedModelAdmin):
+    form = RoleForm
     list_display = ["name", "slug", "allows", "description"]
     prepopulated_fields = {"slug": ["name"]}
 

@@ -172,6 +172,20 @@ def test_a_mapping_is_kept_as_it_was_written(client, role, values):
     assert RoleMapping.objects.filter(**values).count() == 1
 
 
+def test_a_roles_permissions_are_ticked(client, administrator, role):
+    url = reverse("admin:portal_role_change", args=[role.pk])
+    page = client.get(url).content.decode()
+    assert 'value="build.start" id="id_permissions' in page
+    assert "checked" in page
+    form = {"name": "Deployer", "slug": "deployer", "rank": "40", "permissions": ["log.view"]}
+    assert client.post(url, form).status_code == 302
+    role.refresh_from_db()
+    assert role.permissions == ["log.view"]
+    assert client.post(url, {**form, "permissions": ["all.of.it"]}).status_code == 200
+    changed = AuditEvent.objects.get(action="admin.change")
+    assert changed.data["after"]["permissions"] == ["log.view"]
+
+
 def test_the_form_proposes_groups_that_arrived_and_what_the_catalog_knows(
     client, administrator, role, catalog
 ):
