@@ -5,12 +5,14 @@ import json
 from datetime import timedelta
 
 import pytest
+from celery import current_app
+from celery.exceptions import Retry
 from django.utils import timezone
 
 from pipelines import approvals, notices, tasks
 from pipelines.addresses import MAX_TOLD
-from pipelines.models import Environment, Incident, Trigger
-from portal.models import Role, RoleMapping, UserLink
+from pipelines.models import Environment, Incident, Server, Trigger
+from portal.models import Heartbeat, Role, RoleMapping, UserLink
 from portal.notify import NotSent, post_slack
 from tests.httpd import reply, serve
 from tests.pipelines.four_eyes import approve, asked, make_guarded
@@ -235,3 +237,42 @@ def test_a_webhook_that_refuses_is_said_without_its_address(channel, status, fin
         post_slack("x")
     assert failed.value.final is final
     assert "secret" not in str(failed.value)
+
+
+# --- By the tick ------------------------------------------------------------------------------
+@pytest.fixture
+def at_once():
+    """What is enqueued runs here and now."""
+    current_app.conf.task_always_eager = True
+    yield
+    current_app.conf.task_always_eager = False
+
+
+def tick():
+    Heartbeat.objects.all().delete()
+    tasks.tick.delay()
+
+
+def test_the_tick_tells_expires_and_lets_go(box, at_once, link, ana, ben):
+    Server.objects.update(enabled=False)
+    trigger, late = asked(ana, link), asked(ana, link)
+    tick()
+    assert told(box) == ["ben@shop.example"] * 2
+    Trigger.objects.filter(pk=late.pk).update(approve_by=timezone.now())
+    # As if the worker that counted last had died before it let the request go.
+    approve(ben, trigger)
+    Trigger.objects.filter(pk=trigger.pk).update(state="awaiting")
+    tick()
+    states = dict(Trigger.objects.values_list("pk", "state"))
+    assert (states[late.pk], states[trigger.pk]) == ("expired", "queued")
+    assert told(box) == ["ana@shop.example"] * 2
+
+
+def test_a_mail_server_that_stumbles_is_asked_again(box, at_once):
+    box.answer = "451 later"
+    with pytest.raises(Retry):
+        tasks.send("ana@shop.example", "x", "y")
+    box.answer = "554 never"
+    box.address_answer = "550 nobody here"
+    tasks.send("ana@shop.example", "x", "y")
+    assert box.messages == []
