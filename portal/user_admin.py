@@ -195,7 +195,9 @@ class UserLinkAdmin(AuditedModelAdmin):
     autocomplete_fields = ["user"]
     fields = ["user", "user_ref"]
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
+    ) -> Any:
         """Refuses one's own link: it could make somebody a member of any team."""
         base = super().get_form(request, obj, change, **kw)
 
