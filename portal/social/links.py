@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from portal import audit
 from portal.identities import users_of
+from portal.kept_claims import kept_claims
 from portal.memberships import replace_groups, set_admin
 from portal.models import Identity
 from portal.social.arrivals import Arrival
@@ -30,7 +31,7 @@ def note_arrival(request: HttpRequest, user: User, door: Door, arrival: Arrival)
     changes = [*replace_groups(user, door.prefix, groups), *set_admin(user)]
     Identity.objects.filter(issuer=door.issuer, subject=arrival.claims["sub"]).update(
         groups=groups,
-        claims=arrival.claims,
+        claims=kept_claims(arrival.claims),
         seen_at=timezone.now(),
     )
     if changes:
