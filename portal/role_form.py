@@ -13,7 +13,7 @@ class RoleForm(forms.ModelForm):
         choices=[(name, f"{words} ({name})") for name, words in PERMISSIONS.items()],
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        label="allows to",
+        label="Allows to",
     )
 
     class Meta:
