@@ -4,6 +4,8 @@ Both count only from sources that an admin trusts for it; anyone who can edit a 
 otherwise join any team.
 """
 
+from collections import defaultdict
+
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.db.models.fields.json import KeyTransform
@@ -34,17 +36,29 @@ def teams_of(user: User) -> QuerySet[Team]:
 
 
 def subjects_of(user_ref: str) -> list[str]:
-    """The teams that the person is in, and those above them, as subjects of role mappings.
+    """The teams that the person is in, and those above them, as subjects of role mappings."""
+    above = _trusted(descendant__memberships__user_ref=user_ref)
+    refs = above.values_list("ancestor__ref", flat=True).distinct().order_by("ancestor__ref")
+    return [f"team:{ref}" for ref in refs]
 
-    Trust is asked again of all three: who says the membership, the team, and what is above it.
-    """
-    above = TeamClosure.objects.filter(
-        descendant__memberships__user_ref=user_ref,
+
+def subjects_of_all() -> dict[str, list[str]]:
+    """The same of everybody, by user ref; one query."""
+    found: dict[str, list[str]] = defaultdict(list)
+    rows = _trusted().values_list("descendant__memberships__user_ref", "ancestor__ref")
+    for user_ref, ref in rows.distinct().order_by("ancestor__ref"):
+        found[user_ref].append(f"team:{ref}")
+    return found
+
+
+def _trusted(**also: str) -> QuerySet[TeamClosure]:
+    """Teams with those above them. Trust is asked again of all three: who says the membership, the
+    team, and what is above it; in one filter, for it has to be the same membership."""
+    return TeamClosure.objects.filter(
         descendant__memberships__origin__trusted_for_org=True,
         descendant__source__trusted_for_org=True,
         descendant__state=Entity.State.ACTIVE,
         ancestor__source__trusted_for_org=True,
         ancestor__state=Entity.State.ACTIVE,
+        **also,
     )
-    refs = above.values_list("ancestor__ref", flat=True).distinct().order_by("ancestor__ref")
-    return [f"team:{ref}" for ref in refs]

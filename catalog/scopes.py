@@ -1,5 +1,7 @@
 """Which scopes cover an entity, and what a scope may name (hook `scope_choices`)."""
 
+from collections.abc import Iterable, Mapping
+
 from django.db.models.fields.json import KeyTransform
 
 from catalog.models import Entity, Tag, TeamClosure
@@ -37,22 +39,39 @@ def scopes_of(entity: Entity) -> Scopes:
     TeamClosure, which sync makes of trusted sources alone; trust is asked again here, for it may
     have been withdrawn.
     """
+    teams = _teams_of(entity)
+    above = teams_above(teams) if teams else {}
+    return scopes_below(entity, above)
+
+
+def scopes_below(entity: Entity, above: Mapping[str, Iterable[str]]) -> Scopes:
+    """As scopes_of(), without a query: `above` are the teams above each team."""
     scopes = {("everything", ""), ("service", entity.ref)}
     scopes |= {("tag", tag) for tag in _texts(entity.metadata.get("tags"))}
     scopes |= {("label", label) for label in _pairs(entity.metadata.get("labels"))}
     if entity.system_ref:
         scopes.add(("system", entity.system_ref))
-    teams = {ref for ref in (entity.owner_ref, entity.ref) if ref.startswith("group:")}
-    if teams:
-        scopes |= {("team", ref) for ref in teams}
-        above = TeamClosure.objects.filter(
-            descendant__ref__in=teams,
-            descendant__source__trusted_for_org=True,
-            ancestor__source__trusted_for_org=True,
-            ancestor__state=Entity.State.ACTIVE,
-        )
-        scopes |= {("team", ref) for ref in above.values_list("ancestor__ref", flat=True)}
+    for team in _teams_of(entity):
+        scopes |= {("team", team), *(("team", ref) for ref in above.get(team, ()))}
     return frozenset(scopes)
+
+
+def teams_above(teams: Iterable[str] | None = None) -> dict[str, list[str]]:
+    """Of these teams, or of all, those that are above them and trusted; one query."""
+    rows = TeamClosure.objects.filter(
+        descendant__source__trusted_for_org=True,
+        ancestor__source__trusted_for_org=True,
+        ancestor__state=Entity.State.ACTIVE,
+    )
+    rows = rows if teams is None else rows.filter(descendant__ref__in=list(teams))
+    found: dict[str, list[str]] = {}
+    for team, ref in rows.values_list("descendant__ref", "ancestor__ref"):
+        found.setdefault(team, []).append(ref)
+    return found
+
+
+def _teams_of(entity: Entity) -> set[str]:
+    return {ref for ref in (entity.owner_ref, entity.ref) if ref.startswith("group:")}
 
 
 def _texts(value: object) -> list[str]:

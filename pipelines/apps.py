@@ -12,6 +12,7 @@ class PipelinesConfig(AppConfig):
         from pipelines.checks import health_checks
         from pipelines.linking import audit_removed, link_entities
         from pipelines.panels import page_panels
+        from pipelines.policy_targets import policy_places
         from pipelines.scopes import scope_choices
         from portal import hooks
 
@@ -20,6 +21,7 @@ class PipelinesConfig(AppConfig):
         hooks.catalog_changed.register(link_entities)
         hooks.catalog_removing.register(audit_removed)
         hooks.health_checks.register(health_checks)
+        hooks.policy_places.register(policy_places)
         hooks.scope_choices.register(scope_choices)
         hooks.page_panels.register(page_panels)
         hooks.page_panels.register(repository_panels.page_panels)

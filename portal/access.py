@@ -35,7 +35,7 @@ def actor_for(user: AbstractBaseUser | AnonymousUser | None) -> Actor:
         active=user.is_active,
         user_ref=user_ref,
         groups=groups,
-        grants=(*mapped_grants(groups), *_default_grant()),
+        grants=(*mapped_grants(groups), *default_grant()),
         incomplete=_incomplete(user),
     )
 
@@ -63,8 +63,9 @@ def team_subjects(user_ref: str) -> frozenset[str]:
     return frozenset(name for names in answers for name in names if name.startswith(TEAM))
 
 
-def mapped_grants(groups: frozenset[str]) -> list[Grant]:
-    """What the mappings of these groups give; one query."""
+def mapped_grants(groups: frozenset[str] | None = None) -> list[Grant]:
+    """What the mappings of these groups give, or of all; one query."""
+    mappings = RoleMapping.objects.select_related("role")
     return [
         Grant(
             role=mapping.role.name,
@@ -76,11 +77,12 @@ def mapped_grants(groups: frozenset[str]) -> list[Grant]:
             group=mapping.group,
             conditions=Conditions(mapping.branches, mapping.parameters, mapping.hours),
         )
-        for mapping in RoleMapping.objects.filter(group__in=groups).select_related("role")
+        for mapping in (mappings if groups is None else mappings.filter(group__in=groups))
     ]
 
 
-def _default_grant() -> list[Grant]:
+def default_grant() -> list[Grant]:
+    """What everybody signed in holds."""
     default = Role.objects.filter(slug=settings.DEFAULT_ROLE).first()
     if default is None:
         return []

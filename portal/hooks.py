@@ -42,6 +42,10 @@ class Hook:
             logger.exception("hook %s: %s failed", self.name, function.__qualname__)
             return FAILED
 
+    def ask(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """As call(), for what has to be whole: a failure is the caller's."""
+        return [function(*args, **kwargs) for function in self._functions]
+
 
 # (user) -> dict[tuple[str, str], int]: the person lost access, in this transaction; end what runs
 # in their name. Returns how much of what, with how to say one of it and several.
@@ -58,6 +62,11 @@ page_panels = Hook("page_panels")
 health_checks = Hook("health_checks")
 # (user_ref: str) -> list[str]: what the person is in by the catalog: "team:<ref of a group>".
 subjects_of = Hook("subjects_of")
+# () -> dict[str, list[str]]: the same of everybody whom the catalog has in a team, by user ref.
+subjects_of_all = Hook("subjects_of_all")
+# (ref: str) -> list[portal.policy.effects.Place]: everything that permissions are about, as it is
+# in this transaction; of one entity, where its ref is given.
+policy_places = Hook("policy_places")
 # (kind: str) -> list[tuple[value, label]]: what a role mapping's scope may name.
 scope_choices = Hook("scope_choices")
 # (repository) -> dict[str, str]: annotations that would link an entity to what builds it.

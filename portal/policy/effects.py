@@ -1,0 +1,364 @@
+"""Who gains and who loses what when policy changes, and who may do what where.
+
+Everybody's answer before and after is decide()'s own. People who hold the same grants are asked
+once, and so are places that the same rules cover. What passes by itself is kept apart from what is
+granted: conditions are named instead of tried, freezes are times, and broken glass is left aside.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from portal.policy.conditions import NONE, Conditions
+from portal.policy.decision import decide
+from portal.policy.facts import Actor, Effect, Grant, Target
+from portal.policy.periods import Periods, without
+from portal.policy.words import RUNNING
+
+# Whatever runs something from a branch; switching a pipeline on runs nothing yet.
+BRANCHED = RUNNING - {"pipeline.activate"}
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # grants are asked without their hours
+
+Scope = tuple[str, str, str]  # kind, ref and environment, as a mapping names them
+Core = tuple[str, frozenset[str], Conditions]  # what a grant gives, wherever it does
+
+
+@dataclass(frozen=True)
+class Place:
+    """Something that permissions are about, in one environment; `key` is the same before and after.
+
+    `branches` are the only ones that run there, as globs; `frozen` is when nothing does.
+    """
+
+    key: tuple[str, ...]
+    label: str
+    permissions: frozenset[str]
+    target: Target
+    branches: str = ""
+    frozen: Periods = ()
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with the groups that roles are given to; `incomplete` as an Actor has it."""
+
+    user_id: int
+    name: str
+    groups: frozenset[str]
+    incomplete: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is granted to each group and to everybody, and where."""
+
+    grants: Mapping[str, tuple[Grant, ...]]
+    everybody: tuple[Grant, ...] = ()
+    places: tuple[Place, ...] = ()
+
+    def held_by(self, groups: Iterable[str]) -> tuple[Grant, ...]:
+        found = [grant for group in sorted(groups) for grant in self.grants.get(group, ())]
+        return (*found, *self.everybody)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How something may be done: with how many approvals, from which branches, and when not."""
+
+    approvals: int = 0
+    branches: str = ""
+    frozen: Periods = ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """These people gain or lose these permissions in these places, under this condition.
+
+    Before and after are None where it may not be done at all. Only where both are a Way it is the
+    terms that change.
+    """
+
+    people: tuple[Person, ...]
+    permissions: tuple[str, ...]
+    places: tuple[Place, ...]
+    conditions: Conditions
+    before: Way | None
+    after: Way | None
+
+    @property
+    def environment(self) -> str:
+        return self.places[0].target.environment
+
+    @property
+    def count(self) -> int:
+        return len(self.people) * len(self.permissions) * len(self.places)
+
+    @property
+    def gains(self) -> bool:
+        return bool(more_in(self.before, self.after))
+
+    @property
+    def loses(self) -> bool:
+        return bool(more_in(self.after, self.before))
+
+
+def more_in(before: Way | None, after: Way | None) -> bool:
+    """Whether the second lets somebody do anything that the first does not."""
+    if after is None or before is None:
+        return after is not None
+    other_branches = before.branches not in ("", after.branches)
+    earlier = without(before.frozen, after.frozen)
+    return after.approvals < before.approvals or other_branches or bool(earlier)
+
+
+def compare(people: Iterable[Person], before: Policy, after: Policy) -> list[Line]:
+    """Everything that changes for anybody, people and places with the same change in one line."""
+    return _Comparison(before, after).lines(_alike(people, before, after))
+
+
+def gives_more(before: Sequence[Grant], after: Sequence[Grant]) -> bool:
+    """Whether the second hold a permission that the first do not, by what they say and wherever
+    that is: there may be nothing yet that it covers."""
+    return any(
+        not any(_includes(old, new, permission) for old in before)
+        for new in after
+        for permission in new.permissions
+    )
+
+
+def _includes(old: Grant, new: Grant, permission: str) -> bool:
+    return (
+        permission in old.permissions
+        and (old.scope_kind == "everything" or _scope(old)[:2] == _scope(new)[:2])
+        and old.in_environment(new.environment)
+        and old.conditions in (NONE, new.conditions)
+    )
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """People who hold the same."""
+
+    people: tuple[Person, ...]
+    before: frozenset[tuple[Scope, Core]]
+    after: frozenset[tuple[Scope, Core]]
+    incomplete: str
+
+    @cached_property
+    def scopes_of_change(self) -> frozenset[Scope]:
+        return frozenset(scope for scope, _ in self.before ^ self.after)
+
+
+def _alike(people: Iterable[Person], before: Policy, after: Policy) -> list[_Alike]:
+    mapped = before.grants.keys() | after.grants.keys()
+    found: dict[tuple[frozenset[str], str], list[Person]] = defaultdict(list)
+    for person in people:
+        found[person.groups & mapped, person.incomplete].append(person)
+    return [
+        _Alike(tuple(those), _held(before, groups), _held(after, groups), incomplete)
+        for (groups, incomplete), those in found.items()
+    ]
+
+
+def _held(policy: Policy, groups: frozenset[str]) -> frozenset[tuple[Scope, Core]]:
+    """Without grants whose conditions can't be read: they give nothing."""
+    return frozenset(
+        (_scope(grant), (grant.role, grant.permissions, grant.conditions))
+        for grant in policy.held_by(groups)
+        if not grant.conditions.faults()
+    )
+
+
+def _scope(grant: Grant) -> Scope:
+    return (grant.scope_kind, grant.scope_ref, grant.environment)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What decides in a place; the same for many places."""
+
+    scopes: frozenset[Scope]
+    permissions: frozenset[str]
+    environment: str
+    approvals: int
+    role: str
+    branches: str
+    frozen: Periods
+
+    def way(self, permission: str) -> Way:
+        running = permission in RUNNING
+        return Way(
+            self.approvals if running else 0,
+            self.branches if permission in BRANCHED else "",
+            self.frozen if running else (),
+        )
+
+
+class _Covering:
+    """Which scopes of grants cover a place: by look-up, but for patterns of pipelines."""
+
+    def __init__(self, scopes: Iterable[Scope]) -> None:
+        self._by_scope: dict[tuple[str, str], list[Scope]] = defaultdict(list)
+        self._patterns: dict[str, list[Scope]] = defaultdict(list)
+        for scope in scopes:
+            kind, ref, _ = scope
+            if kind == "pipeline":
+                self._patterns[ref].append(scope)
+            else:
+                self._by_scope[kind, ref].append(scope)
+        self._matching: dict[str, list[Scope]] = {}
+
+    def of(self, target: Target) -> frozenset[Scope]:
+        found = list(self._by_scope.get(("everything", ""), ()))
+        for kind, ref in target.scopes:
+            if kind == "pipeline":
+                found += self._of_pipeline(ref)
+            elif kind != "everything":
+                found += self._by_scope.get((kind, ref), ())
+        return frozenset(scope for scope in found if scope[2] in ("", target.environment))
+
+    def _of_pipeline(self, name: str) -> list[Scope]:
+        if name not in self._matching:
+            self._matching[name] = [
+                scope
+                for pattern, scopes in self._patterns.items()
+                if fnmatchcase(name, pattern)
+                for scope in scopes
+            ]
+        return self._matching[name]
+
+
+# One change: of which permission, under which condition, from what to what.
+_Change = tuple[str, Conditions, Way | None, Way | None]
+# The same for several permissions, and for whom, by their place among those who are alike.
+_Found = tuple[tuple[int, ...], tuple[str, ...], Conditions, Way | None, Way | None]
+
+
+@dataclass
+class _Comparison:
+    """Two policies; answers are kept, for the same question comes often."""
+
+    before: Policy
+    after: Policy
+    _answers: dict[object, bool] = field(default_factory=dict)
+
+    def lines(self, groups: Sequence[_Alike]) -> list[Line]:
+        found: dict[tuple[_Found, str], list[Place]] = defaultdict(list)
+        for (old, new), places in self._places().items():
+            changes: dict[_Change, list[int]] = defaultdict(list)
+            for number, alike in enumerate(groups):
+                if old == new and alike.scopes_of_change.isdisjoint(old.scopes if old else ()):
+                    continue
+                for change in self._changes(alike, old, new):
+                    changes[change].append(number)
+            for key in _by_permissions(changes):
+                found[key, places[0].target.environment] += places
+        lines = [_line(key, groups, places) for (key, _), places in found.items()]
+        return sorted(lines, key=lambda line: (not line.gains, -line.count, line.places[0].label))
+
+    def _places(self) -> dict[tuple[_Rules | None, _Rules | None], list[Place]]:
+        """The places that the same rules decide about, before and after; None: no such place."""
+        sides = [_rules_of(self.before), _rules_of(self.after)]
+        places = {
+            place.key: place for policy in (self.before, self.after) for place in policy.places
+        }
+        found: dict[tuple[_Rules | None, _Rules | None], list[Place]] = defaultdict(list)
+        for key, place in places.items():
+            found[sides[0].get(key), sides[1].get(key)].append(place)
+        return found
+
+    def _changes(self, alike: _Alike, old: _Rules | None, new: _Rules | None) -> Iterator[_Change]:
+        cores = (_covering(alike.before, old), _covering(alike.after, new))
+        if old == new and cores[0] == cores[1]:
+            return
+        conditions = {core[2] for side in cores for core in side} - {NONE}
+        for permission in _permissions(old) | _permissions(new):
+            ways = (
+                self._way(cores[0], old, permission, NONE, alike.incomplete),
+                self._way(cores[1], new, permission, NONE, alike.incomplete),
+            )
+            if ways[0] != ways[1]:
+                yield permission, NONE, *ways
+            for condition in conditions:
+                conditional = (
+                    self._way(cores[0], old, permission, condition, alike.incomplete),
+                    self._way(cores[1], new, permission, condition, alike.incomplete),
+                )
+                if conditional != ways and conditional[0] != conditional[1]:
+                    yield permission, condition, *conditional
+
+    def _way(
+        self,
+        cores: frozenset[Core],
+        rules: _Rules | None,
+        permission: str,
+        conditions: Conditions,
+        incomplete: str,
+    ) -> Way | None:
+        """How it may be done where just this condition holds; None: not at all."""
+        if rules is None or permission not in rules.permissions:
+            return None
+        key = (cores, permission, conditions, rules.role, bool(incomplete))
+        if key not in self._answers:
+            self._answers[key] = _is_granted(cores, permission, conditions, rules.role, incomplete)
+        return rules.way(permission) if self._answers[key] else None
+
+
+def _permissions(rules: _Rules | None) -> frozenset[str]:
+    return rules.permissions if rules else frozenset()
+
+
+def _is_granted(
+    cores: frozenset[Core], permission: str, conditions: Conditions, role: str, incomplete: str
+) -> bool:
+    grants = tuple(
+        Grant(name, permissions, "everything", "", "")
+        for name, permissions, its in cores
+        if its in (NONE, conditions)
+    )
+    actor = Actor(0, "", grants=grants, incomplete=incomplete)
+    decision = decide(actor, permission, Target("", role=role), now=_ANY_TIME)
+    return decision.effect is not Effect.DENY
+
+
+def _covering(held: frozenset[tuple[Scope, Core]], rules: _Rules | None) -> frozenset[Core]:
+    if rules is None:
+        return frozenset()
+    return frozenset(core for scope, core in held if scope in rules.scopes)
+
+
+def _rules_of(policy: Policy) -> dict[tuple[str, ...], _Rules]:
+    grants = [*policy.everybody, *(one for held in policy.grants.values() for one in held)]
+    covering = _Covering({_scope(grant) for grant in grants})
+    return {
+        place.key: _Rules(
+            covering.of(place.target),
+            place.permissions,
+            place.target.environment,
+            place.target.approvals_needed,
+            place.target.role,
+            place.branches,
+            place.frozen,
+        )
+        for place in policy.places
+    }
+
+
+def _by_permissions(changes: Mapping[_Change, list[int]]) -> Iterator[_Found]:
+    """Permissions with the same change for the same people, as one."""
+    found: dict[tuple[tuple[int, ...], Conditions, Way | None, Way | None], list[str]] = (
+        defaultdict(list)
+    )
+    for (permission, conditions, before, after), people in changes.items():
+        found[tuple(people), conditions, before, after].append(permission)
+    for (those, conditions, before, after), permissions in found.items():
+        yield those, tuple(sorted(permissions)), conditions, before, after
+
+
+def _line(found: _Found, groups: Sequence[_Alike], places: list[Place]) -> Line:
+    numbers, permissions, conditions, before, after = found
+    people = tuple(person for number in numbers for person in groups[number].people)
+    return Line(people, permissions, tuple(places), conditions, before, after)

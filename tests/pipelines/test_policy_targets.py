@@ -1,0 +1,144 @@
+"""The dry run is exact: what it predicts is what decide() answers once the change is saved."""
+
+from itertools import product
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from pipelines.approvers import decide_approval
+from pipelines.effects import Effect
+from pipelines.environments import branch_problem
+from pipelines.facts import facts_of
+from pipelines.models import Environment, Trigger
+from pipelines.scopes import scopes_of_pipeline
+from pipelines.targets import decide_about
+from portal.access import actor_for
+from portal.dry_run import try_out
+from portal.policy import NONE, Target, decide
+from portal.policy import Effect as Verdict
+from portal.policy.effects import BRANCHED, Policy, compare
+from tests.pipelines.policy_worlds import World, pipelines
+
+pytestmark = pytest.mark.django_db
+
+SITUATIONS = [("main", None), ("fix/x", {"TARGET": "a"}), ("main", {"TARGET": "c"}), (None, {})]
+NOBODY = Policy({})
+
+
+def ways(people, policy):
+    """{(person, permission, place, condition): Way} of all that may be done."""
+    return {
+        (person.user_id, permission, place.key, line.conditions): line.after
+        for line in compare(people, NOBODY, policy)
+        for person in line.people
+        for permission in line.permissions
+        for place in line.places
+    }
+
+
+def changes(before, after):
+    """What lies between the two, worked out one by one."""
+    conditions = {key[3] for key in (*before, *after)}
+    found = {}
+    for key in {key[:3] for key in (*before, *after)}:
+        always = (before.get((*key, NONE)), after.get((*key, NONE)))
+        for condition in {*conditions, NONE}:
+            pair = tuple(
+                side.get((*key, condition), whatever)
+                for side, whatever in zip((before, after), always, strict=True)
+            )
+            if pair[0] != pair[1] and (condition == NONE or pair != always):
+                found[*key, condition] = pair
+    return found
+
+
+def told(lines):
+    return {
+        (person.user_id, permission, place.key, line.conditions): (line.before, line.after)
+        for line in lines
+        for person in line.people
+        for permission in line.permissions
+        for place in line.places
+    }
+
+
+def truth(actor, place, permission, situation, things):
+    """What decide() says to the person, as pages and requests ask it."""
+    kind, *rest = place.key
+    branch, parameters = situation
+    now = timezone.now()
+    if kind == "all":
+        return decide(actor, permission, Target(""), now=now)
+    pipeline, facts = things[rest[0]]
+    if kind in ("entity", "service", "seen"):
+        scopes = facts.scopes
+        scopes |= scopes_of_pipeline(pipeline) if kind == "seen" else frozenset()
+        target = Target("", scopes, branch=branch, parameters=parameters)
+        return decide(actor, permission, target, now=now)
+    environment = things["environments"].get(rest[-1])
+    if kind == "approve":
+        asked = Trigger(
+            actor=User(pk=0), pipeline=pipeline, environment=environment, branch=branch or "",
+            parameters=parameters,
+        )  # fmt: skip
+        return decide_approval(actor, asked, facts)
+    effect = Effect(branch or "", parameters or {}, environment, known=parameters is not None)
+    blocked = branch_problem(environment, branch or "") if permission in BRANCHED else ""
+    return decide_about(
+        facts,
+        actor,
+        permission,
+        environment=environment,
+        blocked=blocked,
+        pipeline=None if kind == "glass" else pipeline,
+        effect=effect,
+    )
+
+
+def predicted(found, user_id, permission, place, situation):
+    """Whether, and with how many approvals, in this situation; None is not at all."""
+    branch, parameters = situation
+    now = timezone.now()
+    blocked = permission in BRANCHED and branch_problem(
+        Environment(protected_branches=place.branches), branch or ""
+    )
+    for condition in {key[3] for key in found}:
+        way = found.get((user_id, permission, place.key, condition))
+        if way is None or blocked or any(begin <= now < end for begin, end in way.frozen):
+            continue
+        if not condition.problem(branch, parameters, now):
+            return way.approvals
+    return None
+
+
+def check(places, found):
+    things = {entity.ref: (pipe, facts_of(entity, [pipe])) for entity, pipe in pipelines()}
+    things["environments"] = {one.slug: one for one in Environment.objects.all()}
+    tried = 0
+    for actor, place in product(map(actor_for, User.objects.all()), places):
+        if place.key[0] == "entity" and place.key[1] not in things:
+            continue
+        for permission, situation in product(place.permissions, SITUATIONS):
+            decision = truth(actor, place, permission, situation, things)
+            needed = {Verdict.ALLOW: 0, Verdict.DENY: None}.get(
+                decision.effect, place.target.approvals_needed
+            )
+            guess = predicted(found, actor.user_id, permission, place, situation)
+            assert guess == needed, (actor, permission, place, situation, decision)
+            tried += 1
+    return tried
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_predicted_is_what_decide_says_after_the_change_was_saved(seed):
+    world = World(seed)
+    change = world.change()
+    dry = try_out(change)
+    before, after = ways(dry.people, dry.before), ways(dry.people, dry.after)
+    assert told(dry.lines) == changes(before, after)
+    assert check(dry.before.places, before) > 500
+    with transaction.atomic():
+        change()
+    check(dry.after.places, after)
