@@ -54,7 +54,7 @@ def due(now: datetime) -> list[int]:
     news = (awaiting & ~Q(told=State.AWAITING)) | (~awaiting & ~ended & ~Q(told=APPROVED))
     for state in ENDINGS:
         news |= Q(state=state) & ~Q(told=state)
-    recent = rows.filter(news, created_at__gt=now - NEWS) | rows.filter(news, approve_by__gt=now)
+    recent = rows.filter(news, approve_by__gt=now - NEWS)
     ids = list(recent.order_by("pk").values_list("pk", flat=True)[:MAX_DUE])
     return ids + _to_remind(now)
 
