@@ -91,7 +91,9 @@ def _to_review(actor: Actor, now: datetime) -> list[BrokenGlass]:
     if not any(glass.REVIEW in grant.permissions for grant in actor.grants):
         return []
     rows = BrokenGlass.objects.filter(reviewed_at=None, ends_at__lte=now)
-    rows = rows.exclude(by=actor.user_id).select_related("entity__source", "environment", "by")
+    rows = rows.exclude(by=actor.user_id).select_related(
+        "entity__source", "environment__approver_role", "by"
+    )
     return list(_reviewable(actor, rows.order_by("review_by")[:MAX_REVIEWS]))
 
 

@@ -105,7 +105,9 @@ def _glass(entity: Entity | None, now: datetime) -> tuple[BrokenGlass, ...]:
     if entity is None:
         return ()
     rows = BrokenGlass.objects.filter(Q(ends_at__gt=now) | Q(reviewed_at=None))
-    return tuple(rows.filter(entity_ref=entity.ref).select_related("environment", "by"))
+    return tuple(
+        rows.filter(entity_ref=entity.ref).select_related("environment__approver_role", "by")
+    )
 
 
 def _standings(entity: Entity | None, pipelines: Iterable[Pipeline]) -> dict[int, Standing]:

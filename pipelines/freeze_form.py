@@ -68,7 +68,7 @@ class FreezeForm(forms.ModelForm):
     class Meta:
         model = Freeze
         fields = ["environment", "scope_kind", "scope_ref", "starts_at", "ends_at", "reason"]
-        labels = {"starts_at": "from (UTC)", "ends_at": "until (UTC)"}
+        labels = {"starts_at": "From (UTC)", "ends_at": "Until (UTC)"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -47,9 +47,9 @@ def where(freeze: Freeze) -> str:
 
 def said(freeze: Freeze) -> str:
     """Until when, who set it, and why."""
-    by = f" by {display_name(freeze.by)}" if freeze.by else ""
+    by = f" (set by {display_name(freeze.by)})" if freeze.by else ""
     why = freeze.reason.rstrip(". ")
-    return f"{where(freeze)} is frozen until {utc(freeze.ends_at)}{by}: {why}."
+    return f"{where(freeze)} is frozen until {utc(freeze.ends_at)}: {why}{by}."
 
 
 def sentence(freeze: Freeze) -> str:

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import Entity
+from pipelines.approvers import role_of
 from pipelines.facts import Facts, facts_of
 from pipelines.freezes import utc
 from pipelines.models import BrokenGlass, Environment
@@ -184,13 +185,14 @@ def close(user: User, glass: BrokenGlass, request: HttpRequest | None = None) ->
 
 def may_review(actor: Actor, glass: BrokenGlass, facts: Facts) -> Decision:
     """Whoever may approve there, and did not break it."""
-    slug = glass.environment.slug
+    slug, role = glass.environment.slug, role_of(glass.environment)
     target = Target(
         label=glass.entity_ref,
         scopes=facts.scopes,
         environment=slug,
         requester=glass.by_id,
-        helpers=facts.helpers(REVIEW, slug),
+        role=role,
+        helpers=facts.holders(REVIEW, slug, role),
     )
     decision = decide(actor, REVIEW, target, now=timezone.now())
     own = decision.rule == "own-request"

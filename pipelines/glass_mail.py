@@ -51,7 +51,9 @@ def send(glass_id: int, now: datetime) -> None:
 
 
 def _load(glass_id: int) -> BrokenGlass:
-    return BrokenGlass.objects.select_related("entity", "environment", "by").get(pk=glass_id)
+    return BrokenGlass.objects.select_related("entity", "environment__approver_role", "by").get(
+        pk=glass_id
+    )
 
 
 def _mail(addresses: Iterable[str], subject: str, text: str) -> bool:

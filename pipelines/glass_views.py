@@ -56,7 +56,9 @@ def glass_list(request: HttpRequest) -> HttpResponse:
 
 
 def _rows() -> QuerySet[BrokenGlass]:
-    return BrokenGlass.objects.select_related("entity__source", "environment", "by", "reviewer")
+    return BrokenGlass.objects.select_related(
+        "entity__source", "environment__approver_role", "by", "reviewer"
+    )
 
 
 def _seen(request: HttpRequest, rows: Iterable[BrokenGlass]) -> list[BrokenGlass]:

@@ -149,7 +149,7 @@ def _as_of_now(
     still counts: it ends with their time, and with their right to break it."""
     frozen = freezes.in_force(facts.freezes, target, now)
     if frozen is not None and not target.blocked:
-        who = facts.helpers("glass.break", target.environment, pipeline)
+        who = facts.holders("glass.break", target.environment, pipeline=pipeline)
         target = replace(target, frozen=freezes.sentence(frozen), helpers=who)
     broken = facts.open_glass(actor.user_id, target.environment, now) is not None
     if broken and decide(actor, "glass.break", target, now=now).allowed:

@@ -54,6 +54,8 @@ PATHS = [
     "/teams/",
     "/builds/",
     "/triggers/",
+    "/freezes/",
+    "/glass/",
     "/sources/",
     "/sources/limelight/",
     "/repositories/",
@@ -72,6 +74,9 @@ ADMIN_PATHS = [
     "/admin/pipelines/server/",
     "/admin/pipelines/server/add/",
     "/admin/pipelines/vendoraccount/add/",
+    "/admin/pipelines/environment/",
+    "/admin/pipelines/freeze/",
+    "/admin/pipelines/freeze/add/",
 ]
 
 

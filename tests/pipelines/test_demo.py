@@ -12,7 +12,7 @@ from pytest_django import Settings
 from catalog.models import Entity, Service, Source, SyncIssue, Team
 from catalog.scopes import scopes_of
 from pipelines.management.commands.demo import SERVERS
-from pipelines.models import EnvironmentRule, Server
+from pipelines.models import Environment, EnvironmentRule, Freeze, Server
 from pipelines.providers import PROVIDERS
 from pipelines.sandbox.demo import DEFINITION
 from portal.access import actor_for
@@ -165,3 +165,11 @@ def test_the_demo_names_no_real_host(settings: Settings) -> None:
     for path in Path(settings.BASE_DIR / "catalog" / "demo_org").rglob("*.*"):
         hosts |= set(re.findall(r"(?:https?://|@)([\w.-]+)", path.read_text()))
     assert hosts == {"limelight.example"}
+
+
+def test_only_production_asks_for_a_second_person_and_the_one_freeze_is_to_come(
+    demo: None,
+) -> None:
+    asking = Environment.objects.exclude(approvals=0, protected_branches="")
+    assert [one.slug for one in asking] == ["production"]
+    assert Freeze.objects.get().starts_at > timezone.now()

@@ -69,7 +69,7 @@ def test_a_freeze_stops_everybody_and_says_until_when_by_whom_and_why(link, ana,
     decision = decided(ana, link)
     assert (decision.allowed, decision.rule) == (False, "freeze")
     assert decision.reason == (
-        "Production is frozen until 24 Nov 2099, 18:00 UTC by Lena: Year-end close. "
+        "Production is frozen until 24 Nov 2099, 18:00 UTC: Year-end close (set by Lena). "
         "Ask again after that."
     )
 

@@ -14,7 +14,7 @@ from pipelines.models import BrokenGlass, Environment, Freeze
 from pipelines.targets import decide_for
 from pipelines.triggers import request as ask_for
 from portal.access import actor_for
-from portal.models import AuditEvent, RoleMapping
+from portal.models import AuditEvent, Role, RoleMapping
 from tests.pipelines.world import (
     confirmed_link,
     make_environments,
@@ -283,3 +283,11 @@ def test_the_way_out_is_offered_where_it_helps_and_to_whom_it_may(
     link.delete()
     facts = facts_of(link.entity, [link.pipeline])
     assert offered(olga) == ""  # what stops it is no freeze
+
+
+def test_where_approvers_hold_one_role_reviewers_hold_it_too(link, olga, rita, production):
+    production.approver_role = Role.objects.get(slug="admin")
+    production.save()
+    one = closed(olga, link, production)
+    assert review(rita, one).startswith("Only people with the role Admin")
+    assert review(make_person("lena", "admin"), one) == ""

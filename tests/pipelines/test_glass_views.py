@@ -77,7 +77,7 @@ def test_a_service_page_and_the_run_form_say_what_is_frozen(client, olga, link, 
     freeze(starts=24, ends=48, reason="Audit.")
     page = text(client.get(entity_url(link.entity.ref)))
     assert "Production is frozen until" in page
-    assert "by Lena: Year-end &lt;close&gt;." in page
+    assert ": Year-end &lt;close&gt; (set by Lena)." in page
     assert "Every environment will be frozen from" in page
     assert url("glass_break", link.entity.pk, "production") in page
     form = text(client.get(url("trigger_create", link.pk)))

@@ -5,16 +5,18 @@ from then on the rows are the administrator's.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import timezone
 
 from catalog import runs, sync
 from catalog.models import Source, SyncRun
-from pipelines.models import Environment, EnvironmentRule, Server
+from pipelines.models import Environment, EnvironmentRule, Freeze, Server
 from portal.models import Role, RoleMapping
 from portal.processes import DEMO_WEBHOOK_SECRET
 
@@ -50,11 +52,14 @@ OPTIONS = {
     "buildkite": {"organizations": ["limelight"]},
     "bitbucket": {"workspaces": ["limelight"]},
 }
+FREEZE_IN, FREEZE_FOR = timedelta(days=21), timedelta(days=2)
 ENVIRONMENTS = (
     ("development", "Development", 10),
     ("staging", "Staging", 20),
     ("production", "Production", 30),
 )
+# Jenkins can't be told which commit to build, so whoever approves there trusts the branch.
+PRODUCTION = {"approvals": 1, "allow_unpinned": True, "protected_branches": "main"}
 # order, pipeline glob, branch glob, parameter glob, environment
 RULES = (
     (10, "*", "*", "ENVIRONMENT=production", "production"),
@@ -148,6 +153,8 @@ def _create_environments() -> None:
         slug: Environment.objects.create(slug=slug, name=name, rank=rank)
         for slug, name, rank in ENVIRONMENTS
     }
+    Environment.objects.filter(slug="production").update(**PRODUCTION)
+    _create_freeze(environments["production"])
     for order, pipeline, branch, parameter, environment in RULES:
         EnvironmentRule.objects.create(
             order=order,
@@ -156,6 +163,19 @@ def _create_environments() -> None:
             parameter=parameter,
             environment=environments[environment],
         )
+
+
+def _create_freeze(production: Environment) -> None:
+    """One to come, so that the page of freezes shows what one looks like, and stops nobody."""
+    starts = timezone.now().replace(hour=18, minute=0, second=0, microsecond=0) + FREEZE_IN
+    Freeze.objects.create(
+        environment=production,
+        scope_kind="system",
+        scope_ref="system:default/box-office",
+        starts_at=starts,
+        ends_at=starts + FREEZE_FOR,
+        reason="Opening night: thousands buy at once.",
+    )
 
 
 def _create_mappings() -> None:
