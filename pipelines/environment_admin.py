@@ -11,11 +11,16 @@ from pipelines import freezes
 from pipelines.freeze_form import EnvironmentForm, FreezeForm
 from pipelines.models import Environment, EnvironmentRule, Freeze
 from portal.access import display_name
-from portal.audited_admin import AuditedModelAdmin
+from portal.policy_admin import PolicyAdmin
+
+SECOND_PERSON = (
+    "ending it would let you yourself run something. Let another administrator end it, or set its "
+    "end on its page, where a second person can confirm that."
+)
 
 
 @admin.register(Environment)
-class EnvironmentAdmin(AuditedModelAdmin):
+class EnvironmentAdmin(PolicyAdmin):
     form = EnvironmentForm
     list_display = ["name", "slug", "rank", "approvals", "branches", "at_once"]
     prepopulated_fields = {"slug": ["name"]}
@@ -38,7 +43,7 @@ class EnvironmentAdmin(AuditedModelAdmin):
 
 
 @admin.register(EnvironmentRule)
-class EnvironmentRuleAdmin(AuditedModelAdmin):
+class EnvironmentRuleAdmin(PolicyAdmin):
     """In the order in which they are tried; the first that matches decides."""
 
     list_display = ["order", "server", "pipeline", "branch", "parameter", "environment"]
@@ -48,7 +53,7 @@ class EnvironmentRuleAdmin(AuditedModelAdmin):
 
 
 @admin.register(Freeze)
-class FreezeAdmin(AuditedModelAdmin):
+class FreezeAdmin(PolicyAdmin):
     """One that is over is only looked at, and one in force is ended, not deleted."""
 
     form = FreezeForm
@@ -72,12 +77,6 @@ class FreezeAdmin(AuditedModelAdmin):
         begun = obj is not None and obj.starts_at <= timezone.now()
         return not begun and super().has_delete_permission(request, obj)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        # Deleting several would ask about none of them.
-        found = super().get_actions(request)
-        found.pop("delete_selected", None)
-        return found
-
     @admin.action(description="End now", permissions=["change"])
     def end_now(self, request: HttpRequest, chosen: QuerySet[Freeze]) -> None:
         now = timezone.now()
@@ -87,6 +86,9 @@ class FreezeAdmin(AuditedModelAdmin):
     def _end(self, request: HttpRequest, freeze: Freeze, now: Any) -> None:
         before = self.snapshot(freeze)
         rows = Freeze.objects.filter(pk=freeze.pk, starts_at__lt=now, ends_at__gt=now)
+        if self.would_give(request, lambda: rows.update(ends_at=now)):
+            self.message_user(request, f"{freeze}: {SECOND_PERSON}", messages.ERROR)
+            return
         if not rows.update(ends_at=now):
             self.message_user(request, f"{freeze}: not in force.", messages.WARNING)
             return

@@ -11,19 +11,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from portal import token_admin, user_admin  # noqa: F401  they register tokens, people and groups
+from portal import policy_change_admin, token_admin, user_admin  # noqa: F401  they register
 from portal.access import TEAM
 from portal.audit import ACTIONS
-from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
+from portal.audited_admin import ReadOnlyAdmin
 from portal.models import AuditEvent, Delivery, Role, RoleMapping
 from portal.policy import PERMISSIONS, SCOPE_KINDS, Conditions
+from portal.policy_admin import PolicyAdmin
 from portal.role_form import RoleForm
 from portal.role_mapping_form import RoleMappingForm
 from portal.scim import admin as scim_admin  # noqa: F401
 
 
 @admin.register(Role)
-class RoleAdmin(AuditedModelAdmin):
+class RoleAdmin(PolicyAdmin):
     form = RoleForm
     list_display = ["name", "slug", "allows", "description"]
     prepopulated_fields = {"slug": ["name"]}
@@ -34,7 +35,7 @@ class RoleAdmin(AuditedModelAdmin):
 
 
 @admin.register(RoleMapping)
-class RoleMappingAdmin(AuditedModelAdmin):
+class RoleMappingAdmin(PolicyAdmin):
     form = RoleMappingForm
     list_display = ["group", "role", "scope", "environment_label", "conditions", "people", "note"]
     list_filter = ["role", "scope_kind", "environment"]

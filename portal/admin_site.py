@@ -11,6 +11,7 @@ from django.utils.decorators import method_decorator
 
 from portal import audit
 from portal.guard import Denied
+from portal.models import PolicyChange
 from portal.policy import Decision, Effect
 from portal.signin import SignOutView, safe_next, signin_url
 
@@ -46,6 +47,10 @@ class PortalAdminSite(AdminSite):
             )
             raise Denied(STAFF_ONLY)
         return redirect(safe_next(request) or "admin:index")
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        waiting = PolicyChange.objects.filter(state=PolicyChange.State.WAITING).count()
+        return super().index(request, {**(extra_context or {}), "waiting_changes": waiting})
 
     def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
         return SignOutView.as_view()(request)

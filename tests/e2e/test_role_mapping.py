@@ -21,6 +21,9 @@ def give_farid_the_right(lena: Page) -> None:
     lena.get_by_label("Of", exact=False).first.fill("group:default/discovery")
     lena.get_by_label("Note").fill("Everybody in Discovery may try this week.")
     lena.get_by_role("button", name="Save", exact=True).click()
+    expect(lena.get_by_role("heading", name="Before it is saved")).to_be_visible()
+    expect(lena.get_by_role("row").filter(has_text="Farid")).not_to_have_count(0)
+    lena.get_by_role("button", name="Save", exact=True).click()
     expect(lena.get_by_text("was added successfully")).to_be_visible()
 
 
@@ -35,7 +38,8 @@ def take_it_away(lena: Page) -> None:
     lena.goto("/admin/portal/rolemapping/?q=idp:discovery&scope_kind=team")
     lena.get_by_role("link", name="idp:discovery", exact=True).click()
     lena.get_by_role("link", name="Delete", exact=True).click()
-    lena.get_by_role("button", name="Yes").click()
+    expect(lena.get_by_role("row").filter(has_text="loses").first).to_be_visible()
+    lena.get_by_role("button", name="Delete", exact=True).click()
     expect(lena.get_by_text("was deleted successfully")).to_be_visible()
 
 

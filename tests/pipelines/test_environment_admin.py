@@ -8,8 +8,16 @@ from django.utils import timezone
 
 from pipelines.models import Environment, EnvironmentRule, Freeze
 from portal.models import AuditEvent
+from tests.catalog.people import give
 from tests.pipelines.admin_pages import act
-from tests.pipelines.world import make_environments, make_service
+from tests.pipelines.world import (
+    confirmed_link,
+    make_environments,
+    make_pipeline,
+    make_server,
+    make_service,
+)
+from tests.steps import save
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -33,7 +41,7 @@ def save_environment(client, environment, **values):
         **values,
     }
     url = reverse("admin:pipelines_environment_change", args=[environment.pk])
-    return client.post(url, form)
+    return save(client, url, form)
 
 
 def test_an_environment_is_audited_before_and_after(client, root):
@@ -68,7 +76,7 @@ def test_an_environment_rule_is_audited(client, root):
     staging, _ = make_environments()
     values = {"order": 5, "server": "*", "pipeline": "*", "branch": "main", "parameter": ""}
     url = reverse("admin:pipelines_environmentrule_add")
-    client.post(url, {**values, "environment": staging.pk})
+    save(client, url, {**values, "environment": staging.pk})
     assert EnvironmentRule.objects.filter(order=5, environment=staging).exists()
     assert AuditEvent.objects.filter(action="admin.add").exists()
 
@@ -92,7 +100,7 @@ def freeze_form(starts=0.0, ends=1.0, **values):
 
 
 def add_freeze(client, **values):
-    return client.post(reverse("admin:pipelines_freeze_add"), freeze_form(**values))
+    return save(client, reverse("admin:pipelines_freeze_add"), freeze_form(**values))
 
 
 def make_freeze(starts=0.0, ends=1.0, **values):
@@ -155,13 +163,24 @@ def test_a_freeze_in_force_is_ended_and_not_deleted(client, root):
     assert act(client, "freeze", "end_now", freeze)[-1] == "all environments: Why: not in force."
 
 
+def test_nobody_ends_a_freeze_that_stops_themselves(client, root):
+    service = make_service("shop")
+    make_environments()
+    confirmed_link(service, make_pipeline(make_server(), "shop"))
+    give(root, "deployer")
+    freeze = make_freeze(-1, 5)
+    assert "would let you yourself run something" in act(client, "freeze", "end_now", freeze)[-1]
+    freeze.refresh_from_db()
+    assert freeze.ends_at > timezone.now()
+
+
 def test_a_freeze_to_come_is_changed_and_deleted(client, root):
     freeze = make_freeze(1, 2)
     url = reverse("admin:pipelines_freeze_change", args=[freeze.pk])
-    assert client.post(url, freeze_form(3, 4)).status_code == 302
+    assert save(client, url, freeze_form(3, 4)).status_code == 302
     assert act(client, "freeze", "delete_selected", freeze)[-1] == "No action selected."
     assert Freeze.objects.exists()
-    client.post(reverse("admin:pipelines_freeze_delete", args=[freeze.pk]), {"post": "yes"})
+    save(client, reverse("admin:pipelines_freeze_delete", args=[freeze.pk]), {})
     assert not Freeze.objects.exists()
     assert AuditEvent.objects.filter(action="admin.delete").exists()
 
