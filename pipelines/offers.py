@@ -58,12 +58,22 @@ def may_see(
 ) -> Decision:
     """Whether the person may see builds (or logs) of something that belongs to these entities, or
     of this pipeline."""
+    return sees(actor_of(request), entities, permission, pipeline)
+
+
+def sees(
+    actor: Actor,
+    entities: Iterable[Entity],
+    permission: str = "build.view",
+    pipeline: Pipeline | None = None,
+) -> Decision:
+    """The same, of an actor: a page's person, or who calls by a token."""
     scopes = scopes_of_pipeline(pipeline) if pipeline else frozenset()
     label = "this pipeline"
     for entity in entities:
         scopes |= scopes_of(entity)
         label = str(entity)
-    return decide(actor_of(request), permission, Target(label, scopes), now=timezone.now())
+    return decide(actor, permission, Target(label, scopes), now=timezone.now())
 
 
 class Offers:
@@ -120,6 +130,16 @@ class Offers:
             offers.append(Offer("Promote", url, asks=True))
         return offers
 
+    def decisions(self, build: Build) -> dict[str, Decision]:
+        """What may be done with the build as it is: by action, also what may not."""
+        action = "retry" if build.is_final else "cancel"
+        found = {action: self._decide(action, build)}
+        if build.state == State.PASSED:
+            found["promote"] = self._promote(build)
+        if build.state == State.WAITING:
+            found["unblock"] = self._decide("unblock", build)
+        return found
+
     def on_gate(self, build: Build, gate: Gate, form: GateForm) -> GateOffer:
         """The gate with its form; decided as it would be opened as the form stands."""
         values, _ = check_gate(gate, form.parameters)
@@ -142,18 +162,23 @@ class Offers:
         return GateOffer(gate, form, decision, environment, secret, out)
 
     def _may(self, action: str, build: Build) -> bool:
+        return self._decide(action, build).askable
+
+    def _decide(self, action: str, build: Build) -> Decision:
         return decide_for(
             self.actor, action, self.entity, build.pipeline, build=build, facts=self.facts
-        ).askable
+        )
 
     def _may_promote(self, build: Build) -> bool:
+        return self._promote(build).askable
+
+    def _promote(self, build: Build) -> Decision:
         """Whether there is any environment that they may promote to; the page asks where."""
         rules = self.facts.rules
         environments = {rule.environment for rule in rules.rules} | {rules.fallback}
         effects = (Effect(build.branch, {}, environment) for environment in environments)
-        return any(
-            decide_effect(
-                self.actor, "promote", build.pipeline, effect, self.facts, build=build
-            ).askable
+        found = [
+            decide_effect(self.actor, "promote", build.pipeline, effect, self.facts, build=build)
             for effect in effects
-        )
+        ]
+        return next((decision for decision in found if decision.askable), found[0])

@@ -27,6 +27,7 @@ from pipelines.models import BrokenGlass, Build, Environment, Pipeline, Trigger
 from pipelines.providers.base import Capability, Gate
 from pipelines.targets import decide_effect
 from portal import audit
+from portal.api_denials import for_the_trail
 from portal.policy import Actor, Decision
 from portal.policy import Effect as Verdict
 
@@ -312,10 +313,14 @@ def _audit(
     ask: _Ask, decision: Decision, request: HttpRequest | None, trigger: Trigger | None = None
 ) -> None:
     wish, environment = ask.wish, ask.effect.environment
+    target = f"{wish.pipeline.server.slug}:{wish.pipeline.external_id}"
+    token = token_of(wish.asker)
+    if not decision.askable and not for_the_trail(token, f"build.{wish.action}", target):
+        return
     audit.record(
         f"build.{wish.action}",
         actor=ask.actor,
-        target=f"{wish.pipeline.server.slug}:{wish.pipeline.external_id}",
+        target=target,
         outcome="ok" if decision.askable else "denied",
         decision=decision,
         request=request,
@@ -332,5 +337,6 @@ def _audit(
             "build": wish.build.external_id if wish.build else "",
             "mapping": decision.grant.mapping_id if decision.grant else None,
             "fingerprint": trigger.fingerprint if trigger else "",
+            **({"by": token} if token else {}),
         },
     )

@@ -1,6 +1,7 @@
 """Errors of the API: always JSON, in the form that Backstage's clients read."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ NAMES = {
     405: "NotAllowedError",
     409: "ConflictError",
     413: "PayloadTooLargeError",
+    422: "InputError",
     503: "ServiceUnavailableError",
 }
 
@@ -22,11 +24,12 @@ NAMES = {
 class ApiError(Exception):
     """An answer other than success: its status and a sentence for whoever wrote the client.
 
-    `told` is what else the error says: of a denial its rule, reason and what would help.
+    `told` is what else the error says: of a denial its rule, reason and what would help; of wrong
+    values a sentence for each field.
     """
 
     def __init__(
-        self, status: int, message: str, told: dict[str, str] | None = None, **headers: str
+        self, status: int, message: str, told: Mapping[str, Any] | None = None, **headers: str
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -40,7 +43,7 @@ def error_response(
     status: int,
     message: str,
     headers: dict[str, str] | None = None,
-    told: dict[str, str] | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """The error as a body that says what was asked, too."""
     name = NAMES.get(status, "Error" if status >= 500 else HTTPStatus(status).phrase)

@@ -36,6 +36,8 @@ from portal.asgi_io import (
 from portal.middleware import begin, current_request_id, finish
 
 PREFIX = "/api/"
+# May ask a CI server, which takes seconds: in threads of their own, so that nobody else waits.
+SLOW = "/api/pipelines/"
 # The interpreter runs one at a time; the others wait for the database.
 THREADS = 4
 # Nothing that is answered here is a page, and none of it may be kept on the way.
@@ -55,6 +57,7 @@ class ApiGate:
         self._pages = pages
         self._limit = limit
         self._threads = ThreadPoolExecutor(THREADS, "api")
+        self._slow = ThreadPoolExecutor(THREADS, "api-slow")
         # A write that may have to wait for the database must not hold up an answer.
         self._notes = ThreadPoolExecutor(1, "api-notes")
         self._unnoted: set[int] = set()
@@ -68,15 +71,18 @@ class ApiGate:
             body = await read_body(scope, receive, self._limit)
         except HungUp:
             return
-        request, response = await self._in_thread(_answer, scope, body)
+        threads = self._slow if scope["path"].startswith(SLOW) else self._threads
+        request, response = await self._in_thread(threads, _answer, scope, body)
         await self._send(request, response, send)
         self._note(request)
 
-    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _in_thread(
+        self, threads: ThreadPoolExecutor, function: Callable[..., Any], *args: Any
+    ) -> Any:
         self._asked += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._released, function, *args)
+            return await loop.run_in_executor(threads, self._released, function, *args)
         finally:
             self._asked -= 1
 
@@ -98,7 +104,7 @@ class ApiGate:
         # asked may take an hour to read.
         parts = iter(response)
         await send(head_of(response))
-        while (part := await self._in_thread(next, parts, None)) is not None:
+        while (part := await self._in_thread(self._threads, next, parts, None)) is not None:
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 

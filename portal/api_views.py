@@ -55,7 +55,7 @@ def _answered(
 def _asked(
     request: HttpRequest, answers: dict[str, Answer], names: dict[str, str]
 ) -> HttpResponseBase:
-    if any("\x00" in name for name in names.values()):
+    if any("\x00" in str(name) for name in names.values()):
         raise ApiError(404, "No name holds a NUL character.")
     caller: Caller = caller_by(request.META.get("HTTP_AUTHORIZATION", ""))
     request.caller = caller  # type: ignore[attr-defined]

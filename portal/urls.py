@@ -39,6 +39,7 @@ portal_urls = [
 urlpatterns = [
     # First: scripts ask often. portal/api_gate.py answers these without the pages' middleware.
     path("api/catalog/", include("catalog.api.urls")),
+    path("api/pipelines/", include("pipelines.api.urls")),
     re_path(r"^api(?:/|$)", api_not_found),
     path("scim/v2/", include("portal.scim.urls")),
     path("", include((portal_urls, "portal"))),

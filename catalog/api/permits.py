@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal import audit
+from portal.api_denials import for_the_trail
 from portal.api_errors import ApiError
 from portal.api_tokens import Caller
 from portal.explain import told
@@ -24,15 +25,16 @@ def allowed(
 ) -> User:
     """The person, where this decision allows it; else an audit event and ApiError 403."""
     if not decision.allowed:
-        audit.record(
-            "page.deny",
-            actor=caller.actor,
-            target=label,
-            outcome="denied",
-            decision=decision,
-            request=request,
-            data={"action": action, "api": caller.token_name},
-        )
+        if for_the_trail(caller.token_id, action, label):
+            audit.record(
+                "page.deny",
+                actor=caller.actor,
+                target=label,
+                outcome="denied",
+                decision=decision,
+                request=request,
+                data={"action": action, "api": caller.token_name},
+            )
         message = f"{decision.sentence} A token may do no more than was chosen for it."
         raise ApiError(403, message, told(decision))
     return User.objects.get(pk=caller.actor.user_id)

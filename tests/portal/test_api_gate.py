@@ -82,7 +82,7 @@ def test_who_reads_slowly_keeps_no_thread_from_others():
         ]
         while len(begun) < len(slow):
             await asyncio.sleep(0)
-        answer = await asyncio.wait_for(gate._in_thread(lambda: 200), 20)
+        answer = await asyncio.wait_for(gate._in_thread(gate._threads, lambda: 200), 20)
         stalled.set()
         await asyncio.gather(*slow)
         assert sorted(begun) == [b"a"] * len(slow) + [b"b"] * len(slow)
