@@ -75,6 +75,14 @@ class FreezeForm(forms.ModelForm):
         if "scope_ref" in self.fields:  # not on a page that is only looked at
             self.fields["scope_ref"].widget = ProposingInput(scope_proposals(), attrs={"size": 50})
             self.fields["environment"].empty_label = "every environment"
+            for name in ("starts_at", "ends_at"):
+                self._label_parts(name)
+
+    def _label_parts(self, name: str) -> None:
+        """The admin's date and time stand beside words that are no labels."""
+        field = self.fields[name]
+        for part, word in zip(getattr(field.widget, "widgets", ()), ("date", "time"), strict=False):
+            part.attrs["aria-label"] = f"{field.label}, {word}"
 
     def clean_reason(self) -> str:
         reason = " ".join(self.cleaned_data["reason"].split())

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from pipelines.bounds import text, web_url
 from pipelines.glass import MAX_MINUTES, MAX_REASON, MIN_REASON, Asked
 
-MINUTES = (15, 30, 45, MAX_MINUTES)
+MINUTES = 15  # what the form begins with
 
 
 class GlassForm(forms.Form):
@@ -31,7 +31,7 @@ class GlassForm(forms.Form):
         label="Minutes",
         min_value=1,
         max_value=MAX_MINUTES,
-        initial=MINUTES[0],
+        initial=MINUTES,
         help_text=f"It closes by itself after that, {MAX_MINUTES} at most. Close it sooner when "
         "you are done.",
         error_messages=dict.fromkeys(

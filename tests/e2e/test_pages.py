@@ -76,7 +76,6 @@ ADMIN_PATHS = [
     "/admin/pipelines/vendoraccount/add/",
     "/admin/pipelines/environment/",
     "/admin/pipelines/freeze/",
-    "/admin/pipelines/freeze/add/",
 ]
 
 
