@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from pipelines.effects import effect_again
 from pipelines.facts import Facts
 from pipelines.models import Approval, Environment, Pipeline, Trigger
 from portal.access import fresh_actor
@@ -14,10 +15,12 @@ PERMISSION = "trigger.approve"
 
 
 def decide_approval(actor: Actor, trigger: Trigger, facts: Facts) -> Decision:
-    """May `actor` approve or refuse this request? No queries."""
+    """May `actor` approve or refuse this request? Conditions are judged as for who asked."""
     if trigger.actor_id is None:
         return Decision(Effect.DENY, "blocked", "Who asked for this is not known any more.")
     environment = trigger.environment
+    # What acts on a build takes along what that was started with.
+    effect = effect_again(trigger, facts.rules) if trigger.build else None
     target = Target(
         label=str(facts.entity or trigger.pipeline),
         scopes=facts.scopes_with(trigger.pipeline),
@@ -25,7 +28,8 @@ def decide_approval(actor: Actor, trigger: Trigger, facts: Facts) -> Decision:
         requester=trigger.actor_id,
         role=role_of(environment),
         branch=trigger.branch or None,
-        parameters=trigger.parameters,
+        parameters=effect.judged if effect else trigger.parameters,
+        carried=effect.judged_besides if effect else None,
         helpers=groups(facts, environment, trigger.pipeline),
     )
     return decide(actor, PERMISSION, target, now=timezone.now())

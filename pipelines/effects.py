@@ -33,6 +33,16 @@ class Effect:
     known: bool = True  # whether all of its parameters are known
     carried: Mapping[str, str] = field(default_factory=dict)  # what the build goes on with
 
+    @property
+    def judged(self) -> dict[str, str] | None:
+        """The parameters that conditions are about; None where not all are known."""
+        return {**self.carried, **self.parameters} if self.known else None
+
+    @property
+    def judged_besides(self) -> dict[str, str] | None:
+        """The same as the build itself has them, where it goes on with some of its own."""
+        return {**self.parameters, **self.carried} if self.carried else None
+
 
 def effect_of(
     action: str,

@@ -132,8 +132,8 @@ def decide_about(
         approvals_needed=environment.approvals if environment else 0,
         blocked=blocked,
         branch=(effect.branch or None) if effect else None,
-        parameters={**effect.carried, **effect.parameters} if effect and effect.known else None,
-        carried={**effect.parameters, **effect.carried} if effect and effect.carried else None,
+        parameters=effect.judged if effect else None,
+        carried=effect.judged_besides if effect else None,
         unchosen=unchosen,
         helpers=facts.helpers(helped_by or permission, slug, pipeline),
     )

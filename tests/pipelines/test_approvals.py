@@ -7,8 +7,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from pipelines import approvals, outbox, settling
+from pipelines.approvers import decide_approval
 from pipelines.dispatch import dispatch
+from pipelines.facts import facts_of
 from pipelines.models import Approval, Build, Environment, EnvironmentRule, Pipeline, Trigger
+from portal.access import fresh_actor
 from portal.models import AuditEvent, Role, RoleMapping
 from tests.pipelines.four_eyes import COMMIT, approve, ask, asked, make_guarded, make_link, people
 from tests.pipelines.world import link_to, make_build, make_person
@@ -162,6 +165,21 @@ def test_only_the_named_role_approves(link, ana, ben, production):
 
 
 # --- How many ---------------------------------------------------------------------------------
+def test_an_approvers_conditions_count_what_the_build_takes_along(link, ana, ben, production):
+    RoleMapping.objects.filter(group="idp:bens").update(parameters="TARGET: one of test")
+    for started_with, allowed in (("test", True), ("prod", False)):
+        start = Trigger.objects.create(
+            action="start", pipeline=link.pipeline, parameters={"TARGET": started_with}
+        )
+        build = make_build(link.pipeline, start.pk, "waiting", trigger=start)
+        asked_for = Trigger(
+            action="unblock", pipeline=link.pipeline, build=build, actor=ana, subject_name="Go",
+            environment=production, parameters={"TARGET": "test"},
+        )  # fmt: skip
+        facts = facts_of(link.entity, [link.pipeline])
+        assert decide_approval(fresh_actor(ben.pk), asked_for, facts).allowed is allowed
+
+
 def test_two_approvals_are_of_two_people(link, ana, ben):
     Environment.objects.update(approvals=2)
     trigger = asked(ana, link)
