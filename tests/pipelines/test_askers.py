@@ -7,14 +7,14 @@ import pytest
 from django.test import RequestFactory
 from django.utils import timezone
 
-from pipelines import ended_tokens
+from pipelines import ended_tokens, notices
 from pipelines.dispatch import dispatch
-from pipelines.models import Trigger
+from pipelines.models import BrokenGlass, Trigger
 from pipelines.settling import may_withdraw
 from pipelines.triggers import request
 from portal.api_tokens import caller_by, create, revoke
 from portal.models import ApiToken, AuditEvent
-from tests.pipelines.four_eyes import COMMIT, make_guarded, make_link
+from tests.pipelines.four_eyes import COMMIT, approve, make_guarded, make_link
 from tests.pipelines.world import make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -144,3 +144,38 @@ def test_a_token_that_only_reads_takes_nothing_back(ana, link):
     assert may_withdraw(reader.actor, trigger).rule == "token"
     assert may_withdraw(token(ana)[1].actor, trigger).rule == "agent"
     assert may_withdraw(token(ana, agent="")[1].actor, trigger).allowed
+
+
+# --- What people see --------------------------------------------------------------------------
+def test_whoever_approves_sees_that_an_agent_asks(ana, link, client):
+    make_guarded()
+    trigger = ask(token(ana)[1], link, note="The fix for 42.").trigger
+    client.force_login(make_person("bo", "deployer"))
+    for page in (f"/triggers/{trigger.request_id}/", "/approvals/"):
+        assert "Claude (agent) for Ana" in client.get(page).content.decode()
+    assert "The fix for 42." in client.get(f"/triggers/{trigger.request_id}/").content.decode()
+    assert notices.sentence(trigger).startswith("Claude (agent) for Ana asks to ")
+
+
+def test_nobody_approves_what_their_own_agent_asked_for(ana, link):
+    make_guarded()
+    trigger = ask(token(ana)[1], link).trigger
+    assert approve(ana, trigger) == "Nobody approves their own request."
+
+
+def test_an_agent_does_not_go_through_broken_glass(ana, link):
+    """The person who broke it does; so would a script of theirs that is no agent."""
+    production, boss, now = make_guarded(), make_person("boss", "admin"), timezone.now()
+    BrokenGlass.objects.create(
+        by=boss,
+        entity=link.entity,
+        entity_ref=link.entity.ref,
+        environment=production,
+        reason="down",
+        incident_url="https://incidents.example/1",
+        review_by=now + timedelta(hours=24),
+        starts_at=now,
+        ends_at=now + timedelta(minutes=30),
+    )
+    assert ask(boss, link).decision.rule == "break-glass"
+    assert ask(token(boss)[1], link).decision.rule == "approvals"
