@@ -18,6 +18,7 @@ from catalog import (
     source_views,
     stars,
     system_views,
+    team_role_views,
     team_views,
     unregister_views,
 )
@@ -52,6 +53,16 @@ urlpatterns = [
         name="service_detail",
     ),
     path("catalog/<str:namespace>/group/<str:name>/", team_views.team_detail, name="team_detail"),
+    path(
+        "catalog/<str:namespace>/group/<str:name>/roles/",
+        team_role_views.team_roles_page,
+        name="team_roles_page",
+    ),
+    path(
+        "catalog/<str:namespace>/group/<str:name>/roles/<int:pk>/take-back/",
+        team_role_views.team_role_take_back,
+        name="team_role_take_back",
+    ),
     path("catalog/<str:namespace>/user/<str:name>/", people_views.user_detail, name="user_detail"),
     path(
         "catalog/<str:namespace>/system/<str:name>/",

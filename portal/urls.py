@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from portal import account_views, claims_views, token_views, views
+from portal import account_views, claims_views, policy_views, token_views, views
 from portal.api_views import api_not_found
 from portal.backchannel import backchannel_logout
 from portal.session_views import signout_elsewhere
@@ -25,6 +25,9 @@ portal_urls = [
     path("signout/provider/", account_views.signout_provider, name="signout_provider"),
     path("signed-out/", account_views.signed_out, name="signed_out"),
     path("account/", account_views.account, name="account"),
+    path("account/permissions/", policy_views.policy_mine, name="policy_mine"),
+    path("people/<int:pk>/permissions/", policy_views.policy_person, name="policy_person"),
+    path("policy/who/", policy_views.policy_who, name="policy_who"),
     path("account/link/<slug:provider>/", link_views.account_link, name="account_link"),
     path("account/unlink/<int:pk>/", link_views.account_unlink, name="account_unlink"),
     path("account/claims/", claims_views.account_claims, name="account_claims"),

@@ -51,12 +51,22 @@ class AccountAdmin(AuditedModelAdmin, UserAdmin):
                 ),
             },
         ),
-        ("From the identity provider", {"fields": ["identity_list", "group_list", "arrived"]}),
+        (
+            "From the identity provider",
+            {"fields": ["identity_list", "group_list", "arrived", "permissions"]},
+        ),
         ("Times", {"fields": ["last_login", "date_joined"]}),
     ]
     filter_horizontal = []
     actions = ["end_their_access"]
-    readonly_fields = ["identity_list", "group_list", "arrived", "last_login", "date_joined"]
+    readonly_fields = [
+        "identity_list",
+        "group_list",
+        "arrived",
+        "permissions",
+        "last_login",
+        "date_joined",
+    ]
     unaudited_fields = ("last_login",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -133,6 +143,11 @@ class AccountAdmin(AuditedModelAdmin, UserAdmin):
             return "nothing: a local account"
         url = reverse("portal:person_claims", args=[user.pk])
         return format_html('<a href="{}">Every claim of the last sign-in, what it became</a>', url)
+
+    @admin.display(description="may do")
+    def permissions(self, user: User) -> SafeString | str:
+        url = reverse("portal:policy_person", args=[user.pk]) if user.pk else ""
+        return format_html('<a href="{}">Everything, and where</a>', url) if url else ""
 
 
 @admin.register(Group)

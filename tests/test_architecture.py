@@ -18,7 +18,7 @@ MAX_FUNCTION_LINES = 40
 PURE = (
     "portal/group_claims.py",
     "portal/kept_claims.py",
-    "portal/policy",
+    "portal/policy/",
     "catalog/api_definition.py",
     "catalog/graph_layout.py",
     "catalog/highlight.py",
