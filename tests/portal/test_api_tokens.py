@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal import hooks
 from portal.access import actor_for
-from portal.api_tokens import BadToken, caller_by, create, note_use, revoke
+from portal.api_tokens import BadToken, actor_by, caller_by, create, note_use, revoke
 from portal.models import ApiToken, AuditEvent, Identity, Role, RoleMapping, UserLink
 from portal.policy import PERMISSIONS
 
@@ -174,3 +174,28 @@ def test_its_use_is_noted_once_a_minute(person):
     assert ApiToken.objects.get().last_used_at == first
     ApiToken.objects.update(last_used_at=timezone.now() - timedelta(minutes=2))
     assert caller(token).unnoted
+
+
+# --- After the call ----------------------------------------------------------------------------
+def test_a_token_acts_later_as_it_does_then(person):
+    row, token = token_of(person, ["log.view"])
+    assert actor_by(row.pk) == caller(token).actor
+    ApiToken.objects.filter(pk=row.pk).update(permissions=["build.view"])
+    assert actor_by(row.pk).ceiling == {"build.view"}
+
+
+@pytest.mark.parametrize("pk", [None, 0])
+def test_a_token_that_is_gone_acts_as_nobody(person, pk):
+    with pytest.raises(BadToken, match="Nothing is known"):
+        actor_by(pk)
+
+
+def test_a_revoked_token_acts_as_nobody_and_who_has_to_know_is_told(person, monkeypatch):
+    told = []
+    monkeypatch.setattr(hooks.token_ended, "_functions", [told.append])
+    row, _ = token_of(person)
+    revoke(row, person, REQUEST)
+    assert not revoke(row, person, REQUEST)
+    assert told == [row.pk]
+    with pytest.raises(BadToken, match="was revoked"):
+        actor_by(row.pk)

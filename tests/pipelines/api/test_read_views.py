@@ -61,7 +61,7 @@ def test_service_needs_the_same_queries_however_many_builds(
     for number in range(8):
         make_build(link.pipeline, number + 1)
     api.get(SERVICE)
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(14):
         api.get(SERVICE)
 
 

@@ -37,6 +37,11 @@ def test_create_asks_in_the_persons_name(api, ana):
     assert event.data["by"] == api.row.pk
 
 
+def test_create_asks_the_database_a_bounded_number_of_times(api, django_assert_max_num_queries):
+    with django_assert_max_num_queries(24):
+        api.trigger(start())
+
+
 def test_create_is_sent_and_leads_to_its_build(api):
     found = api.trigger(start())
     dispatch(Trigger.objects.get().pk)
