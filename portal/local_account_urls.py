@@ -5,11 +5,12 @@ nobody can reset one; `manage.py changepassword` does that.
 """
 
 from allauth.account import views
+from django.conf import settings
 from django.urls import include, path
 from django.views.generic import RedirectView
 
 from portal.signin import SignOutView
-from portal.social import saml_views
+from portal.social.configuration import SAML
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
@@ -25,12 +26,8 @@ urlpatterns = [
         name="account_set_password",
     ),
     path("2fa/", include("allauth.mfa.urls")),
-    path(
-        "saml/<slug:organization_slug>/acs/finish/",
-        saml_views.saml_finish_acs,
-        name="saml_finish_acs",
-    ),
-    path("", include("allauth.socialaccount.providers.saml.urls")),
+    # Where it is off nothing of it is loaded: its library takes 16 MB of every process.
+    *([path("saml/", include("portal.social.saml_urls"))] if SAML in settings.SIGNIN_DOORS else []),
     path("", include("allauth.socialaccount.providers.github.urls")),
     path("", include("allauth.socialaccount.providers.bitbucket_oauth2.urls")),
 ]

@@ -34,7 +34,7 @@ from portal.discovery import DiscoveredSettings, answer_json, ask_provider, endp
 from portal.graph_groups import with_member_objects
 from portal.id_token import verified_claims
 from portal.identities import create_user, update_user, users_of
-from portal.scim.people import provisioned
+from portal.scim.arrivals import provisioned
 from portal.signin_failure import SignInFailure, sentence
 from portal.user_sessions import note_id_token
 

@@ -1,5 +1,6 @@
 """Every address of the portal; the rooms above are named as strings only."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
 
@@ -44,7 +45,8 @@ urlpatterns = [
     path("api/catalog/", include("catalog.api.urls")),
     path("api/pipelines/", include("pipelines.api.urls")),
     re_path(r"^api(?:/|$)", api_not_found),
-    path("scim/v2/", include("portal.scim.urls")),
+    # Where it is off nothing of it is loaded: its library takes 30 MB of every process.
+    *([path("scim/v2/", include("portal.scim.urls"))] if settings.SCIM_TOKEN else []),
     path("", include((portal_urls, "portal"))),
     path("", include("catalog.urls")),
     path("", include("pipelines.urls")),

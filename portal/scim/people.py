@@ -20,6 +20,7 @@ from portal import audit
 from portal.identities import create_user, users_of
 from portal.leaving import end_access
 from portal.models import Identity, ScimUser
+from portal.scim.arrivals import SCIM_ISSUER
 from portal.scim.filters import NOTHING, Columns, same_id
 from portal.scim.resources import User, address
 
@@ -27,8 +28,6 @@ audit.register("scim.user", "changed a person by SCIM")
 audit.register("access.return", "gave a person access again")
 
 CLIENT = "the SCIM client"
-# Who says so where the subject of sign-ins is not what SCIM sends.
-SCIM_ISSUER = "scim"
 LEFT = "The company's directory says that the person has left."
 REMOVED = "The company's directory removed the person."
 BACK = "The company's directory says that the person is back."
@@ -127,24 +126,6 @@ def delete(row: ScimUser) -> None:
     row.user.groups.remove(*DjangoGroup.objects.filter(user=row.user).exclude(scim=None))
     end_access(row.user, why=REMOVED, on_behalf_of=CLIENT)
     _record(row, before)
-
-
-def provisioned(claims: dict[str, Any]) -> Person | None:
-    """Whom SCIM made for this sign-in, found by the claim that holds what SCIM sent.
-
-    Where that is "sub" itself, the identity is there already.
-    """
-    claim = settings.SCIM_SUBJECT_CLAIM
-    value = claims.get(claim)
-    if not settings.SCIM_TOKEN or claim == "sub" or not isinstance(value, str):
-        return None
-    user = users_of(SCIM_ISSUER, value).first()
-    if user is None:
-        return None
-    known, _ = Identity.objects.get_or_create(
-        issuer=claims["iss"], subject=claims["sub"], defaults={"user": user}
-    )
-    return known.user  # a parallel sign-in may have come first
 
 
 def _subject(resource: User) -> str:

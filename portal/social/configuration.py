@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from onelogin.saml2.idp_metadata_parser import OneLogin_Saml2_IdPMetadataParser
+from django.utils.module_loading import import_string
 
 from portal.env import env_list, env_secret, env_str
 
@@ -20,6 +20,8 @@ DOOR_KEY = "signin_door"
 SAML, GITHUB, BITBUCKET = "saml", "github", "bitbucket_oauth2"
 # In addresses that the SAML provider is told: /accounts/saml/company/acs/.
 SAML_ORGANISATION = "company"
+# Loaded where there is metadata to parse: it takes 16 MB.
+METADATA_PARSER = "onelogin.saml2.idp_metadata_parser.OneLogin_Saml2_IdPMetadataParser"
 # Attribute names of Okta (as one enters them), Entra, Google, Keycloak and the eduPerson ones.
 _WS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 ATTRIBUTES = {
@@ -172,7 +174,7 @@ def _metadata(environ: Environ) -> dict[str, Any]:
     """The identity provider's part of its metadata document: entity id, address, certificate."""
     text = env_secret("SAML_METADATA", environ=environ)
     try:
-        idp: dict[str, Any] = OneLogin_Saml2_IdPMetadataParser.parse(text)["idp"]
+        idp: dict[str, Any] = import_string(METADATA_PARSER).parse(text)["idp"]
         # During a change of keys there are two; the first is the one in use.
         several = idp.get("x509certMulti", {}).get("signing", [])
         certificate = idp.get("x509cert") or several[0]

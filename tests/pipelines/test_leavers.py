@@ -63,6 +63,7 @@ def sent(sandbox) -> list:
 # --- The three ways -----------------------------------------------------------------------------
 def by_scim(user, provider, settings):
     settings.SCIM_TOKEN = TOKEN
+    settings.ROOT_URLCONF = "tests.portal.scim.urls"
     directory = Directory()
     pk = directory.add("ana", externalId=provider.subject)["id"]
     return lambda: directory.patch(f"Users/{pk}", {"op": "replace", "value": {"active": False}})

@@ -33,6 +33,7 @@ def configure(settings: Any, metadata: str) -> None:
     environ = {"SAML_METADATA": metadata, "SAML_NAME": "Acme SSO"}
     settings.SIGNIN_DOORS = doors(environ)
     settings.SOCIALACCOUNT_PROVIDERS = provider_settings(settings.SIGNIN_DOORS, environ)
+    settings.ROOT_URLCONF = "tests.portal.social.urls"
 
 
 @pytest.fixture

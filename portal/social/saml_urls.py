@@ -1,0 +1,15 @@
+"""The addresses of sign-in by SAML, below /accounts/saml/: allauth's, with our end of it."""
+
+from allauth.socialaccount.providers.saml import views
+from django.urls import path
+
+from portal.social.saml_views import saml_finish_acs
+
+# Names and paths are those that the library itself leads to.
+urlpatterns = [
+    path("<slug:organization_slug>/login/", views.login, name="saml_login"),
+    path("<slug:organization_slug>/acs/", views.acs, name="saml_acs"),
+    path("<slug:organization_slug>/acs/finish/", saml_finish_acs, name="saml_finish_acs"),
+    path("<slug:organization_slug>/sls/", views.sls, name="saml_sls"),
+    path("<slug:organization_slug>/metadata/", views.metadata, name="saml_metadata"),
+]
