@@ -222,12 +222,6 @@ OIDC_EXEMPT_URLS = [
     "portal:healthz",
 ]
 
-SESSION_ENGINE = "portal.user_sessions"  # Django's in the database, which also know whose they are
-SESSION_COOKIE_NAME = "stagedoor_session"
-CSRF_COOKIE_NAME = "stagedoor_csrf"
-SESSION_COOKIE_HTTPONLY = True
-CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
 # The secret of the company's directory, which tells by SCIM 2.0 who is here and who has left; empty
 # switches SCIM off. A sign-in finds whom it made by this attribute, which holds the value of that
 # claim. Only a claim that people can't edit themselves is safe here.
@@ -237,6 +231,12 @@ if PRODUCTION and 0 < len(SCIM_TOKEN) < 32:
 SCIM_SUBJECT = env_choice("SCIM_SUBJECT", ("externalId", "userName"))
 SCIM_SUBJECT_CLAIM = env_str("SCIM_SUBJECT_CLAIM", "sub")
 
+SESSION_ENGINE = "portal.user_sessions"  # Django's in the database, which also know whose they are
+SESSION_COOKIE_NAME = "stagedoor_session"
+CSRF_COOKIE_NAME = "stagedoor_csrf"
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_URL.startswith("https://")
 
