@@ -76,7 +76,7 @@ class PolicyChangeAdmin(ReadOnlyAdmin):
             "problem": problem,
             "told": told(dry.lines) if dry else kept(change),
             "shown": dry.digest if dry else "",
-            "values": _values(change),
+            "values": policy_changes.values_shown(change, request),
         }
 
 
@@ -85,8 +85,3 @@ def kept(change: PolicyChange) -> Told:
     rows = [Row(**{name: row.get(name, "") for name in ROW}) for row in change.effects]
     gaining, losing = (sum(bool(row.get(name)) for row in change.effects) for name in ROW[:2])
     return Told(rows, 0, gaining, losing)
-
-
-def _values(change: PolicyChange) -> list[tuple[str, Any, str]]:
-    names = [name for name in change.after if not name.startswith("_")]
-    return [(name, change.before.get(name, ""), ", ".join(change.after[name])) for name in names]

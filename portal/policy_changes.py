@@ -77,6 +77,28 @@ def try_again(change: PolicyChange, request: HttpRequest) -> tuple[DryRun | None
     return page.try_change(request, obj, _data(change.after) if change.after else None), ""
 
 
+def values_shown(change: PolicyChange, request: HttpRequest) -> list[tuple[str, Any, str]]:
+    """Of each field that would change: its name, what it was, and what was asked for."""
+    page = _page(change)
+    if page is None or not change.after:
+        return []
+    fields = page.bound_form(request, _object(change), _data(change.after)).fields
+    found = []
+    for name, values in change.after.items():
+        field = fields.get(name)
+        before = change.before.get(name, "")
+        words = ", ".join(_words(field, value) for value in values)
+        if not name.startswith("_") and words != str(before or ""):
+            found.append((str(field.label or name) if field else name, before, words))
+    return found
+
+
+def _words(field: Any, value: str) -> str:
+    """A choice as people read it."""
+    choices = getattr(field, "choices", ())
+    return next((str(label) for key, label in choices if str(key) == value), value)
+
+
 def confirm(change: PolicyChange, request: HttpRequest, *, shown: str, operator: str = "") -> None:
     """Applies it. Raises Refusal. `operator` is whoever confirms it on the server's own console:
     then the request is the author's, and nobody of the portal has decided."""

@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from functools import cached_property
 
 from portal.policy.conditions import NONE, Conditions
+from portal.policy.covering import Covering, Scope
 from portal.policy.decision import decide
 from portal.policy.facts import Actor, Effect, Grant, Target
 from portal.policy.periods import Periods, without
@@ -22,7 +22,6 @@ from portal.policy.words import RUNNING
 BRANCHED = RUNNING - {"pipeline.activate"}
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # grants are asked without their hours
 
-Scope = tuple[str, str, str]  # kind, ref and environment, as a mapping names them
 Core = tuple[str, frozenset[str], Conditions]  # what a grant gives, wherever it does
 
 
@@ -116,7 +115,7 @@ def more_in(before: Way | None, after: Way | None) -> bool:
 
 def compare(people: Iterable[Person], before: Policy, after: Policy) -> list[Line]:
     """Everything that changes for anybody, people and places with the same change in one line."""
-    return _Comparison(before, after).lines(_alike(people, before, after))
+    return _Comparison(before, after).lines(people)
 
 
 def gives_more(before: Sequence[Grant], after: Sequence[Grant]) -> bool:
@@ -138,38 +137,24 @@ def _includes(old: Grant, new: Grant, permission: str) -> bool:
     )
 
 
+# Cores by number: comparing and hashing numbers is quick, and it is done millions of times.
+_Held = frozenset[tuple[Scope, int]]
+_Part = tuple[frozenset[int], frozenset[int], str]  # cores before and after, why incomplete
+_NONE: frozenset[Scope] = frozenset()
+
+
 @dataclass(frozen=True)
 class _Alike:
     """People who hold the same."""
 
     people: tuple[Person, ...]
-    before: frozenset[tuple[Scope, Core]]
-    after: frozenset[tuple[Scope, Core]]
+    before: _Held
+    after: _Held
     incomplete: str
 
     @cached_property
     def scopes_of_change(self) -> frozenset[Scope]:
         return frozenset(scope for scope, _ in self.before ^ self.after)
-
-
-def _alike(people: Iterable[Person], before: Policy, after: Policy) -> list[_Alike]:
-    mapped = before.grants.keys() | after.grants.keys()
-    found: dict[tuple[frozenset[str], str], list[Person]] = defaultdict(list)
-    for person in people:
-        found[person.groups & mapped, person.incomplete].append(person)
-    return [
-        _Alike(tuple(those), _held(before, groups), _held(after, groups), incomplete)
-        for (groups, incomplete), those in found.items()
-    ]
-
-
-def _held(policy: Policy, groups: frozenset[str]) -> frozenset[tuple[Scope, Core]]:
-    """Without grants whose conditions can't be read: they give nothing."""
-    return frozenset(
-        (_scope(grant), (grant.role, grant.permissions, grant.conditions))
-        for grant in policy.held_by(groups)
-        if not grant.conditions.faults()
-    )
 
 
 def _scope(grant: Grant) -> Scope:
@@ -197,40 +182,6 @@ class _Rules:
         )
 
 
-class _Covering:
-    """Which scopes of grants cover a place: by look-up, but for patterns of pipelines."""
-
-    def __init__(self, scopes: Iterable[Scope]) -> None:
-        self._by_scope: dict[tuple[str, str], list[Scope]] = defaultdict(list)
-        self._patterns: dict[str, list[Scope]] = defaultdict(list)
-        for scope in scopes:
-            kind, ref, _ = scope
-            if kind == "pipeline":
-                self._patterns[ref].append(scope)
-            else:
-                self._by_scope[kind, ref].append(scope)
-        self._matching: dict[str, list[Scope]] = {}
-
-    def of(self, target: Target) -> frozenset[Scope]:
-        found = list(self._by_scope.get(("everything", ""), ()))
-        for kind, ref in target.scopes:
-            if kind == "pipeline":
-                found += self._of_pipeline(ref)
-            elif kind != "everything":
-                found += self._by_scope.get((kind, ref), ())
-        return frozenset(scope for scope in found if scope[2] in ("", target.environment))
-
-    def _of_pipeline(self, name: str) -> list[Scope]:
-        if name not in self._matching:
-            self._matching[name] = [
-                scope
-                for pattern, scopes in self._patterns.items()
-                if fnmatchcase(name, pattern)
-                for scope in scopes
-            ]
-        return self._matching[name]
-
-
 # One change: of which permission, under which condition, from what to what.
 _Change = tuple[str, Conditions, Way | None, Way | None]
 # The same for several permissions, and for whom, by their place among those who are alike.
@@ -243,21 +194,45 @@ class _Comparison:
 
     before: Policy
     after: Policy
+    _numbers: dict[Core, int] = field(default_factory=dict)
+    _cores: list[Core] = field(default_factory=list)
     _answers: dict[object, bool] = field(default_factory=dict)
+    _parts: dict[object, dict[_Part, list[int]]] = field(default_factory=dict)
 
-    def lines(self, groups: Sequence[_Alike]) -> list[Line]:
+    def lines(self, people: Iterable[Person]) -> list[Line]:
+        groups = self._alike(people)
         found: dict[tuple[_Found, str], list[Place]] = defaultdict(list)
         for (old, new), places in self._places().items():
-            changes: dict[_Change, list[int]] = defaultdict(list)
-            for number, alike in enumerate(groups):
-                if old == new and alike.scopes_of_change.isdisjoint(old.scopes if old else ()):
-                    continue
-                for change in self._changes(alike, old, new):
-                    changes[change].append(number)
-            for key in _by_permissions(changes):
+            for key in _by_permissions(self._changes(groups, old, new)):
                 found[key, places[0].target.environment] += places
         lines = [_line(key, groups, places) for (key, _), places in found.items()]
         return sorted(lines, key=lambda line: (not line.gains, -line.count, line.places[0].label))
+
+    def _alike(self, people: Iterable[Person]) -> list[_Alike]:
+        mapped = self.before.grants.keys() | self.after.grants.keys()
+        found: dict[tuple[frozenset[str], str], list[Person]] = defaultdict(list)
+        for person in people:
+            found[person.groups & mapped, person.incomplete].append(person)
+        return [
+            _Alike(
+                tuple(those), self._held(self.before, names), self._held(self.after, names), reason
+            )
+            for (names, reason), those in found.items()
+        ]
+
+    def _held(self, policy: Policy, groups: frozenset[str]) -> _Held:
+        """Without grants whose conditions can't be read: they give nothing."""
+        return frozenset(
+            (_scope(grant), self._number((grant.role, grant.permissions, grant.conditions)))
+            for grant in policy.held_by(groups)
+            if not grant.conditions.faults()
+        )
+
+    def _number(self, core: Core) -> int:
+        if core not in self._numbers:
+            self._numbers[core] = len(self._cores)
+            self._cores.append(core)
+        return self._numbers[core]
 
     def _places(self) -> dict[tuple[_Rules | None, _Rules | None], list[Place]]:
         """The places that the same rules decide about, before and after; None: no such place."""
@@ -270,29 +245,47 @@ class _Comparison:
             found[sides[0].get(key), sides[1].get(key)].append(place)
         return found
 
-    def _changes(self, alike: _Alike, old: _Rules | None, new: _Rules | None) -> Iterator[_Change]:
-        cores = (_covering(alike.before, old), _covering(alike.after, new))
-        if old == new and cores[0] == cores[1]:
-            return
-        conditions = {core[2] for side in cores for core in side} - {NONE}
+    def _changes(
+        self, groups: Sequence[_Alike], old: _Rules | None, new: _Rules | None
+    ) -> dict[_Change, list[int]]:
+        """For whom, by their place among the groups, each thing changes under these rules."""
+        found: dict[_Change, list[int]] = defaultdict(list)
+        scopes = (old.scopes if old else _NONE, new.scopes if new else _NONE, old == new)
+        if scopes not in self._parts:
+            self._parts[scopes] = _parts(groups, *scopes)
+        for (before, after, incomplete), places in self._parts[scopes].items():
+            if old != new or before != after:
+                for change in self._changes_of(before, after, incomplete, old, new):
+                    found[change] += places
+        return found
+
+    def _changes_of(
+        self,
+        before: frozenset[int],
+        after: frozenset[int],
+        incomplete: str,
+        old: _Rules | None,
+        new: _Rules | None,
+    ) -> Iterator[_Change]:
+        conditions = {self._cores[number][2] for number in before | after} - {NONE}
         for permission in _permissions(old) | _permissions(new):
-            ways = (
-                self._way(cores[0], old, permission, NONE, alike.incomplete),
-                self._way(cores[1], new, permission, NONE, alike.incomplete),
+            always = (
+                self._way(before, old, permission, NONE, incomplete),
+                self._way(after, new, permission, NONE, incomplete),
             )
-            if ways[0] != ways[1]:
-                yield permission, NONE, *ways
+            if always[0] != always[1]:
+                yield permission, NONE, *always
             for condition in conditions:
-                conditional = (
-                    self._way(cores[0], old, permission, condition, alike.incomplete),
-                    self._way(cores[1], new, permission, condition, alike.incomplete),
+                ways = (
+                    self._way(before, old, permission, condition, incomplete),
+                    self._way(after, new, permission, condition, incomplete),
                 )
-                if conditional != ways and conditional[0] != conditional[1]:
-                    yield permission, condition, *conditional
+                if ways != always and ways[0] != ways[1]:
+                    yield permission, condition, *ways
 
     def _way(
         self,
-        cores: frozenset[Core],
+        numbers: frozenset[int],
         rules: _Rules | None,
         permission: str,
         conditions: Conditions,
@@ -301,8 +294,9 @@ class _Comparison:
         """How it may be done where just this condition holds; None: not at all."""
         if rules is None or permission not in rules.permissions:
             return None
-        key = (cores, permission, conditions, rules.role, bool(incomplete))
+        key = (numbers, permission, conditions, rules.role, bool(incomplete))
         if key not in self._answers:
+            cores = [self._cores[number] for number in numbers]
             self._answers[key] = _is_granted(cores, permission, conditions, rules.role, incomplete)
         return rules.way(permission) if self._answers[key] else None
 
@@ -312,7 +306,7 @@ def _permissions(rules: _Rules | None) -> frozenset[str]:
 
 
 def _is_granted(
-    cores: frozenset[Core], permission: str, conditions: Conditions, role: str, incomplete: str
+    cores: Iterable[Core], permission: str, conditions: Conditions, role: str, incomplete: str
 ) -> bool:
     grants = tuple(
         Grant(name, permissions, "everything", "", "")
@@ -324,15 +318,23 @@ def _is_granted(
     return decision.effect is not Effect.DENY
 
 
-def _covering(held: frozenset[tuple[Scope, Core]], rules: _Rules | None) -> frozenset[Core]:
-    if rules is None:
-        return frozenset()
-    return frozenset(core for scope, core in held if scope in rules.scopes)
+def _parts(
+    groups: Sequence[_Alike], old: frozenset[Scope], new: frozenset[Scope], same: bool
+) -> dict[_Part, list[int]]:
+    """The groups by what they hold in these scopes before and after; where the `same` rules decide,
+    without those for whom nothing changes in them."""
+    found: dict[_Part, list[int]] = defaultdict(list)
+    for place, alike in enumerate(groups):
+        if not same or not alike.scopes_of_change.isdisjoint(old):
+            before = frozenset([number for scope, number in alike.before if scope in old])
+            after = frozenset([number for scope, number in alike.after if scope in new])
+            found[before, after, alike.incomplete].append(place)
+    return found
 
 
 def _rules_of(policy: Policy) -> dict[tuple[str, ...], _Rules]:
     grants = [*policy.everybody, *(one for held in policy.grants.values() for one in held)]
-    covering = _Covering({_scope(grant) for grant in grants})
+    covering = Covering({_scope(grant) for grant in grants})
     return {
         place.key: _Rules(
             covering.of(place.target),

@@ -131,7 +131,7 @@ def check(places, found):
     return tried
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(20))
 def test_what_is_predicted_is_what_decide_says_after_the_change_was_saved(seed):
     world = World(seed)
     change = world.change()

@@ -1,0 +1,43 @@
+"""Which of many scopes cover a target: is_covered(), for thousands of targets at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from portal.policy.facts import Target
+
+Scope = tuple[str, str, str]  # kind, ref and environment, as a mapping names them
+
+
+class Covering:
+    """Which scopes of grants cover a place: by look-up, but for patterns of pipelines."""
+
+    def __init__(self, scopes: Iterable[Scope]) -> None:
+        self._by_scope: dict[tuple[str, str], list[Scope]] = defaultdict(list)
+        self._patterns: dict[str, list[Scope]] = defaultdict(list)
+        for scope in scopes:
+            kind, ref, _ = scope
+            if kind == "pipeline":
+                self._patterns[ref].append(scope)
+            else:
+                self._by_scope[kind, ref].append(scope)
+        self._matching: dict[str, list[Scope]] = {}
+
+    def of(self, target: Target) -> frozenset[Scope]:
+        found = list(self._by_scope.get(("everything", ""), ()))
+        for kind, ref in target.scopes:
+            if kind == "pipeline":
+                found += self._of_pipeline(ref)
+            elif kind != "everything":
+                found += self._by_scope.get((kind, ref), ())
+        return frozenset(scope for scope in found if scope[2] in ("", target.environment))
+
+    def _of_pipeline(self, name: str) -> list[Scope]:
+        if name not in self._matching:
+            self._matching[name] = [
+                scope
+                for pattern, scopes in self._patterns.items()
+                if fnmatchcase(name, pattern)
+                for scope in scopes
+            ]
+        return self._matching[name]
