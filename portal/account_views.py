@@ -38,6 +38,7 @@ def signin(request: HttpRequest) -> HttpResponse:
         "doors": [
             (door.label, reverse(door.url_name, args=door.url_args))
             for door in settings.SIGNIN_DOORS.values()
+            if settings.SOCIAL_SIGNIN or not door.members_of
         ],
         "demo": settings.ENVIRONMENT == "demo",
     }
@@ -137,6 +138,8 @@ def grant_row(grant: Grant) -> dict[str, object]:
 def linked_accounts(request: HttpRequest) -> dict[str, object]:
     """The accounts at GitHub and Bitbucket that count for the person, and those that could."""
     doors = {door.issuer: door for door in settings.SIGNIN_DOORS.values() if door.members_of}
+    if not doors or not Identity.objects.filter(user=request.user).exists():
+        return {"linked": (), "doors": []}  # a local account would become the provider's
     linked = Identity.objects.filter(user=request.user, issuer__in=doors) if doors else ()
     present = {identity.issuer for identity in linked}
     return {

@@ -4,13 +4,26 @@ Not all of `allauth.urls`: a company account must never get a password, and with
 nobody can reset one; `manage.py changepassword` does that.
 """
 
+from collections.abc import Iterable
+
 from allauth.account import views
 from django.conf import settings
-from django.urls import include, path
+from django.urls import URLResolver, include, path
 from django.views.generic import RedirectView
 
 from portal.signin import SignOutView
-from portal.social.configuration import SAML
+from portal.social.configuration import BITBUCKET, GITHUB, SAML
+
+
+def door_urls(doors: Iterable[str]) -> list[URLResolver]:
+    """The addresses of the ways in that are open. Of the others nothing is loaded: what speaks SAML
+    takes 16 MB of every process."""
+    saml = [path("saml/", include("portal.social.saml_urls"))] if SAML in doors else []
+    others = [provider for provider in (GITHUB, BITBUCKET) if provider in doors]
+    return saml + [
+        path("", include(f"allauth.socialaccount.providers.{provider}.urls")) for provider in others
+    ]
+
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
@@ -26,8 +39,5 @@ urlpatterns = [
         name="account_set_password",
     ),
     path("2fa/", include("allauth.mfa.urls")),
-    # Where it is off nothing of it is loaded: its library takes 16 MB of every process.
-    *([path("saml/", include("portal.social.saml_urls"))] if SAML in settings.SIGNIN_DOORS else []),
-    path("", include("allauth.socialaccount.providers.github.urls")),
-    path("", include("allauth.socialaccount.providers.bitbucket_oauth2.urls")),
+    *door_urls(settings.SIGNIN_DOORS),
 ]

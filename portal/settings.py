@@ -13,7 +13,7 @@ from dotenv import load_dotenv
 
 from portal.database import database_from_url
 from portal.env import env_bool, env_choice, env_int, env_list, env_map, env_secret, env_str
-from portal.social.configuration import doors, provider_settings
+from portal.social.configuration import SAML, doors, provider_settings
 from portal.way_in import check_way_in
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -162,6 +162,9 @@ SIGNIN_DOORS = doors()
 LOCAL_ACCOUNTS_ONLY = env_bool("LOCAL_ACCOUNTS_ONLY")  # said in production, where it is meant
 check_way_in(production=PRODUCTION, doors=SIGNIN_DOORS)
 SOCIALACCOUNT_PROVIDERS = provider_settings(SIGNIN_DOORS)
+# Whether accounts of GitHub and Bitbucket sign in by themselves, and are not only linked to people.
+# Where the company has a provider, that would give one human two accounts.
+SOCIAL_SIGNIN = env_bool("SOCIAL_SIGNIN", not env_str("OIDC_ISSUER") and SAML not in SIGNIN_DOORS)
 SOCIALACCOUNT_ADAPTER = "portal.social.adapter.SocialAdapter"
 SOCIALACCOUNT_QUERY_EMAIL = False  # an address proves nothing here
 # A form that leads to another host would be stopped by the form-action rule below.

@@ -29,6 +29,10 @@ SENTENCES = {
     ),
     "refused": "{provider} did not sign you in, or the sign-in was cancelled. Sign in again.",
     "session_ended": "Your session at {provider} has ended. Sign in again to go on.",
+    "link_only": (
+        "An account of {provider} does not sign in here by itself. Sign in with your company "
+        "account; yours of {provider} can be linked to it on your account page."
+    ),
     "taken": (
         "This account of {provider} belongs to somebody else here. Sign in through it, or ask an "
         "administrator."

@@ -45,10 +45,13 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         door = settings.SIGNIN_DOORS[sociallogin.provider.id]
         try:
             arrival = arrival_of(sociallogin, door)
-            if sociallogin.state.get("process") == AuthProcess.CONNECT:
+            process = sociallogin.state.get("process")
+            if process == AuthProcess.CONNECT:
                 self.link(request, sociallogin, door, arrival)
-            else:
+            elif process == AuthProcess.LOGIN:
                 self.let_in(request, sociallogin, door, arrival)
+            else:
+                raise SignInFailure("unknown_state", provider=door.label)
         except SignInFailure as failure:
             if failure.detail == NOT_A_MEMBER:
                 forget_groups(request, sociallogin, door)
@@ -58,14 +61,21 @@ class SocialAdapter(DefaultSocialAccountAdapter):
     def let_in(
         self, request: HttpRequest, login: SocialLogin, door: Door, arrival: Arrival
     ) -> None:
-        """The person of this account, made if need be; the library then signs them in."""
+        """The person of this account, made if need be; the library then signs them in.
+
+        Whom the company's provider knows comes in by that alone: it is asked anew at each renewal,
+        and what it gave would else outlive it behind another account.
+        """
         issuer, subject = arrival.claims["iss"], arrival.claims["sub"]
-        user = users_of(issuer, subject).first() or create_user(arrival.claims)
+        known = users_of(issuer, subject).first()
+        linked = known is not None and known.identities.exclude(issuer=issuer).exists()
+        if door.members_of and (linked or not settings.SOCIAL_SIGNIN):
+            raise SignInFailure("link_only", provider=door.label)
+        user = known or create_user(arrival.claims)
         if not user.is_active:
             name = user.get_username()
             raise SignInFailure("inactive", username=name, provider=door.label)
-        if not user.identities.exclude(issuer=issuer).exists():
-            set_names(user, arrival.claims)  # else another provider's word stands
+        set_names(user, arrival.claims)
         note_arrival(request, user, door, arrival)
         if not login.is_existing or login.user != user:
             SocialAccount.objects.filter(
@@ -79,6 +89,8 @@ class SocialAdapter(DefaultSocialAccountAdapter):
     def link(self, request: HttpRequest, login: SocialLogin, door: Door, arrival: Arrival) -> None:
         """Adds the account to the person who is signed in; the library checks whose it was."""
         if not isinstance(request.user, User) or request.session.pop(LINK_KEY, "") != door.provider:
+            raise SignInFailure("unknown_state", provider=door.label)
+        if not request.user.identities.exists():  # a local account would become the provider's
             raise SignInFailure("unknown_state", provider=door.label)
         issuer, subject = arrival.claims["iss"], arrival.claims["sub"]
         owner = users_of(issuer, subject).first()

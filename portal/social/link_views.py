@@ -23,8 +23,8 @@ from portal.social.links import LINK_KEY, unlink
 def account_link(request: HttpRequest, provider: str) -> HttpResponse:
     """Goes to the provider by a page of ours: a form may not lead to another host."""
     door = settings.SIGNIN_DOORS.get(provider)
-    if door is None or not door.members_of:
-        raise Http404("Nobody signs in through this provider here.")
+    if door is None or not door.members_of or not request.user.identities.exists():
+        raise Http404("Nobody links an account of this provider here.")
     request.session[LINK_KEY] = provider
     url = reverse(door.url_name, args=door.url_args) + "?" + urlencode({"process": "connect"})
     response = render(request, "portal/account_link.html", {"provider": door.label, "url": url})
@@ -35,11 +35,13 @@ def account_link(request: HttpRequest, provider: str) -> HttpResponse:
 @never_cache
 @require_POST
 def account_unlink(request: HttpRequest, pk: int) -> HttpResponse:
-    """Never the last one, by which the person could not come back."""
+    """Never the last one, and never one that could then sign in as somebody else."""
     identity = get_object_or_404(Identity, pk=pk, user=request.user)
     others = Identity.objects.filter(user=request.user).exclude(pk=pk)
     if not others.exists():
         messages.error(request, "This is the only account that you sign in with.")
+    elif settings.SOCIAL_SIGNIN:
+        messages.error(request, "By itself it would be another person here; ask an administrator.")
     elif not unlink(request, identity):
         messages.error(request, "This account belongs to your company sign-in and stays.")
     else:

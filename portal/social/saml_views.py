@@ -3,12 +3,44 @@
 from allauth.socialaccount.providers.saml import views
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest
+from django.core.cache import cache
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
 
 from portal.signin import fail
 from portal.signin_failure import SignInFailure
 from portal.social.configuration import SAML
+
+MAX_ANSWER = 300_000  # bytes; an assertion with some thousand groups
+MAX_A_MINUTE = 60  # from one address
+
+
+@csrf_exempt
+@login_not_required
+def saml_acs(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
+    """As the library's, which keeps what was posted for a while: so not anything, nor for ever."""
+    if len(request.body) > MAX_ANSWER or not _may_post(request):
+        return HttpResponse("Too much, or too often.", status=413, content_type="text/plain")
+    response: HttpResponseBase = views.acs(request, organization_slug=organization_slug)
+    return response
+
+
+def _may_post(request: HttpRequest) -> bool:
+    key = f"saml-answers:{request.META.get('REMOTE_ADDR')}"
+    if cache.add(key, 1, timeout=60):
+        return True
+    try:
+        return cache.incr(key) <= MAX_A_MINUTE
+    except ValueError:  # the minute has just ended
+        return True
+
+
+@csrf_exempt
+@login_not_required
+def saml_sls(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
+    """Metadata names it; an unsigned request to sign somebody out would be anybody's."""
+    raise Http404("Nobody signs out here by SAML.")
 
 
 @login_not_required

@@ -22,6 +22,8 @@ def configure(settings: Any, environ: dict[str, str]) -> None:
     settings.SIGNIN_DOORS = doors(environ)
     settings.SOCIALACCOUNT_PROVIDERS = provider_settings(settings.SIGNIN_DOORS, environ)
     settings.OUTGOING_ALLOW = ["127.0.0.1"]
+    settings.SOCIAL_SIGNIN = True
+    settings.ROOT_URLCONF = "tests.portal.social.urls"
 
 
 @pytest.fixture

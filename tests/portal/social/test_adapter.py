@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from portal.local_account_urls import door_urls
 from portal.models import AuditEvent, Identity
 from portal.session_refresh import DOOR_KEY
+from portal.social.links import LINK_KEY
 
 pytestmark = pytest.mark.django_db
 GITHUB, BITBUCKET = "/accounts/github/login/", "/accounts/bitbucket_oauth2/login/"
@@ -107,7 +109,8 @@ class TestLinking:
     """An account of GitHub beside the company's."""
 
     @pytest.fixture
-    def ana(self, client: Client) -> User:
+    def ana(self, client: Client, settings: Any) -> User:
+        settings.SOCIAL_SIGNIN = False
         user = User.objects.create_user("ana")
         Identity.objects.create(issuer="https://idp.example", subject="ana", user=user)
         client.force_login(user)
@@ -126,7 +129,8 @@ class TestLinking:
         come_in(client, query="?process=connect")
         assert groups(ana) == []
 
-    def test_somebody_elses_account_is_not_taken_over(self, client, github, ana):
+    def test_somebody_elses_account_is_not_taken_over(self, client, github, ana, settings):
+        settings.SOCIAL_SIGNIN = True
         come_in(Client())
         client.post("/account/link/github/")
         assert come_in(client, query="?process=connect")["Location"] == "/signin/failed/"
@@ -145,7 +149,56 @@ class TestLinking:
         client.post(f"/account/unlink/{company}/")
         assert Identity.objects.filter(user=ana).count() == 1
 
-    def test_account_unlink_is_for_ones_own_accounts(self, client, github, ana):
+    def test_account_unlink_is_for_ones_own_accounts(self, client, github, ana, settings):
+        settings.SOCIAL_SIGNIN = True
         come_in(Client())
         other = Identity.objects.get(subject="4711").pk
         assert client.post(f"/account/unlink/{other}/").status_code == 404
+
+    @pytest.mark.parametrize("alone", [True, False])
+    def test_a_linked_account_is_no_way_past_the_companys_provider(
+        self, client, github, ana, settings, alone
+    ):
+        client.post("/account/link/github/")
+        come_in(client, query="?process=connect")
+        settings.SOCIAL_SIGNIN = alone
+        other = Client()
+        assert come_in(other)["Location"] == "/signin/failed/"
+        assert "_auth_user_id" not in other.session
+        assert "company account" in other.get("/signin/failed/").content.decode()
+
+    def test_account_unlink_makes_no_second_person_of_one(self, client, github, ana, settings):
+        client.post("/account/link/github/")
+        come_in(client, query="?process=connect")
+        settings.SOCIAL_SIGNIN = True
+        client.post(f"/account/unlink/{Identity.objects.get(subject='4711').pk}/")
+        assert Identity.objects.filter(user=ana, subject="4711").exists()
+
+    def test_account_link_is_not_for_local_accounts(self, client, github):
+        root = User.objects.create_superuser("root")
+        client.force_login(root)
+        assert client.post("/account/link/github/").status_code == 404
+        assert "Link a GitHub account" not in client.get("/account/").content.decode()
+        session = client.session
+        session[LINK_KEY] = "github"
+        session.save()
+        come_in(client, query="?process=connect")
+        root.refresh_from_db()
+        assert (root.is_superuser, root.identities.count()) == (True, 0)
+
+
+def test_where_the_company_has_a_provider_nobody_comes_in_by_github_alone(client, github, settings):
+    settings.SOCIAL_SIGNIN = False
+    assert "Continue with GitHub" not in client.get("/signin/").content.decode()
+    assert come_in(client)["Location"] == "/signin/failed/"
+    assert not User.objects.exists()
+
+
+def test_another_process_than_ours_changes_nothing(client, github):
+    come_in(client, query="?process=redirect&next=/teams/")
+    assert not User.objects.exists()
+
+
+def test_a_door_that_is_closed_has_no_address():
+    assert door_urls([]) == []
+    assert len(door_urls(["github"])) == 1

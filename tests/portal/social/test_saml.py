@@ -10,9 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.test import Client
 
 from portal.models import AuditEvent, Identity
+from portal.social import saml_views
 from portal.social.configuration import doors, provider_settings
 from tests.portal.social import saml_idp
 from tests.portal.social.saml_idp import assertion, encoded, response, signed
@@ -178,3 +180,18 @@ def test_a_deactivated_person_stays_outside(client, on_paper, key):
 
 def _asked_by(xml: str) -> str:
     return re.search(r'InResponseTo="([^"]+)"', xml)[1]
+
+
+def test_saml_sls_signs_nobody_out(client, on_paper, key):
+    xml = signed(assertion(asked(client)), key)
+    answered(client, response(_asked_by(xml), xml))
+    assert client.get("/accounts/saml/company/sls/?SAMLRequest=x", **HOST).status_code == 404
+    assert signed_in(client)
+
+
+def test_saml_acs_keeps_neither_much_nor_often(client, on_paper, monkeypatch):
+    assert client.post(ACS, {"SAMLResponse": "x" * 400_000}, **HOST).status_code == 413
+    monkeypatch.setattr(saml_views, "MAX_A_MINUTE", 2)
+    cache.clear()
+    answers = [client.post(ACS, {"SAMLResponse": "x"}, **HOST).status_code for _ in range(4)]
+    assert answers == [302, 302, 413, 413]
