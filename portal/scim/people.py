@@ -145,22 +145,34 @@ def _issuer() -> str:
 def _person(subject: str) -> Person | None:
     """Who is known by this subject, from SCIM or from a sign-in."""
     found = users_of(_issuer(), subject).first()
-    if found is None and settings.SCIM_SUBJECT_CLAIM != "sub":
-        claim = {f"identities__claims__{settings.SCIM_SUBJECT_CLAIM}": subject}
-        signed_in = Person.objects.filter(identities__issuer=settings.OIDC_OP_ISSUER, **claim)
-        found = signed_in.first()
-    return found
+    if found is not None or settings.SCIM_SUBJECT_CLAIM == "sub":
+        return found
+    claim = {f"identities__claims__{settings.SCIM_SUBJECT_CLAIM}": subject}
+    # Who has been a SCIM user under another value is not this one: the claim is from before.
+    signed_in = Person.objects.filter(
+        identities__issuer=settings.OIDC_OP_ISSUER, scim=None, **claim
+    ).distinct()
+    if len(signed_in) > 1:
+        raise UniquenessException(
+            detail=f"Several people have signed in as {subject}; an administrator has to settle it."
+        )
+    return signed_in.first()
 
 
 def _know_as(user: Person, subject: str) -> None:
-    """Ties the subject to the person; the one before is forgotten where nobody signed in by it."""
+    """Ties the subject to the person and forgets the one before, which may be somebody else's soon.
+
+    Only a provider's own subject that the person has signed in by is kept: it is never given again.
+    """
     mine = Identity.objects.filter(issuer=_issuer(), subject=subject)
     if mine.filter(user=user).exists():
         return
     if mine.exists():
         raise UniquenessException(detail=f"{settings.SCIM_SUBJECT} belongs to somebody else.")
-    if user.last_login is None:
-        Identity.objects.filter(issuer=_issuer(), user=user).delete()
+    before = Identity.objects.filter(issuer=_issuer(), user=user)
+    if _issuer() == settings.OIDC_OP_ISSUER:
+        before = before.filter(claims={})  # nobody has arrived by it
+    before.delete()
     Identity.objects.create(issuer=_issuer(), subject=subject, user=user)
 
 

@@ -185,6 +185,54 @@ def test_an_id_that_somebody_signed_in_by_is_kept(client, directory, provider):
     assert found == {provider.subject, "a-new-one"}
 
 
+@pytest.fixture
+def by_name(settings, provider):
+    """People are known by their user name, which is given to somebody else one day."""
+    settings.SCIM_SUBJECT, settings.SCIM_SUBJECT_CLAIM = "userName", "preferred_username"
+    provider.claims["preferred_username"] = "bob"
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["scim-first", "sign-in-first"])
+def test_who_gets_a_user_name_after_another_is_not_them(
+    client, directory, provider, by_name, announced
+):
+    if not announced:
+        sign_in(client, provider)
+    pk = directory.add("bob")["id"]
+    if announced:
+        sign_in(client, provider)
+    robert = User.objects.get()
+    rename = {"op": "replace", "path": "userName", "value": "robert"}
+    assert directory.patch(f"Users/{pk}", rename).status_code == 200
+    assert not Identity.objects.filter(subject="bob").exists()
+    assert ScimUser.objects.get(pk=directory.add("bob")["id"]).user != robert
+    provider.subject = "the-new-bob"
+    sign_in(Client(), provider)
+    new = User.objects.get(identities__subject="the-new-bob")
+    assert new == ScimUser.objects.get(user_name="bob").user
+    assert robert.identities.filter(subject="the-new-bob").first() is None
+
+
+def test_a_name_that_is_still_anothers_brings_nobody_into_their_account(
+    client, directory, provider, by_name
+):
+    directory.add("bob")
+    sign_in(client, provider)
+    bob = User.objects.get()
+    provider.subject = "the-new-bob"
+    sign_in(Client(), provider)
+    assert User.objects.get(identities__subject="the-new-bob") != bob
+
+
+def test_a_name_that_several_signed_in_by_is_refused(client, directory, provider, by_name):
+    sign_in(client, provider)
+    provider.subject = "the-new-bob"
+    sign_in(Client(), provider)
+    answer = directory.call("POST", "Users", {"schemas": [USER], "userName": "bob"})
+    assert (answer.status_code, answer.json()["scimType"]) == (409, "uniqueness")
+    assert not ScimUser.objects.exists()
+
+
 def test_two_people_are_never_one(directory):
     directory.add("ana")
     same_name = directory.call(
