@@ -88,7 +88,8 @@ def change(row: ScimGroup, resource: Group, *, before: Group | None) -> None:
     name, old = str(resource.display_name), row.display_name
     row.display_name, row.external_id = name, resource.external_id or ""
     row.changed_at = timezone.now()
-    if row.group.name != PREFIX + name:
+    was = row.group.name
+    if was != PREFIX + name:
         # Nobody inherits what is mapped to the name: it is another group from now on.
         row.group.name = PREFIX + name
         row.group.save(update_fields=["name"])
@@ -96,6 +97,9 @@ def change(row: ScimGroup, resource: Group, *, before: Group | None) -> None:
     had, has = _ids(before), _ids(resource)
     joined = _join(row, has - had)
     left = _leave(row, had - has)
+    if was != row.group.name and {was, row.group.name} & set(settings.ADMIN_GROUPS):
+        for person in row.group.user_set.all():
+            set_admin(person)
     if joined or left or old != name:
         data = {"joined": joined[:MAX_NAMED], "left": left[:MAX_NAMED], "was": old}
         _record(row, {key: value for key, value in data.items() if value and value != name})

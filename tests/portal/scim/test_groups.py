@@ -116,6 +116,14 @@ def test_a_group_may_open_the_administration(directory, people, settings):
     assert not User.objects.get(username="ana").is_superuser
 
 
+def test_a_renamed_group_opens_or_closes_the_administration(directory, people, settings):
+    settings.ADMIN_GROUPS = ["scim:admins"]
+    pk = directory.add_group("people", people["ana"])["id"]
+    for name, admin in (("admins", True), ("people", False)):
+        directory.patch(f"Groups/{pk}", {"op": "replace", "value": {"displayName": name}})
+        assert User.objects.get(username="ana").is_superuser is admin
+
+
 def test_a_patch_of_one_member_reads_one_member():
     one = {"op": "add", "path": "members", "value": [{"value": "7"}]}
     assert members_needed([one]) == {"7"}
