@@ -45,9 +45,19 @@ def open_service(page: Page, path: str = SERVICE) -> None:
     reload_until(page, lambda: pipelines.count() > 0)
 
 
-def reload_until(page: Page, seen: Callable[[], bool]) -> None:
-    """As a person does whose browser runs no scripts. Raises AssertionError after half a minute."""
-    for _ in range(60):
+def save_in_admin(page: Page, word: str = "Save") -> None:
+    """Saves: where that changes policy, once to see what it would do, and once for good."""
+    page.get_by_role("button", name=word, exact=True).click()
+    step = page.get_by_role("heading", name="Before it is")
+    expect(step.or_(page.get_by_text("successfully")).first).to_be_visible()
+    if step.is_visible():
+        page.get_by_role("button", name=word, exact=True).click()
+    expect(page.get_by_text("successfully")).to_be_visible()
+
+
+def reload_until(page: Page, seen: Callable[[], bool], seconds: int = 30) -> None:
+    """As a person does whose browser runs no scripts. Raises AssertionError after so long."""
+    for _ in range(seconds * 2):
         if seen():
             return
         page.wait_for_timeout(500)

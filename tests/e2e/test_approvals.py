@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import SPEED
-from tests.e2e.people import Visit, open_service, reload_until, run_link, watch_build
+from tests.e2e.people import Visit, open_service, reload_until, run_link, save_in_admin, watch_build
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -33,8 +33,7 @@ def need_approvals(lena: Page, count: int) -> None:
     lena.get_by_role("link", name="Production", exact=True).click()
     lena.get_by_label("Approvals needed").fill(str(count))
     lena.get_by_label("Allow what can't be pinned").check()
-    lena.get_by_role("button", name="Save", exact=True).click()
-    expect(lena.get_by_text("was changed successfully")).to_be_visible()
+    save_in_admin(lena)
 
 
 def ask(page: Page) -> str:

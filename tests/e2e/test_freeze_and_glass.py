@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import SPEED
-from tests.e2e.people import Visit, open_service, run_link, watch_build
+from tests.e2e.people import Visit, open_service, run_link, save_in_admin, watch_build
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -27,8 +27,7 @@ def frozen(tmp_path: Path, visit: Visit) -> Iterator[Stack]:
         fill(lena, "starts_at", "2026-01-01")
         fill(lena, "ends_at", "2099-12-31")
         lena.get_by_label("Reason").fill(WHY)
-        lena.get_by_role("button", name="Save", exact=True).click()
-        expect(lena.get_by_text("was added successfully")).to_be_visible()
+        save_in_admin(lena)
         yield stack
 
 

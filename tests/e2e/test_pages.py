@@ -241,7 +241,8 @@ def test_every_page_is_whole_and_silent(stack: Stack, visit: Visit, odd: None) -
     page = visit(stack, "ana", **STILL)
     openings = [*that_depend(page), *PATHS]
     page.goto(f"{AT}/dashboard/odd-board/")
-    reload_until(page, lambda: page.get_by_text("does not support").count() > 0)
+    # The folder is read once a minute.
+    reload_until(page, lambda: page.get_by_text("does not support").count() > 0, seconds=120)
     said = watched(page, stack)
     assert faults_on(page, openings) == {}
     assert said == []
