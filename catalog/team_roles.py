@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog.models import Entity
+from catalog.people import subjects_of
 from catalog.scopes import Scopes, scopes_of
 from portal import audit
 from portal.access import fresh_actor
@@ -76,7 +77,8 @@ def problem_of(wish: Wish, actor: Actor, team: Entity) -> str:
         return problem
     if not wish.role.delegable:
         return f"Only administrators give the role {wish.role}."
-    if wish.group in actor.groups:
+    # The actor knows of teams only where some mapping names one already.
+    if wish.group in {*actor.groups, *subjects_of(actor.user_ref)}:
         return OWN_GROUP.format(people_of(wish.group))
     scopes = _scopes(wish.scope_ref, team)
     if scopes is None:

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from catalog.models import Entity
-from portal.models import AuditEvent, Role, RoleMapping
+from portal.models import AuditEvent, Role, RoleMapping, UserLink
 from tests.catalog.pages import page
 from tests.catalog.people import give
 
@@ -69,6 +69,15 @@ def test_team_roles_page_refuses_what_is_above_the_ceiling(client, olga, values,
     assert answer.status_code == 422
     assert words in answer.content.decode()
     assert given() is None
+
+
+def test_team_roles_page_gives_no_first_role_to_the_owners_own_team(client, olga):
+    UserLink.objects.create(user=olga, user_ref="user:default/ana", how="admin")
+    assert not RoleMapping.objects.filter(group__startswith="team:").exists()
+    answer = client.post(URL, form(f"team:{PAYMENTS}"))
+    assert answer.status_code == 422
+    assert "Nobody gives a role to a group that they are in" in answer.content.decode()
+    assert not RoleMapping.objects.filter(group__startswith="team:").exists()
 
 
 @pytest.mark.parametrize("limit", [{"branches": "main"}, {"environment": "staging"}])
