@@ -37,7 +37,7 @@ class PolicyAdmin(AuditedModelAdmin):
     ) -> HttpResponseBase:
         if request.method == "POST" and BACK not in request.POST:
             obj = self.get_object(request, unquote(object_id)) if object_id else None
-            if self._is_allowed(request, obj, object_id) and self._is_changed(request, obj):
+            if self._is_allowed(request, obj, object_id):
                 save = super().changeform_view
                 return self._shown_first(
                     request, obj, lambda: save(request, object_id, form_url, extra_context)
@@ -112,8 +112,11 @@ class PolicyAdmin(AuditedModelAdmin):
         data = None if deletes else request.POST
         with transaction.atomic():
             shown = request.POST.get(SHOWN, "")
-            if shown:
+            if shown or not (deletes or self._is_changed(request, obj)):
                 lock()
+                # Compared again now that nobody else saves, and saved before anybody does.
+                if not (deletes or self._is_changed(request, obj)):
+                    return do()
             dry = self.try_change(request, obj, data)
             again = shown not in ("", dry.digest)
             if shown == dry.digest:

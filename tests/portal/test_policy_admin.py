@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.urls import reverse
 
 from portal.models import AuditEvent, PolicyChange, Role, RoleMapping
@@ -57,6 +58,24 @@ def test_what_changed_in_between_is_shown_again(client, root, ana):
     assert "have changed since you saw this" in page
     assert "<strong>2</strong> people gain" in page
     assert not RoleMapping.objects.exists()
+
+
+def test_a_form_that_says_nothing_new_undoes_nothing_of_who_saved_meanwhile(client, root, ana):
+    viewer, admin = (Role.objects.get(slug=slug) for slug in ("viewer", "admin"))
+    mapping = RoleMapping.objects.create(group="idp:web", role=admin)
+    url = reverse("admin:portal_rolemapping_change", args=[mapping.pk])
+    locking = 'ORDER BY "portal_role"."id" ASC'
+
+    def another_first(execute, sql, params, many, context):
+        if locking in sql:
+            RoleMapping.objects.filter(role=admin).update(role=viewer)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(another_first):
+        page = client.post(url, form(note="")).content.decode()
+    mapping.refresh_from_db()
+    assert mapping.role == viewer
+    assert "<strong>1</strong> person gains" in page
 
 
 def test_going_back_keeps_what_was_typed_and_saves_nothing(client, root, ana):
