@@ -70,7 +70,7 @@ def effect_of(
     effect = _of_build(pipeline, build, rules)
     if action == Action.UNBLOCK:
         shown = {**parameters, UNBLOCK: subject_name}
-        known = _origin(build) is not None
+        known = origin_of(build) is not None
         found = rules.environment(
             pipeline, effect.branch, {**effect.parameters, **shown}, complete=known
         )
@@ -107,7 +107,7 @@ def _start(
 
 def _of_build(pipeline: Pipeline, build: Build, rules: Rules) -> Effect:
     """What a cancel or retry of the build touches."""
-    origin = _origin(build)
+    origin = origin_of(build)
     branch = build.branch or (build.trigger.branch if build.trigger else "")
     known = origin.parameters if origin else None
     if origin is not None and origin.action == Action.PROMOTE:
@@ -146,7 +146,7 @@ def _promote(
     )
 
 
-def _origin(build: Build) -> Trigger | None:
+def origin_of(build: Build) -> Trigger | None:
     """The start or promotion that the build comes from, through any retries; None when it was
     not ours, or only by somebody's word."""
     seen: Build | None = build
@@ -162,7 +162,7 @@ def _origin(build: Build) -> Trigger | None:
 
 def _carried(promotion: Trigger) -> dict[str, str]:
     """What the promoted build itself was started with, as far as that is known."""
-    origin = _origin(promotion.build) if promotion.build else None
+    origin = origin_of(promotion.build) if promotion.build else None
     return dict(origin.parameters) if origin else {}
 
 

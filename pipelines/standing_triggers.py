@@ -5,6 +5,7 @@ others where the environment asks for it. When the owner's right is gone, the st
 with it; a freeze or a condition only keeps this one firing from happening.
 """
 
+import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,20 +14,30 @@ from datetime import datetime, timedelta
 from celery.schedules import ParseException, crontab
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
 from pipelines import triggers
-from pipelines.effects import effect_of
+from pipelines.dispatch import GIVE_UP_AFTER
+from pipelines.effects import effect_of, origin_of
 from pipelines.facts import facts_of
 from pipelines.inputs import takes
-from pipelines.models import Build, Environment, PipelineLink, StandingTrigger, Trigger
+from pipelines.models import (
+    Build,
+    Environment,
+    Pipeline,
+    PipelineLink,
+    StandingTrigger,
+    Trigger,
+)
 from pipelines.providers.base import Capability, State
 from pipelines.targets import decide_about, decide_effect
 from portal import audit
 from portal.access import actor_for
 from portal.policy import Decision
 
+logger = logging.getLogger(__name__)
 When = StandingTrigger.When
 audit.register("standing.create", "set up a standing trigger")
 audit.register("standing.end", "ended a standing trigger")
@@ -36,6 +47,7 @@ SHORTEST = timedelta(minutes=5)
 LOOKED_AT_EVERY = timedelta(seconds=30)  # where it waits for a build to pass
 # A build that passed longer ago than this starts nothing any more.
 OLDEST = timedelta(hours=6)
+MAX_LOOKED_AT = 20  # of the newest that passed
 # Rules of a denial that does not pass by itself: the person's right is gone.
 LASTING = frozenset({"signed-out", "no-role", "permission", "scope", "environment"})
 _NAMESPACE = uuid.UUID("6e0d2f0c-5f7a-4d0b-9a4e-0f6d3f1f2a77")
@@ -74,6 +86,8 @@ def create(user: User, link: PipelineLink, wish: Wish, request: HttpRequest) -> 
         errors["cron"] = problem
     if wish.when == When.AFTER and wish.after is None:
         errors["after"] = "Say after which environment."
+    elif wish.when == When.AFTER and wish.after == effect.environment:
+        errors["after"] = f"It takes effect in {wish.after} itself. Choose another environment."
     if StandingTrigger.objects.filter(owner=user, ended_at=None).count() >= MAX_LIVE:
         errors[""] = f"You have {MAX_LIVE} standing triggers. End one first."
     if not decision.askable or errors:
@@ -125,7 +139,8 @@ def fire(standing_id: int, now: datetime) -> Trigger | None:
     """Asks for the start that is due; the trigger that came of it, if any.
 
     The request id follows from what fires it, so that two workers, or one that died after asking,
-    have asked once. Only then the next time is set, so that none is lost.
+    have asked once. Only then the next time is set, so that none is lost. What is long overdue is
+    left out: a deployment of last night must not begin when a worker is started again.
     """
     related = ("owner", "entity", "pipeline__server", "after")
     standing = StandingTrigger.objects.select_related(*related).get(pk=standing_id)
@@ -136,7 +151,8 @@ def fire(standing_id: int, now: datetime) -> Trigger | None:
     try:
         if standing.when == When.AFTER:
             return _after(standing, now)
-        trigger = _ask(standing, at.isoformat(), standing.branch)
+        late = now - at > GIVE_UP_AFTER
+        trigger = None if late else _ask(standing, at.isoformat())
         following = next_run(standing.cron, now)
         return trigger
     finally:
@@ -149,49 +165,77 @@ def _after(standing: StandingTrigger, now: datetime) -> Trigger | None:
     if build is None:
         return None
     commit = build.commit if takes(standing.pipeline, Capability.COMMIT) else ""
-    trigger = _ask(standing, f"build {build.pk}", build.branch, commit)
+    trigger = _ask(standing, f"build {build.pk}", commit)
     StandingTrigger.objects.filter(pk=standing.pk).update(answered=build)
     return trigger
 
 
 def _passed(standing: StandingTrigger, now: datetime) -> Build | None:
-    """The newest build that passed in the environment since this stands, not answered so far.
+    """The newest build of its branch that passed in the environment since this stands, not answered
+    so far.
 
-    Only builds that were started from here count: of others nobody knows where they took effect.
+    Only builds that a person started from here count: of others nobody knows where they took
+    effect, and two standing triggers must not start each other for ever.
     """
     since = max(standing.created_at, now - OLDEST)
     rows = Build.objects.filter(
+        _same_code(standing.pipeline),
         state=State.PASSED,
+        branch=standing.branch,
         trigger__entity=standing.entity,
         trigger__environment=standing.after,
+        trigger__standing=None,
         finished_at__gte=since,
-    ).exclude(trigger__standing=standing)
-    build = rows.order_by("-finished_at", "-pk").first()
+    ).select_related("trigger__build__trigger")
+    newest = rows.order_by("-finished_at", "-pk")[:MAX_LOOKED_AT]
+    build = next((row for row in newest if _is_of_its_branch(row)), None)
     return None if build is None or build.pk == standing.answered_id else build
 
 
-def _ask(standing: StandingTrigger, cause: str, branch: str, commit: str = "") -> Trigger | None:
+def _same_code(pipeline: Pipeline) -> Q:
+    """A branch of another repository has other commits under the same name."""
+    same = Q(pipeline=pipeline)
+    if pipeline.repository:
+        same |= Q(pipeline__repository=pipeline.repository)
+    return same
+
+
+def _is_of_its_branch(build: Build) -> bool:
+    """Whether its commit is on the branch that it is called by: one that was typed by hand, and
+    that nobody approved, may be on any."""
+    origin = origin_of(build)
+    return origin is not None and (not origin.commit or bool(origin.fingerprint))
+
+
+def _ask(standing: StandingTrigger, cause: str, commit: str = "") -> Trigger | None:
     if standing.entity is None:
         end(standing, "The service that it belongs to is no longer in the catalog.")
         return None
-    with transaction.atomic():
-        outcome = triggers.request(
-            standing.owner,
-            "start",
-            entity=standing.entity,
-            pipeline=standing.pipeline,
-            branch=branch,
-            commit=commit,
-            parameters=standing.parameters,
-            request_id=_id(standing, cause),
-        )
-        if outcome.trigger is not None:
-            Trigger.objects.filter(pk=outcome.trigger.pk).update(standing=standing)
+    outcome = triggers.request(
+        standing.owner,
+        "start",
+        entity=standing.entity,
+        pipeline=standing.pipeline,
+        branch=standing.branch,
+        commit=commit,
+        parameters=standing.parameters,
+        request_id=_id(standing, cause),
+        standing=standing,
+    )
     if outcome.trigger is None and outcome.decision.rule in LASTING:
         end(standing, f"{standing.owner} may no longer do this. {outcome.decision.reason}")
     elif outcome.errors:
-        end(standing, " ".join(outcome.errors.values()))
+        _note_errors(standing, outcome.errors)
     return outcome.trigger if outcome.created else None
+
+
+def _note_errors(standing: StandingTrigger, errors: Mapping[str, str]) -> None:
+    """Its own values stay wrong; whatever else it was may be over the next time."""
+    why = " ".join(errors.values())
+    if any(key == "branch" or key.startswith("parameter:") for key in errors):
+        end(standing, why)
+    else:
+        logger.warning("standing trigger %s has not fired: %s", standing.pk, why)
 
 
 def _id(standing: StandingTrigger, cause: str) -> uuid.UUID:

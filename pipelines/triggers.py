@@ -23,7 +23,14 @@ from pipelines.effects import Effect, effect_of
 from pipelines.facts import Facts, facts_of
 from pipelines.fingerprints import fingerprint
 from pipelines.inputs import check_gate, takes
-from pipelines.models import BrokenGlass, Build, Environment, Pipeline, Trigger
+from pipelines.models import (
+    BrokenGlass,
+    Build,
+    Environment,
+    Pipeline,
+    StandingTrigger,
+    Trigger,
+)
 from pipelines.providers.base import Capability, Gate
 from pipelines.targets import decide_effect
 from portal import audit
@@ -67,25 +74,26 @@ def request(
     request_id: uuid.UUID | str,
     build: Build | None = None,
     note: str = "",
+    standing: StandingTrigger | None = None,
     request: HttpRequest | None = None,
 ) -> Outcome:
     """Asks for a write; the caller enqueues `tasks.dispatch` when a trigger was created.
 
     All but a start and an activation need `build` and take branch and commit from it. An unblock
-    needs the `gate` as the server gave it for this build, a promotion its `target`. A denial is
-    audited and leaves no trigger. Raises ValueError for an action, gate or request id that no
-    form of ours sends, and BadToken where a token that asks has just ended.
+    needs the `gate` as the server gave it for this build, a promotion its `target`. A `standing`
+    trigger gives no commit but that of a build of its branch. A denial is audited and leaves no
+    trigger. Raises ValueError for an action, gate or request id that no form of ours sends, and
+    BadToken where a token that asks has just ended.
     """
     if action not in Trigger.Action.values:
         raise ValueError(f"unknown action {action!r}")
-    subject = _Subject.of(action, target.strip(), gate)
-    given, errors = dict(parameters or {}), {}
+    on = _Subject.of(action, target.strip(), gate)
+    given, wrong = dict(parameters or {}), {}
     if gate is not None:
-        given, errors = check_gate(gate, given)
-    key = uuid.UUID(str(request_id))
-    words = text(note.strip(), 500)
+        given, wrong = check_gate(gate, given)
+    key, why = uuid.UUID(str(request_id)), text(note.strip(), 500)
     wish = _Wish(
-        asker, key, action, entity, pipeline, branch, commit, given, errors, build, subject, words
+        asker, key, action, entity, pipeline, branch, commit, given, wrong, build, on, why, standing
     )
     pin = _pin(wish)
     with transaction.atomic():
@@ -139,6 +147,7 @@ class _Wish:
     build: Build | None
     subject: _Subject
     note: str
+    standing: StandingTrigger | None
 
     def ask(self, pin: Pin | None) -> "_Ask":
         """With all that is computed for it, by the rules as they are now."""
@@ -195,6 +204,7 @@ class _Ask:
             subject_name=wish.subject.name,
             build=wish.build,
             note=wish.note,
+            standing=wish.standing,
             glass=self.glass(decision, now),
             created_at=now,
         )
@@ -216,8 +226,9 @@ class _Ask:
     def unprotected(self) -> str:
         """Why that commit may not run there, as a sentence: a commit typed by hand may be on any
         branch, whatever the form says, and nobody else looks at it."""
-        environment = self.effect.environment
-        by_hand = self.wish.action == Trigger.Action.START and self.wish.commit.strip()
+        environment, wish = self.effect.environment, self.wish
+        typed = wish.commit.strip() and wish.standing is None
+        by_hand = wish.action == Trigger.Action.START and typed
         if not by_hand or environment is None or not environment.protected_branches:
             return ""
         return f"{environment} takes the newest commit of a protected branch: leave this empty."

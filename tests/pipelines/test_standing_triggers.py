@@ -73,6 +73,30 @@ def test_nothing_fires_before_its_time(link, ana):
     assert fire(standing.pk, timezone.now()) is None
 
 
+def test_what_is_long_overdue_is_left_out(link, ana):
+    standing = set_up(ana, link).standing
+    now = timezone.now()
+    assert fire(make_due(standing, now - timedelta(hours=2)), now) is None
+    standing.refresh_from_db()
+    assert (standing.next_at > now, standing.ended_at) == (True, None)
+
+
+def test_it_dies_with_values_that_the_pipeline_no_longer_takes(link, ana):
+    standing = set_up(ana, link).standing
+    StandingTrigger.objects.update(branch="refs/heads/main")
+    assert fire(make_due(standing), timezone.now()) is None
+    standing.refresh_from_db()
+    assert standing.ended_at is not None
+
+
+def test_a_commit_that_nobody_knows_now_is_waited_for(link, ana):
+    Environment.objects.update(approvals=1)
+    standing = set_up(ana, link).standing
+    assert fire(make_due(standing), timezone.now()) is None
+    standing.refresh_from_db()
+    assert standing.ended_at is None
+
+
 def test_it_dies_with_its_owners_right(link, ana):
     standing = set_up(ana, link).standing
     RoleMapping.objects.all().delete()
@@ -137,13 +161,14 @@ class TestAfter:
         EnvironmentRule.objects.all().delete()
         return Environment.objects.get(slug="staging")
 
-    def passed(self, link, environment, number=1, **fields):
+    def passed(self, link, environment, number=1, *, pipeline=None, asked=None, **fields):
+        pipeline = pipeline or link.pipeline
         trigger = Trigger.objects.create(
-            action="start", pipeline=link.pipeline, entity=link.entity, environment=environment,
-            actor_name="Ana",
+            action="start", pipeline=pipeline, entity=link.entity, environment=environment,
+            actor_name="Ana", **(asked or {}),
         )  # fmt: skip
         values = {"commit": "a" * 40, "finished_at": timezone.now(), **fields}
-        return make_build(link.pipeline, number, trigger=trigger, **values)
+        return make_build(pipeline, number, trigger=trigger, **values)
 
     def test_a_build_that_passed_there_is_followed_once_with_its_commit(self, link, ana, staging):
         standing = set_up(ana, link, when="after", cron="", after=staging).standing
@@ -158,7 +183,34 @@ class TestAfter:
         self.passed(link, staging, 2, state="failed")
         self.passed(link, staging, 3, finished_at=standing.created_at - timedelta(hours=1))
         make_build(link.pipeline, 4, finished_at=timezone.now())
+        self.passed(link, staging, 5, branch="feature/evil")
+        self.passed(link, staging, 6, pipeline=make_pipeline(link.pipeline.server, "acme/other"))
+        self.passed(link, staging, 7, asked={"commit": "a" * 40})  # typed by hand: of any branch
         assert fire(standing.pk, timezone.now()) is None
+
+    def test_a_pipeline_of_the_same_repository_is_followed(self, link, ana, staging):
+        link.pipeline.repository = "https://git.example/acme/shop"
+        link.pipeline.save()
+        standing = set_up(ana, link, when="after", cron="", after=staging).standing
+        where = {"repository": link.pipeline.repository}
+        check = make_pipeline(link.pipeline.server, "acme/shop-check", **where)
+        self.passed(link, staging, pipeline=check)
+        assert fire(standing.pk, timezone.now()).commit == "a" * 40
+
+    def test_its_commit_is_not_typed_by_hand(self, link, ana, staging):
+        Environment.objects.exclude(pk=staging.pk).update(protected_branches="main")
+        standing = set_up(ana, link, when="after", cron="", after=staging).standing
+        self.passed(link, staging)
+        assert fire(standing.pk, timezone.now()).commit == "a" * 40
+
+    def test_standing_triggers_do_not_start_each_other(self, link, ana, staging):
+        standing = set_up(ana, link, when="after", cron="", after=staging).standing
+        other = set_up(ana, link).standing
+        self.passed(link, staging, asked={"standing": other})
+        assert fire(standing.pk, timezone.now()) is None
+        production = Environment.objects.get(slug="production")
+        outcome = set_up(ana, link, when="after", cron="", after=production)
+        assert "Production itself" in outcome.errors["after"]
 
     def test_what_was_denied_once_is_not_asked_for_again_and_again(self, link, ana, staging):
         standing = set_up(ana, link, when="after", cron="", after=staging).standing
