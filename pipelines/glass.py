@@ -1,9 +1,9 @@
 """Breaking the glass: a way past freezes and approvals in an emergency, for an hour at most.
 
 It is for one service in one environment, with a reason and an incident that others can read. A
-second person says within a day whether it was justified; until somebody has, after that day, nobody
-breaks the glass for this service again. What it lets through is decided where all else is
-(targets.py), and again when it is sent.
+second person says within a day whether it was justified. Until somebody has, the same person does
+not break it there again, and after that day nobody does for this service. What it lets through is
+decided where all else is (targets.py), and again when it is sent.
 """
 
 from dataclasses import dataclass, replace
@@ -62,15 +62,28 @@ class Broken:
 
 def may_break(actor: Actor, environment: Environment, facts: Facts) -> Decision:
     """Whether the person may break the glass for the facts' service there. No queries."""
-    overdue = overdue_of(facts.glass, timezone.now())
+    blocked = _blocked(actor, environment, facts)
+    helped_by = REVIEW if blocked else ""
     return decide_about(
-        facts,
-        actor,
-        BREAK,
-        environment=environment,
-        blocked=_locked(overdue) if overdue else "",
-        helped_by=REVIEW if overdue else "",
+        facts, actor, BREAK, environment=environment, blocked=blocked, helped_by=helped_by
     )
+
+
+def _blocked(actor: Actor, environment: Environment, facts: Facts) -> str:
+    """Which review comes first, as a sentence: one that is overdue, or that of the person's own
+    glass there, for else an hour at most could follow another."""
+    now = timezone.now()
+    overdue = overdue_of(facts.glass, now)
+    if overdue is not None:
+        return _locked(overdue)
+    for one in facts.glass:
+        own = one.by_id == actor.user_id and one.environment_id == environment.pk
+        if own and one.ends_at <= now and one.reviewed_at is None:
+            return (
+                f"You broke it here on {utc(one.starts_at)}. Somebody else who may approve for "
+                f"{environment} reviews that first."
+            )
+    return ""
 
 
 def overdue_of(glass: tuple[BrokenGlass, ...], now: datetime) -> BrokenGlass | None:
