@@ -52,6 +52,11 @@ class Waiting:
         return repository.commit(self.trigger.commit) if repository else ""
 
 
+def may_list(actor: Actor) -> bool:
+    """Whether the person may see or approve requests of anything; waiting() then says which."""
+    return bool(seeing(actor) or grants_with(actor, PERMISSION))
+
+
 def waiting(actor: Actor) -> list[Waiting]:
     """What this person may see: first what waits for them, then their own, then other people's."""
     rows = Trigger.objects.filter(state=State.AWAITING)

@@ -68,6 +68,16 @@ def test_approval_list_shows_first_what_waits_for_this_person(client, link, ana,
     assert COMMIT[:12] in first
 
 
+def test_approval_list_is_there_for_who_approves_for_one_service(client, link, ana, settings):
+    settings.DEFAULT_ROLE = ""
+    trigger = asked(ana, link)
+    scope = {"scope_kind": "service", "scope_ref": "component:default/shop"}
+    client.force_login(make_person("bea", "deployer", **scope))
+    assert str(trigger.request_id) in text_of(client.get(PAGE))
+    client.force_login(make_person("nina"))
+    assert client.get(PAGE).status_code == 403
+
+
 def test_approval_list_says_when_nothing_waits(client, ben):
     assert "Nothing waits for approval" in text_of(client.get(PAGE))
 
