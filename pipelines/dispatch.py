@@ -63,7 +63,7 @@ def dispatch(trigger_id: int) -> None:
     if trigger is None:
         return
     reached("after_claim", trigger_id)
-    if timezone.now() - released_at(trigger) > GIVE_UP_AFTER:
+    if timezone.now() - _could_be_sent_at(trigger) > GIVE_UP_AFTER:
         # Else a deployment of last night would begin when somebody starts a worker again.
         why = trigger.message or "It could not be sent before."
         _finish(trigger, State.FAILED, "trigger.failed", f"Given up after an hour. {why}")
@@ -92,6 +92,12 @@ def dispatch(trigger_id: int) -> None:
     else:
         reached("after_answer", trigger_id)
         _record_answer(trigger, answer, asked_at)
+
+
+def _could_be_sent_at(trigger: Trigger) -> datetime:
+    """Since when nothing but the vendor or a missing worker is in its way: not its turn."""
+    released = released_at(trigger)
+    return max(released, trigger.turn_at) if trigger.turn_at else released
 
 
 def _still_allowed(trigger: Trigger) -> bool:

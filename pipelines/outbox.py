@@ -46,7 +46,8 @@ def claim(trigger_id: int, now: datetime) -> Trigger | None:
     with transaction.atomic():
         wait = turns.hold(trigger_id, now)
         if wait:
-            rows.update(message=wait[:500], not_before=now + turns.PAUSE)
+            again = now + turns.PAUSE
+            rows.update(message=wait[:500], not_before=again, turn_at=again)
             return None
         if not rows.update(state=State.DISPATCHING, claimed_until=lease, attempt=F("attempt") + 1):
             return None

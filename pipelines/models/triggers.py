@@ -108,6 +108,9 @@ class Trigger(models.Model):
     )
     claimed_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(default=timezone.now)
+    turn_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Until when it has waited for its turn."
+    )
     receipt = models.JSONField(default=dict, blank=True, help_text="What the vendor answered.")
     message = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -1,6 +1,7 @@
 """How many runs of one service are under way: first come, first served, and nobody starves."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -149,3 +150,16 @@ def test_a_request_whose_environment_changed_waits_for_its_turn_there(link, ana,
     moved.refresh_from_db()
     assert (moved.state, moved.environment, moved.attempt) == ("queued", production, 0)
     assert claim(moved).startswith("Waits for ")
+
+
+def test_who_only_waits_for_a_turn_is_not_given_up(link, ana):
+    first, second = ask(ana, link), ask(ana, link)
+    assert claim(first) == "dispatching"
+    Trigger.objects.filter(pk=second.pk).update(created_at=timezone.now() - timedelta(hours=2))
+    assert claim(second).startswith("Waits for ")
+    becomes(first, "passed")
+    Trigger.objects.filter(pk=second.pk).update(not_before=timezone.now())
+    dispatch.dispatch(second.pk)
+    second.refresh_from_db()
+    assert "Given up" not in second.message
+    assert second.attempt == 1
