@@ -5,7 +5,7 @@ The log has all of them, and an API answer says why each time.
 
 import logging
 
-from django.core.cache import cache
+from portal.rate import within
 
 logger = logging.getLogger(__name__)
 
@@ -17,10 +17,4 @@ def for_the_trail(token_id: int | None, action: str, target: str) -> bool:
     if token_id is None:
         return True
     logger.warning("API token %s: denied %s of %s", token_id, action, target)
-    key = f"api-denials:{token_id}"
-    if cache.add(key, 1, timeout=60):
-        return True
-    try:
-        return cache.incr(key) <= PER_MINUTE
-    except ValueError:  # the minute has just ended
-        return True
+    return within(f"api-denials:{token_id}", PER_MINUTE)

@@ -15,7 +15,6 @@ from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.contrib.messages import warning
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, resolve_url
@@ -34,6 +33,7 @@ from portal.discovery import DiscoveredSettings, answer_json, ask_provider, endp
 from portal.graph_groups import with_member_objects
 from portal.id_token import verified_claims
 from portal.identities import create_user, update_user, users_of
+from portal.rate import within
 from portal.scim.arrivals import provisioned
 from portal.signin_failure import SignInFailure, sentence
 from portal.user_sessions import note_id_token
@@ -301,10 +301,4 @@ def fail(request: HttpRequest, failure: SignInFailure) -> HttpResponse:
 
 def _counted(request: HttpRequest) -> bool:
     """Whether a nameless failure still goes into the trail, which anybody could fill otherwise."""
-    key = f"signin-failures:{request.META.get('REMOTE_ADDR')}"
-    if cache.add(key, 1, timeout=60):
-        return True
-    try:
-        return cache.incr(key) <= MAX_FAILURES
-    except ValueError:  # the minute has just ended
-        return True
+    return within(f"signin-failures:{request.META.get('REMOTE_ADDR')}", MAX_FAILURES)

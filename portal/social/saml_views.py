@@ -3,11 +3,11 @@
 from allauth.socialaccount.providers.saml import views
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
+from portal.rate import within
 from portal.signin import fail
 from portal.signin_failure import SignInFailure
 from portal.social.configuration import SAML
@@ -27,13 +27,7 @@ def saml_acs(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
 
 
 def _may_post(request: HttpRequest) -> bool:
-    key = f"saml-answers:{request.META.get('REMOTE_ADDR')}"
-    if cache.add(key, 1, timeout=60):
-        return True
-    try:
-        return cache.incr(key) <= MAX_A_MINUTE
-    except ValueError:  # the minute has just ended
-        return True
+    return within(f"saml-answers:{request.META.get('REMOTE_ADDR')}", MAX_A_MINUTE)
 
 
 @csrf_exempt
