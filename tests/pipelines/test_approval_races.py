@@ -3,16 +3,14 @@
 The large run is tests/bench/approvals.py.
 """
 
-import threading
-
 import pytest
-from django.db import connection
 
 from pipelines import approvals, dispatch
 from pipelines.models import Approval, Environment, Trigger
 from tests.pipelines.four_eyes import approve, asked, make_guarded, make_link, people
 from tests.pipelines.interleavings import PARAMETERS, Stage
 from tests.pipelines.outbox_storm import without_budget
+from tests.pipelines.together import together
 from tests.pipelines.world import make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,26 +32,6 @@ def stage(sandbox, link, monkeypatch):
     for module in (approvals, dispatch):
         monkeypatch.setattr(module, "reached", stage.reached)
     return stage
-
-
-def together(*works):
-    """Each in a thread, all at once; what they return."""
-    barrier, found = threading.Barrier(len(works)), []
-
-    def run(work):
-        barrier.wait()
-        try:
-            found.append(work())
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == len(works)
-    return found
 
 
 def test_nothing_unapproved_is_ever_sent(stage):

@@ -1,12 +1,10 @@
 """Workers and people that meet at one row: one of them wins, and the row tells which."""
 
-import threading
 import time
 import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from pipelines import budget, dispatch, outbox, settling
@@ -18,6 +16,7 @@ from pipelines.reconcile import reconcile
 from pipelines.servers import may_ask
 from pipelines.triggers import request as ask_for
 from portal.models import AuditEvent
+from tests.pipelines.together import together
 from tests.pipelines.world import (
     confirmed_link,
     link_to,
@@ -34,26 +33,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 class DiedError(BaseException):
     """The worker ends here, and nothing of ours cleans up."""
-
-
-def together(*works):
-    """Runs them at the same time, each in a thread; what they return."""
-    barrier, found = threading.Barrier(len(works)), []
-
-    def run(work):
-        barrier.wait()
-        try:
-            found.append(work())
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == len(works)
-    return found
 
 
 @pytest.fixture
