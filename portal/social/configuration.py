@@ -152,7 +152,8 @@ def _saml(environ: Environ) -> dict[str, Any]:
                     "idp": {
                         "entity_id": idp["entityId"],
                         "sso_url": idp["singleSignOnService"]["url"],
-                        "x509cert": idp["x509cert"],
+                        "x509cert": idp["certificates"][0],
+                        "certificates": idp["certificates"],  # for saml_views.py
                     },
                     # The assertion is what is believed, so it is what must be signed.
                     "advanced": {
@@ -171,17 +172,16 @@ def _saml(environ: Environ) -> dict[str, Any]:
 
 
 def _metadata(environ: Environ) -> dict[str, Any]:
-    """The identity provider's part of its metadata document: entity id, address, certificate."""
+    """The identity provider's part of its metadata document: entity id, address, certificates."""
     text = env_secret("SAML_METADATA", environ=environ)
     try:
         idp: dict[str, Any] = import_string(METADATA_PARSER).parse(text)["idp"]
-        # During a change of keys there are two; the first is the one in use.
-        several = idp.get("x509certMulti", {}).get("signing", [])
-        certificate = idp.get("x509cert") or several[0]
+        # During a change of keys there are two, and either may sign.
+        certificates = idp.get("x509certMulti", {}).get("signing") or [idp["x509cert"]]
         return {
             "entityId": idp["entityId"],
             "singleSignOnService": {"url": idp["singleSignOnService"]["url"]},
-            "x509cert": certificate,
+            "certificates": certificates,
         }
     except Exception:  # the parser lets whatever its XML library raises through
         raise ImproperlyConfigured(

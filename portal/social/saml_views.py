@@ -1,6 +1,8 @@
 """The end of a SAML sign-in, where what somebody posted is parsed for the first time."""
 
-from allauth.socialaccount.providers.saml import views
+from typing import Any
+
+from allauth.socialaccount.providers.saml import utils, views
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,6 +16,20 @@ from portal.social.configuration import SAML
 
 MAX_ANSWER = 300_000  # bytes; an assertion with some thousand groups
 MAX_A_MINUTE = 60  # from one address
+_library_config = utils.build_saml_config
+
+
+def _with_all_certificates(request: HttpRequest, app: dict[str, Any], org: str) -> dict[str, Any]:
+    """As the library's, which hands on one certificate only (django-allauth 65).
+
+    While a provider changes its key there are two, and what checks signatures takes several.
+    """
+    config: dict[str, Any] = _library_config(request, app, org)
+    config["idp"]["x509certMulti"] = {"signing": [*app["idp"]["certificates"]]}
+    return config
+
+
+utils.build_saml_config = _with_all_certificates
 
 
 @csrf_exempt

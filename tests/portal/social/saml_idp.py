@@ -82,16 +82,21 @@ def running(key: Key) -> Iterator[str]:
         process.stdout.close()
 
 
-def metadata(key: Key, entity_id: str = "https://idp.example/metadata") -> str:
-    """Of a provider that exists on paper only; its answers are made by answer()."""
-    certificate = "".join(key.certificate.splitlines()[1:-1])
+def metadata(*keys: Key) -> str:
+    """Of a provider that exists on paper only, with several keys while it changes them."""
+    described = "".join(_described(key) for key in keys)
     return f"""<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"
-  entityID="{entity_id}"><md:IDPSSODescriptor
-  protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><md:KeyDescriptor use="signing">
-  <ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>
-  {certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>
+  entityID="https://idp.example/metadata"><md:IDPSSODescriptor
+  protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">{described}
   <md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
   Location="https://idp.example/sso"/></md:IDPSSODescriptor></md:EntityDescriptor>"""
+
+
+def _described(key: Key) -> str:
+    certificate = "".join(key.certificate.splitlines()[1:-1])
+    return f"""<md:KeyDescriptor use="signing">
+  <ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>
+  {certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"""
 
 
 def assertion(

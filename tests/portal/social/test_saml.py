@@ -120,6 +120,17 @@ def test_a_forged_assertion_signs_nobody_in(client, on_paper, key, how):
     assert "Acme SSO" in client.get("/signin/failed/").content.decode()
 
 
+@pytest.mark.parametrize(("signer", "comes_in"), [(0, True), (1, True), (2, False)])
+def test_while_the_provider_changes_its_key_both_count_and_no_third(
+    client, settings, signer, comes_in
+):
+    keys = [saml_idp.new_key() for _ in range(3)]
+    configure(settings, saml_idp.metadata(*keys[:2]))
+    xml = signed(assertion(asked(client)), keys[signer])
+    answered(client, response(_asked_by(xml), xml))
+    assert signed_in(client) is comes_in
+
+
 @pytest.mark.parametrize("place", ["before", "after", "inside the signature", "around"])
 def test_signature_wrapping_signs_nobody_else_in(client, on_paper, key, place):
     request_id = asked(client)
