@@ -14,13 +14,13 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from catalog import search_index, version
-from catalog.models import Source
+from catalog import bulk, search_index, version
+from catalog.models import Entity, Relation, Source, SourceFile, Tag
 from portal.api_tokens import create
 from portal.models import UserLink
 from tests.catalog.large import fill
 
-# PostgreSQL chooses by size; SQLite's choice is the same for any.
+# PostgreSQL chooses by size too.
 ROWS = 100_000 if connection.vendor == "postgresql" else 2_000
 LIST, API = "/catalog/", "/api/catalog/entities"
 # As tests/catalog/large.py makes them: one word of a hundred names, and one of these names.
@@ -80,7 +80,7 @@ def large(transactional_db):
                 cursor.execute(f"DROP INDEX {name}")
         fill(source, ROWS)
         search_index.ensure(connection)
-        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+    bulk.analyze(Entity, Relation, Tag, SourceFile)
     version.bump()
 
 
@@ -101,6 +101,14 @@ def read_from_end_to_end(sql: str) -> bool:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}".replace("%", "%%"), [])
         plan = cursor.fetchone()[0]
     return '"Seq Scan", "catalog_entity"' in json.dumps(list(_scans(plan)))
+
+
+def plan_of(sql: str) -> str:
+    """In the database's own words."""
+    with connection.cursor() as cursor:
+        query_plan = " QUERY PLAN" if connection.vendor == "sqlite" else " (FORMAT JSON)"
+        cursor.execute(f"EXPLAIN{query_plan} {sql}".replace("%", "%%"), [])
+        return json.dumps(cursor.fetchall())
 
 
 def _scans(plan):
@@ -140,3 +148,12 @@ def test_no_main_page_reads_all_entities(large, person, token):
             if sql.startswith("SELECT") and read_from_end_to_end(sql)
         ]
     assert bad == [], "\n\n".join(bad)
+
+
+def test_one_of_many_owners_is_found_by_the_index_of_owners(large, person, token):
+    with CaptureQueriesContext(connection) as captured:
+        person.get(f"{PAGES['API by owner']}&orderField=metadata.name,asc", headers=token)
+    [page] = [
+        query["sql"] for query in captured if '"catalog_entity"."ref" AS "ref"' in query["sql"]
+    ]
+    assert "owner" in plan_of(page)
