@@ -40,6 +40,7 @@ WORDS = (
     "queue",
     "till",
 )
+MB = 1_048_576
 VARIED = 400  # different offsets
 
 
@@ -157,8 +158,12 @@ def memory(stack: Stack) -> str:
     """
     found = psutil.Process(stack.process.pid).children(recursive=True)
     ours = [process for process in found if {"granian", "celery"} & set(process.cmdline())]
-    sizes = [process.memory_info().rss / 1_048_576 for process in ours]
-    return f"{sum(sizes):.0f} MB resident ({' + '.join(f'{size:.0f}' for size in sizes)})"
+    each = [process.memory_full_info() for process in ours]
+    whole = sum(one.rss for one in each) / MB
+    sizes = " + ".join(f"{one.rss / MB:.0f}" for one in each)
+    # Each maps the same files of Python and its libraries, which stand in memory once.
+    once = (sum(one.uss for one in each) + max(one.rss - one.uss for one in each)) / MB
+    return f"{whole:.0f} MB resident ({sizes}), {once:.0f} MB with shared pages counted once"
 
 
 if __name__ == "__main__":
