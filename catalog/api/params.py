@@ -38,7 +38,8 @@ def word(request: HttpRequest, name: str, default: str, *others: str) -> str:
 def body(request: HttpRequest, *known: str) -> dict[str, Any]:
     """The JSON object that was sent. With `known`, nothing else may be in it."""
     try:
-        value = json.loads(request.body, parse_constant=_no_number)
+        # Bytes would be read as UTF-16, too, and with halves of characters.
+        value = json.loads(str(request.body, "utf-8"), parse_constant=_no_number)
         # What neither UTF-8 nor PostgreSQL holds can't be asked for, and not be stored either.
         if b"\\u" in request.body:
             json.dumps(value, ensure_ascii=False).encode()

@@ -1,4 +1,5 @@
-"""`python -m tests.bench.forgeries`: 10,000 requests that say somebody else sent them.
+"""`python -m tests.bench.forgeries`: 10,000 requests of the run page, and 10,000 calls of the API,
+that say somebody else sent them.
 
 As tests/pipelines/test_forged_actors.py, with more of them. Ends with 1 if one changed the recorded
 person, or was not recorded although its sender may do it.
@@ -11,6 +12,8 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from typing import Any
 
 FOLDER = tempfile.TemporaryDirectory(prefix="stagedoor-bench-")
 os.environ.update(
@@ -30,7 +33,9 @@ from django.core.management import call_command  # noqa: E402  Django has to be 
 from django.test.utils import setup_test_environment  # noqa: E402
 
 from pipelines.models import Trigger  # noqa: E402
-from tests.pipelines.forgeries import forge, found, make_scene  # noqa: E402
+from tests.pipelines import forged_calls, forgeries  # noqa: E402
+
+SHOWN = 3  # faults told in full
 
 
 def main() -> int:
@@ -42,21 +47,40 @@ def main() -> int:
     call_command("collectstatic", verbosity=0, interactive=False)
     setup_test_environment()
     logging.disable(logging.CRITICAL)  # each refusal is a line, and thousands are meant to be
-    scene, chance, faults = make_scene(), random.Random(options.seed), []
-    began = time.perf_counter()
-    for _ in range(options.count):
-        forgery = forge(chance, scene.boss)
-        fault = found(scene, forgery)
+    scene, chance = forgeries.make_scene(), random.Random(options.seed)
+    callers = forged_calls.make_callers(scene.link, scene.ana, scene.boss)
+    print("| forged requests | sent | taken, as those of who sent them | as somebody else's |")
+    print("|---|---|---|---|")
+    of_page = played(
+        "of the run page",
+        options.count,
+        lambda: forgeries.forge(chance, scene.boss),
+        lambda forgery: forgeries.found(scene, forgery),
+    )
+    of_api = played(
+        "of the API",
+        options.count,
+        lambda: forged_calls.forge(chance, callers),
+        lambda call: forged_calls.found(callers, call),
+    )
+    for fault in [*of_page[:SHOWN], *of_api[:SHOWN]]:
+        print(*fault)
+    return 1 if of_page or of_api else 0
+
+
+def played(
+    what: str, count: int, forge: Callable[[], Any], found: Callable[[Any], str]
+) -> list[tuple[str, Any]]:
+    """The faults, each with the request that has it."""
+    faults, before, began = [], Trigger.objects.count(), time.perf_counter()
+    for _ in range(count):
+        forgery = forge()
+        fault = found(forgery)
         if fault:
             faults.append((fault, forgery))
-    seconds = time.perf_counter() - began
-    print("| forged requests | |\n|---|---|")
-    print(f"| sent | {options.count:,} in {seconds:,.0f} s |")
-    print(f"| taken, each as that of who sent it | {Trigger.objects.count():,} |")
-    print(f"| recorded as somebody else's | {len(faults) or 'none'} |")
-    for fault in faults[:3]:
-        print(*fault)
-    return 1 if faults else 0
+    seconds, taken = time.perf_counter() - began, Trigger.objects.count() - before
+    print(f"| {what} | {count:,} in {seconds:,.0f} s | {taken:,} | {len(faults) or 'none'} |")
+    return faults
 
 
 if __name__ == "__main__":

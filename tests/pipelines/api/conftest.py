@@ -30,7 +30,9 @@ class Api:
         self._client = Client()
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        data = body if isinstance(body, str) else json.dumps(body) if body is not None else ""
+        data = (
+            body if isinstance(body, str | bytes) else json.dumps(body) if body is not None else ""
+        )
         headers = {"HTTP_AUTHORIZATION": f"Bearer {self.secret}", **headers}
         return self._client.generic(method, BASE + path, data, "application/json", **headers)
 

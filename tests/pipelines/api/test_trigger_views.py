@@ -147,6 +147,9 @@ def test_a_wrong_value_is_named(api, fields, named):
         ("[" * 100_000, 400),
         ('{"entity": "\\u0000"}', 400),
         ('{"note": "\\ud800"}', 400),
+        # JSON is UTF-8; in anything else, what no column holds would not be seen.
+        (b'{"note": "\xed\xa0\x80"}', 400),
+        ('{"note": "\\u0000"}'.encode("utf-16"), 400),
         (f'{{"note": "{"x" * MAX_BODY}"}}', 413),
     ],
 )
