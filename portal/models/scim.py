@@ -15,6 +15,13 @@ class ScimUser(models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="scim"
     )
+    # Whoever signed in under its user name and is another subject of the provider.
+    beside = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        related_name="scim_beside",
+        blank=True,
+        help_text="Accounts that end with it, unless they are SCIM users themselves.",
+    )
     user_name = models.CharField(max_length=255)
     # In lower case, since "userName" is compared without case; none once it is deleted.
     user_key = models.CharField(max_length=255, null=True, unique=True, editable=False)

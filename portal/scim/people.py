@@ -124,7 +124,7 @@ def delete(row: ScimUser) -> None:
     row.deleted_at = row.changed_at = timezone.now()
     row.save()
     row.user.groups.remove(*DjangoGroup.objects.filter(user=row.user).exclude(scim=None))
-    end_access(row.user, why=REMOVED, on_behalf_of=CLIENT)
+    _end(row, REMOVED)
     _record(row, before)
 
 
@@ -147,16 +147,21 @@ def _person(subject: str) -> Person | None:
     found = users_of(_issuer(), subject).first()
     if found is not None or settings.SCIM_SUBJECT_CLAIM == "sub":
         return found
-    claim = {f"identities__claims__{settings.SCIM_SUBJECT_CLAIM}": subject}
-    # Who has been a SCIM user under another value is not this one: the claim is from before.
-    signed_in = Person.objects.filter(
-        identities__issuer=settings.OIDC_OP_ISSUER, scim=None, **claim
-    ).distinct()
+    signed_in = _signed_in_as(subject)
     if len(signed_in) > 1:
         raise UniquenessException(
             detail=f"Several people have signed in as {subject}; an administrator has to settle it."
         )
     return signed_in.first()
+
+
+def _signed_in_as(subject: str) -> QuerySet[Person]:
+    """Whose last sign-in brought this value, and who is no SCIM user: of one the claim is from
+    before."""
+    claim = {f"identities__claims__{settings.SCIM_SUBJECT_CLAIM}": subject}
+    return Person.objects.filter(
+        identities__issuer=settings.OIDC_OP_ISSUER, scim=None, **claim
+    ).distinct()
 
 
 def _know_as(user: Person, subject: str) -> None:
@@ -177,15 +182,30 @@ def _know_as(user: Person, subject: str) -> None:
 
 
 def _set_access(row: ScimUser, was_active: bool) -> None:
-    user = row.user
     if not row.active:
-        if was_active or user.is_active:
-            end_access(user, why=LEFT, on_behalf_of=CLIENT)
-    elif not was_active and not user.is_active:
-        user.is_active = True
-        user.save(update_fields=["is_active"])
-        target = f"user: {user.get_username()}"
-        audit.record("access.return", on_behalf_of=CLIENT, target=target, reason=BACK)
+        _end(row, LEFT)
+    elif not was_active:
+        for user in (row.user, *row.beside.filter(scim=None)):
+            _give_back(user)
+
+
+def _end(row: ScimUser, why: str) -> None:
+    """Also of whoever signed in under its name: one of them is the person who has left."""
+    end_access(row.user, why=why, on_behalf_of=CLIENT)
+    if settings.SCIM_SUBJECT_CLAIM != "sub":
+        name = row.user_name if settings.SCIM_SUBJECT == "userName" else row.external_id
+        row.beside.add(*_signed_in_as(name))
+    for user in row.beside.filter(scim=None):
+        end_access(user, why=why, on_behalf_of=CLIENT)
+
+
+def _give_back(user: Person) -> None:
+    if user.is_active:
+        return
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+    target = f"user: {user.get_username()}"
+    audit.record("access.return", on_behalf_of=CLIENT, target=target, reason=BACK)
 
 
 def _set_names(user: Person, resource: User) -> None:

@@ -224,6 +224,72 @@ def test_a_name_that_is_still_anothers_brings_nobody_into_their_account(
     assert User.objects.get(identities__subject="the-new-bob") != bob
 
 
+class TestSplitAccounts:
+    """Two people signed in under one user name: the directory's word reaches both."""
+
+    @pytest.fixture
+    def bobs(self, client, directory, provider, by_name):
+        """The id of SCIM's bob, and the browser of who came under that name later."""
+        pk = directory.add("bob")["id"]
+        sign_in(client, provider)
+        provider.subject, later = "the-new-bob", Client()
+        sign_in(later, provider)
+        assert User.objects.filter(is_active=True).count() == 2
+        return pk, later
+
+    @pytest.mark.parametrize("renamed", [False, True])
+    def test_all_end_and_come_back_with_the_one_that_scim_knows(self, directory, bobs, renamed):
+        pk, later = bobs
+        if renamed:
+            rename = {"op": "replace", "path": "userName", "value": "robert"}
+            assert directory.patch(f"Users/{pk}", rename).status_code == 200
+        for active in (False, False, True):
+            directory.patch(f"Users/{pk}", {"op": "replace", "value": {"active": active}})
+            assert set(User.objects.values_list("is_active", flat=True)) == {active}
+        assert later.get("/account/").status_code == 302
+        assert AuditEvent.objects.filter(action="access.end").count() == 2
+        assert AuditEvent.objects.filter(action="access.return").count() == 2
+
+    def test_all_end_with_a_deletion(self, directory, bobs):
+        directory.call("DELETE", f"Users/{bobs[0]}")
+        assert not User.objects.filter(is_active=True).exists()
+
+    def test_who_comes_under_the_name_of_who_left_stays_outside(self, directory, provider, bobs):
+        directory.patch(f"Users/{bobs[0]}", {"op": "replace", "value": {"active": False}})
+        provider.subject, third = "a-third-bob", Client()
+        assert sign_in(third, provider)["Location"] == "/signin/failed/"
+        assert User.objects.count() == 2
+
+    def test_who_came_after_a_deletion_ends_with_who_is_added_again(
+        self, client, directory, provider, by_name
+    ):
+        pk = directory.add("bob")["id"]
+        sign_in(client, provider)
+        directory.call("DELETE", f"Users/{pk}")
+        provider.subject = "the-new-bob"
+        sign_in(Client(), provider)
+        pk = directory.add("bob")["id"]
+        directory.patch(f"Users/{pk}", {"op": "replace", "value": {"active": False}})
+        assert not User.objects.filter(is_active=True).exists()
+
+    def test_who_was_renamed_to_the_name_ends_with_it(self, client, directory, provider, by_name):
+        provider.subject, provider.claims["preferred_username"] = "carl", "carl"
+        sign_in(client, provider)
+        pk = directory.add("bob")["id"]
+        provider.claims["preferred_username"] = "bob"
+        sign_in(client, provider)
+        directory.patch(f"Users/{pk}", {"op": "replace", "value": {"active": False}})
+        assert not User.objects.filter(is_active=True).exists()
+
+    def test_whom_scim_knows_by_themselves_goes_by_their_own_word(self, directory, bobs):
+        rename = {"op": "replace", "path": "userName", "value": "robert"}
+        directory.patch(f"Users/{bobs[0]}", rename)
+        directory.add("bob")
+        directory.patch(f"Users/{bobs[0]}", {"op": "replace", "value": {"active": False}})
+        assert User.objects.get(identities__subject="the-new-bob").is_active
+        assert bobs[1].get("/account/").status_code == 200
+
+
 def test_a_name_that_several_signed_in_by_is_refused(client, directory, provider, by_name):
     sign_in(client, provider)
     provider.subject = "the-new-bob"
