@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,10 +16,12 @@ from pipelines.models import Environment, PipelineLink, StandingTrigger
 from pipelines.queries import recent_branches
 from pipelines.requesting import find_link
 from pipelines.standing_triggers import Wish
+from portal.group_age import confirmations
 from portal.guard import actor_of
 from portal.policy import Target, decide
 
 MAX_LISTED, MAX_ENDED = 500, 50
+SET_UP = "Set up, in your name. It ends when you lose the right to it."
 
 
 class StandingForm(TriggerForm):
@@ -55,8 +58,10 @@ def standing_list(request: HttpRequest) -> HttpResponse:
     rows = StandingTrigger.objects.select_related("owner", "entity", "pipeline__server", "after")
     if not all_of_them:
         rows = rows.filter(owner=request.user)
+    live = list(rows.filter(ended_at=None)[:MAX_LISTED])
+    confirmed = confirmations({item.owner_id for item in live})
     context = {
-        "live": rows.filter(ended_at=None)[:MAX_LISTED],
+        "live": [(item, confirmed.get(item.owner_id)) for item in live],
         "ended": rows.exclude(ended_at=None).order_by("-ended_at")[:MAX_ENDED],
     }
     return render(request, "pipelines/standing_list.html", context)
@@ -77,7 +82,7 @@ def standing_create(request: HttpRequest, pk: int) -> HttpResponse:
     wish = Wish(branch=form.branch, parameters=form.parameters, **chosen)
     outcome = standing_triggers.create(request.user, link, wish, request)
     if outcome.standing is not None:
-        messages.success(request, "Set up, in your name. It ends when you lose the right to it.")
+        messages.success(request, SET_UP + _pauses(request.user.pk))
         return redirect("pipelines:standing_list")
     form.show(outcome.errors)
     status = 422 if outcome.decision.askable else 403
@@ -96,3 +101,10 @@ def standing_end(request: HttpRequest, pk: int) -> HttpResponse:
     ):
         messages.success(request, "It has ended.")
     return redirect("pipelines:standing_list")
+
+
+def _pauses(user_id: int | None) -> str:
+    """What keeps it going, where the person's groups count for a time only."""
+    if not confirmations([user_id] if user_id else []):
+        return ""
+    return f" It pauses when you have not signed in for {settings.GROUPS_MAX_AGE_DAYS} days."

@@ -5,7 +5,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db.models import Exists
 
 from portal import hooks
-from portal.models import Identity, Role, RoleMapping, UserLink
+from portal.group_age import why_incomplete
+from portal.models import Role, RoleMapping, UserLink
 from portal.policy import ANONYMOUS, Actor, Conditions, Grant
 
 EVERYBODY = "everybody signed in"
@@ -36,14 +37,8 @@ def actor_for(user: AbstractBaseUser | AnonymousUser | None) -> Actor:
         user_ref=user_ref,
         groups=groups,
         grants=(*mapped_grants(groups), *default_grant()),
-        incomplete=_incomplete(user),
+        incomplete=why_incomplete(user.pk),
     )
-
-
-def _incomplete(user: User) -> str:
-    """Why not all of the person's groups are known; "" when they are."""
-    found = Identity.objects.filter(user=user).exclude(incomplete="")
-    return found.values_list("incomplete", flat=True).first() or ""
 
 
 def fresh_actor(user_id: int | None) -> Actor:

@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from portal import audit, hooks
 from portal.access import EVERYBODY, display_name, mapped_grants, team_subjects
+from portal.group_age import doubtful_sql, why_incomplete
 from portal.models import ApiToken
 from portal.policy import Actor, Conditions, Grant
 
@@ -157,7 +158,7 @@ def _actor(rows: list["_Row"]) -> Actor:
         groups=frozenset(row.group for row in rows if row.group) | teams,
         grants=tuple(grant for grant in cut if grant.permissions),
         agent=first.agent,
-        incomplete=first.incomplete or "",
+        incomplete=why_incomplete(first.user_id) if first.doubtful else "",
         ceiling=allowed,
     )
 
@@ -170,8 +171,7 @@ SELECT t.id, t.name, t.agent, t.permissions,
        u.id, u.username, u.first_name, u.last_name, l.user_ref,
        CASE WHEN EXISTS (SELECT 1 FROM portal_rolemapping WHERE "group" LIKE 'team:%%')
             THEN 1 ELSE 0 END,
-       (SELECT i.incomplete FROM portal_identity i
-        WHERE i.user_id = u.id AND i.incomplete <> '' ORDER BY i.id LIMIT 1),
+       {doubtful},
        g.name, m.id, m.scope_kind, m.scope_ref, m.environment,
        m.branches, m.parameters, m.hours, r.name, r.permissions,
        d.name, d.permissions,
@@ -203,7 +203,7 @@ class _Row:
     last_name: str
     user_ref: str | None
     of_teams: int  # roles are mapped from the catalog's teams
-    incomplete: str | None
+    doubtful: int | None  # an identity that keeps the person from doing more than reading
     group: str | None
     mapping_id: int | None
     scope_kind: str
@@ -223,10 +223,10 @@ def _rows(digest: str) -> list[_Row]:
     now = timezone.now()
     as_stored = connection.ops.adapt_datetimefield_value
     times = [as_stored(now - USE_NOTED_EVERY), as_stored(now)]
+    doubtful, of_doubtful = doubtful_sql("u.id")
+    query = _QUERY.replace("{also}", _ALSO[0]).replace("{doubtful}", doubtful)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _QUERY.replace("{also}", _ALSO[0]), [times[0], settings.DEFAULT_ROLE, digest, times[1]]
-        )
+        cursor.execute(query, [times[0], *of_doubtful, settings.DEFAULT_ROLE, digest, times[1]])
         return [_Row(*row) for row in cursor.fetchall()]
 
 

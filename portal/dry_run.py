@@ -16,7 +16,8 @@ from django.db import transaction
 
 from portal import hooks
 from portal.access import TEAM, default_grant, display_name, mapped_grants
-from portal.models import Identity, Role, UserLink
+from portal.group_age import why_of_all
+from portal.models import Role, UserLink
 from portal.policy import Grant
 from portal.policy.effects import Line, Person, Policy, compare, gives_more
 
@@ -92,9 +93,7 @@ def read_people(groups: Iterable[str], user: User | None = None) -> tuple[Person
     for user_id, names in _by_teams(mapped).items():
         if user_id in held:
             held[user_id] |= names & mapped
-    incomplete = dict(
-        Identity.objects.exclude(incomplete="").order_by("-pk").values_list("user_id", "incomplete")
-    )
+    incomplete = why_of_all([user.pk] if user else None)
     return tuple(
         Person(one.pk, display_name(one), frozenset(held[one.pk]), incomplete.get(one.pk, ""))
         for one in users

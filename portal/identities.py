@@ -114,8 +114,8 @@ def _note_arrival(claims: dict[str, Any], groups: Groups, rules: GroupRules) -> 
     identity.groups = groups.names(rules.prefix)
     identity.claims = kept_claims(claims)
     identity.incomplete = "" if groups.complete else groups.why
-    identity.seen_at = timezone.now()
-    identity.save(update_fields=["groups", "claims", "incomplete", "seen_at"])
+    identity.seen_at = identity.confirmed_at = timezone.now()
+    identity.save(update_fields=["groups", "claims", "incomplete", "seen_at", "confirmed_at"])
     if groups.left_out:
         logger.warning(
             "groups of %s: %d of %d left out", claims["sub"], groups.left_out, len(groups.arrived)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from portal.models import Identity
+from portal.group_age import doubtful
 
 MAX_GROUP_NAME = 150  # auth.Group.name
 MAX_TOLD = 100
@@ -44,11 +44,12 @@ def set_admin(user: User) -> list[str]:
     """Opens or closes Django admin as the person's groups say; what changed.
 
     OIDC_ADMIN_GROUPS are groups of the OIDC provider; ADMIN_GROUPS have their prefix. Whose groups
-    are known in part only is no administrator, as policy lets them do nothing else either.
+    are known in part only, or have long not been confirmed, is no administrator, as policy lets
+    them do nothing else either.
     """
     names = [f"{settings.OIDC_ISSUER_SLUG}:{name}" for name in settings.OIDC_ADMIN_GROUPS]
     names += settings.ADMIN_GROUPS
-    known = not Identity.objects.filter(user=user).exclude(incomplete="").exists()
+    known = not doubtful().filter(user=user).exists()
     admin = known and bool(names) and user.groups.filter(name__in=names).exists()
     if (user.is_staff, user.is_superuser) == (admin, admin):
         return []

@@ -88,6 +88,11 @@ OIDC_TIMEOUT = 5  # seconds; the library's default waits for ever
 OIDC_STORE_ID_TOKEN = True  # sent as id_token_hint at sign-out
 OIDC_OP_LOGOUT_URL_METHOD = "portal.signin.provider_logout_url"
 OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS = env_int("OIDC_RENEW_SECONDS", 3600)
+# So long groups count that nobody has confirmed (portal/group_age.py). Two weeks' holiday with the
+# weekends around it keep what runs by itself; who has left keeps it no longer.
+GROUPS_MAX_AGE_DAYS = env_int("GROUPS_MAX_AGE_DAYS", 17)
+if not 1 <= GROUPS_MAX_AGE_DAYS <= 90:
+    raise ImproperlyConfigured("GROUPS_MAX_AGE_DAYS must be from 1 to 90.")
 OIDC_CALLBACK_CLASS = "portal.signin.CallbackView"
 OIDC_AUTHENTICATE_CLASS = "portal.signin.RequestView"
 # Reachable with a session that is due for renewal; the failure page must not lead to itself.

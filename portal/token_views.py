@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal import api_tokens
 from portal.access import actor_for
+from portal.group_age import confirmations
 from portal.models import ApiToken
 from portal.policy import PERMISSIONS
 from portal.token_form import TokenForm
@@ -33,6 +34,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
     context = {
         "live": [(token, _scope(token)) for token in live],
         "ended": [(token, _scope(token)) for token in ended],
+        "confirmed": confirmations([request.user.pk]).get(request.user.pk) if live else None,
     }
     return render(request, "portal/token_list.html", context)
 

@@ -174,7 +174,7 @@ class ProviderGroupAdmin(ReadOnlyAdmin):
 
 @admin.register(Identity)
 class IdentityAdmin(ReadOnlyAdmin):
-    list_display = ["user", "issuer", "subject", "seen_at"]
+    list_display = ["user", "issuer", "subject", "seen_at", "confirmed_at"]
     list_select_related = ["user"]
     search_fields = ["user__username", "subject"]
 

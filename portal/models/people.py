@@ -26,6 +26,12 @@ class Identity(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField(default=timezone.now)
+    # Not the same as seen_at: the hourly reading confirms groups of people who are not there.
+    confirmed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When who says the groups last said them; empty: it gives none that age.",
+    )
 
     class Meta:
         verbose_name_plural = "identities"

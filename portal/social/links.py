@@ -27,13 +27,13 @@ audit.register("identity.unlink", "took the link to another provider away")
 
 def note_arrival(request: HttpRequest, user: User, door: Door, arrival: Arrival) -> None:
     """Takes over the groups, with all that was said, and writes what changed into the trail."""
-    groups = [*arrival.groups, *_read_elsewhere(user, door, arrival)]
+    elsewhere, now = _read_elsewhere(user, door, arrival), timezone.now()
+    groups = [*arrival.groups, *elsewhere]
+    identity = Identity.objects.filter(issuer=door.issuer, subject=arrival.claims["sub"])
+    identity.update(groups=groups, claims=kept_claims(arrival.claims), seen_at=now)
+    if not elsewhere:  # those only a reading confirms
+        identity.update(confirmed_at=now if groups or not door.members_of else None)
     changes = [*replace_groups(user, door.prefix, groups), *set_admin(user)]
-    Identity.objects.filter(issuer=door.issuer, subject=arrival.claims["sub"]).update(
-        groups=groups,
-        claims=kept_claims(arrival.claims),
-        seen_at=timezone.now(),
-    )
     if changes:
         audit.record("signin.groups", user=user, request=request, data={"what": changes})
 
@@ -52,8 +52,8 @@ def forget_groups(request: HttpRequest, login: SocialLogin, door: Door) -> None:
     user = users_of(door.issuer, str(login.account.uid)).first()
     if user is None:
         return
+    Identity.objects.filter(issuer=door.issuer, user=user).update(groups=[], confirmed_at=None)
     changes = [*replace_groups(user, door.prefix, []), *set_admin(user)]
-    Identity.objects.filter(issuer=door.issuer, user=user).update(groups=[])
     if changes:
         audit.record("signin.groups", user=user, request=request, data={"what": changes})
     if request.user == user:

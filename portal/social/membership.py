@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from portal import audit, leaving
 from portal.memberships import replace_groups, set_admin, usable
@@ -63,8 +64,9 @@ def _check(door: Door, members: Members) -> None:
 @transaction.atomic
 def _apply(door: Door, identity: Identity, names: set[str]) -> None:
     user, groups = identity.user, sorted(name for name in names if usable(name, door.prefix))
+    confirmed_at = timezone.now() if groups else None
+    Identity.objects.filter(pk=identity.pk).update(groups=groups, confirmed_at=confirmed_at)
     changes = [*replace_groups(user, door.prefix, groups), *set_admin(user)]
-    Identity.objects.filter(pk=identity.pk).update(groups=groups)
     if not changes:
         return
     why = f"As {door.label} tells who belongs to what."

@@ -108,6 +108,11 @@ class World:
                 Identity.objects.create(
                     issuer="i", subject=str(number), user=user, incomplete="Too many groups."
                 )
+            elif self._rarely(6):
+                age = timedelta(days=self.random.choice([1, 90]))
+                Identity.objects.create(
+                    issuer="i", subject=str(number), user=user, confirmed_at=timezone.now() - age
+                )
 
     def _rarely(self, times: int) -> bool:
         return self.random.randrange(times) == 0

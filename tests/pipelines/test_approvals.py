@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -12,7 +13,7 @@ from pipelines.dispatch import dispatch
 from pipelines.facts import facts_of
 from pipelines.models import Approval, Build, Environment, EnvironmentRule, Pipeline, Trigger
 from portal.access import fresh_actor
-from portal.models import AuditEvent, Role, RoleMapping
+from portal.models import AuditEvent, Identity, Role, RoleMapping
 from tests.pipelines.four_eyes import COMMIT, approve, ask, asked, make_guarded, make_link, people
 from tests.pipelines.world import link_to, make_build, make_person
 
@@ -132,6 +133,21 @@ def test_nobody_approves_their_own_request_and_the_database_holds_it(link, ana):
             trigger=trigger, approver=ana, requester=ana, verdict="approve", fingerprint="x"
         )
     assert state(trigger) == "awaiting"
+
+
+@pytest.mark.parametrize("whose", ["ana", "ben"])
+def test_groups_that_nobody_confirms_count_neither_to_ask_nor_to_approve(
+    link, ana, ben, sandbox, whose
+):
+    """Both are read anew when it is sent, however that was asked for."""
+    trigger = asked(ana, link)
+    assert approve(ben, trigger) == ""
+    user = {"ana": ana, "ben": ben}[whose]
+    aged = timezone.now() - timedelta(days=settings.GROUPS_MAX_AGE_DAYS)
+    Identity.objects.create(issuer="i", subject=whose, user=user, confirmed_at=aged)
+    dispatch(trigger.pk)
+    assert sent(sandbox) == []
+    assert state(trigger) == "denied"
 
 
 def test_a_superuser_approves_nothing_not_even_for_others(link, ana):

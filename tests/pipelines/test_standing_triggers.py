@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.test import RequestFactory
 from django.utils import timezone
 
 from pipelines import standing_triggers
 from pipelines.models import Environment, EnvironmentRule, StandingTrigger, Trigger
 from pipelines.standing_triggers import Wish, cron_problem, due, end, fire, may_end, next_run
-from portal.models import AuditEvent, RoleMapping
+from portal.models import AuditEvent, Identity, RoleMapping
 from tests.pipelines.world import (
     confirmed_link,
     make_build,
@@ -105,6 +106,21 @@ def test_it_dies_with_its_owners_right(link, ana):
     assert "may no longer do this" in standing.ended_reason
     assert AuditEvent.objects.get(action="standing.end").data["standing"] == standing.pk
     assert not Trigger.objects.exists()
+
+
+def test_it_pauses_while_nobody_confirms_its_owners_groups(link, ana):
+    identity = Identity.objects.create(
+        issuer="i", subject="ana", user=ana, confirmed_at=timezone.now()
+    )
+    standing = set_up(ana, link).standing
+    aged = timezone.now() - timedelta(days=settings.GROUPS_MAX_AGE_DAYS, minutes=1)
+    Identity.objects.update(confirmed_at=aged)
+    assert fire(make_due(standing), timezone.now()) is None
+    event = AuditEvent.objects.get(action="build.start")
+    assert (event.outcome, event.rule) == ("denied", "groups-incomplete")
+    identity.confirmed_at = timezone.now()
+    identity.save()
+    assert fire(make_due(standing), timezone.now()) is not None
 
 
 def test_it_dies_with_its_owners_account(link, ana):

@@ -1,11 +1,14 @@
 """Groups of GitHub and Bitbucket between sign-ins: read hourly, whole or not at all."""
 
+from datetime import timedelta
+
 import pytest
 from django.conf import settings as conf
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from portal.access import actor_for
 from portal.models import AuditEvent, GroupReading, Identity
 from portal.social.membership import read_all
 from portal.tasks import read_members
@@ -69,10 +72,21 @@ def test_a_reading_that_fails_takes_nothing_from_anybody(client, github, read, p
     come_in(client)
     github.members["limelight"] = {"": [4712], "payments": []}
     github.answers[path] = status
+    before = timezone.now()
     reading = read()
     assert str(status) in reading.error
     assert reading.read_at is None
     assert len(groups(User.objects.get())) == 2
+    assert Identity.objects.get().confirmed_at < before
+
+
+def test_a_reading_confirms_groups_and_so_does_a_sign_in(client, github, read):
+    come_in(client)
+    assert Identity.objects.get().confirmed_at is not None
+    Identity.objects.update(confirmed_at=timezone.now() - timedelta(days=90))
+    assert actor_for(User.objects.get()).incomplete
+    read()
+    assert actor_for(User.objects.get()).incomplete == ""
 
 
 def test_nobody_at_all_is_not_believed(client, github, read):
@@ -98,8 +112,10 @@ def test_bitbucket_groups_come_from_an_administrators_reading_alone(client, bitb
     read_all(timezone.now())
     user = User.objects.get()
     assert groups(user) == ["bitbucket:limelight", "bitbucket:limelight/deployers"]
+    Identity.objects.update(confirmed_at=timezone.now() - timedelta(days=90))
     come_in(Client(), BITBUCKET)  # which tells of workspaces only
     assert groups(user) == ["bitbucket:limelight", "bitbucket:limelight/deployers"]
+    assert "an administrator has to see why" in actor_for(user).incomplete
 
 
 def test_without_the_groups_bitbucket_gives_workspaces_and_says_so(client, bitbucket, settings):
