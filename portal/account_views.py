@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from portal import recent_signin
 from portal.access import actor_for
 from portal.identities import group_label
 from portal.models import Identity, UserLink
@@ -18,6 +19,7 @@ from portal.policy import PERMISSIONS, SCOPE_KINDS, Actor, Grant
 from portal.role_mapping_form import OF_ENTITIES
 from portal.signin import FAILURE_KEY, OIDC_BACKEND, PROVIDER_LOGOUT_KEY, safe_next
 from portal.signin_failure import sentence
+from portal.social.configuration import DOOR_KEY
 from portal.user_sessions import of_request
 
 # More groups that give nothing are only counted; the page of what arrived has them all.
@@ -41,6 +43,7 @@ def signin(request: HttpRequest) -> HttpResponse:
             if settings.SOCIAL_SIGNIN or not door.members_of
         ],
         "demo": settings.ENVIRONMENT == "demo",
+        "ended": "ended" in request.GET,
     }
     return render(request, "portal/signin.html", context)
 
@@ -66,6 +69,20 @@ def signin_renew(request: HttpRequest) -> HttpResponse:
     response = render(request, "portal/signin_renew.html", {"next_url": next_url})
     response["Refresh"] = f"0; url={next_url}"
     return response
+
+
+@never_cache
+@require_safe
+def signin_again(request: HttpRequest) -> HttpResponse:
+    """Why the person is to sign in although they are, and the way there."""
+    if not recent_signin.is_asked(request):
+        return redirect("portal:account")
+    door = settings.SIGNIN_DOORS.get(request.session.get(DOOR_KEY, {}).get("provider"))
+    context = {
+        "provider": door.label if door else settings.OIDC_ISSUER_NAME,
+        "url": recent_signin.address(request),
+    }
+    return render(request, "portal/signin_again.html", context)
 
 
 @login_not_required

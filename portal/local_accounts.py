@@ -6,7 +6,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
-from portal import audit
+from portal import audit, recent_signin
 from portal.signin import fail
 from portal.signin_failure import SignInFailure
 from portal.social.links import remember_door
@@ -27,10 +27,12 @@ class AccountAdapter(DefaultAccountAdapter):
         return super().pre_login(request, user, **kwargs)
 
     def login(self, request: HttpRequest, user: User) -> None:
+        new = request.user != user
         super().login(request, user)
         door = getattr(request, "stagedoor_door", "")
         if door:
             remember_door(request, door)
+            recent_signin.note(request, new=new)
         how = door or "local account"
         audit.record("signin", user=user, request=request, data={"how": how})
 

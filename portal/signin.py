@@ -28,7 +28,7 @@ from mozilla_django_oidc.views import (
     OIDCLogoutView,
 )
 
-from portal import audit
+from portal import audit, recent_signin
 from portal.discovery import DiscoveredSettings, answer_json, ask_provider, endpoint, signing_keys
 from portal.graph_groups import with_member_objects
 from portal.id_token import verified_claims
@@ -135,6 +135,9 @@ class RequestView(DiscoveredSettings, OIDCAuthenticationRequestView):
         remember_next(request, response, request.session.pop("oidc_login_next", None))
         return response
 
+    def get_extra_params(self, request: HttpRequest) -> dict[str, str]:
+        return {**super().get_extra_params(request), **recent_signin.parameters(request)}
+
 
 @method_decorator(login_not_required, name="dispatch")
 class CallbackView(OIDCAuthenticationCallbackView):
@@ -181,6 +184,7 @@ class CallbackView(OIDCAuthenticationCallbackView):
         # A change of person flushes the session, and with it what sign-out needs.
         self.request.session["oidc_id_token"] = id_token
         note_id_token(self.request, self.user, id_token)
+        recent_signin.note(self.request, new=not renewed, id_token=id_token)
         if len(id_token or "") > MAX_HINT:
             del self.request.session["oidc_id_token"]
         self.request.session.pop(FAILURE_KEY, None)

@@ -100,6 +100,7 @@ OIDC_EXEMPT_URLS = [
     "portal:signin",
     "portal:signin_failed",
     "portal:signin_renew",
+    "portal:signin_again",
     "portal:signout",
     "portal:healthz",
 ]

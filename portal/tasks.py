@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from portal import inbox, leaving
+from portal import inbox, leaving, notify
 from portal.health import touch
 from portal.social import membership
 
@@ -34,6 +34,17 @@ def forget_sessions() -> None:
 def read_members() -> None:
     """Everybody's groups at GitHub and Bitbucket, where a credential for that is set."""
     membership.read_all(timezone.now())
+
+
+@shared_task(bind=True, max_retries=5)
+def mail(self: Any, address: str, subject: str, text: str) -> None:
+    """One mail, tried again for an hour or so where that can help."""
+    try:
+        notify.send_mail(address, subject, text)
+    except notify.NotSent as error:
+        logger.warning("a mail was not sent: %s", error)
+        if not error.final:
+            raise self.retry(countdown=60 * 2**self.request.retries) from None
 
 
 @shared_task

@@ -21,6 +21,7 @@ portal_urls = [
     path("signin/", account_views.signin, name="signin"),
     path("signin/failed/", account_views.signin_failed, name="signin_failed"),
     path("signin/renew/", account_views.signin_renew, name="signin_renew"),
+    path("signin/again/", account_views.signin_again, name="signin_again"),
     path("oidc/backchannel-logout/", backchannel_logout, name="backchannel_logout"),
     path("signout/", SignOutView.as_view(), name="signout"),
     path("signout/provider/", account_views.signout_provider, name="signout_provider"),

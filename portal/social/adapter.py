@@ -25,7 +25,8 @@ from portal.signin import fail
 from portal.signin_failure import SignInFailure
 from portal.social.arrivals import NOT_A_MEMBER, Arrival, arrival_of
 from portal.social.configuration import Door
-from portal.social.links import LINK_KEY, forget_groups, note_arrival
+from portal.social.link_mail import LINKED, tell
+from portal.social.links import asked_for_link, forget_groups, note_arrival
 
 TIMEOUT = 10  # seconds
 
@@ -88,7 +89,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
     @transaction.atomic
     def link(self, request: HttpRequest, login: SocialLogin, door: Door, arrival: Arrival) -> None:
         """Adds the account to the person who is signed in; the library checks whose it was."""
-        if not isinstance(request.user, User) or request.session.pop(LINK_KEY, "") != door.provider:
+        if not isinstance(request.user, User) or not asked_for_link(request, door.provider):
             raise SignInFailure("unknown_state", provider=door.label)
         if not request.user.identities.exists():  # a local account would become the provider's
             raise SignInFailure("unknown_state", provider=door.label)
@@ -100,6 +101,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
             Identity.objects.create(issuer=issuer, subject=subject, user=request.user)
             data = {"issuer": issuer, "subject": subject}
             audit.record("identity.link", user=request.user, request=request, data=data)
+            tell(request, LINKED, door)
         note_arrival(request, request.user, door, arrival)
 
     def on_authentication_error(

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal import audit
+from portal import audit, recent_signin
 from portal.identities import users_of
 from portal.kept_claims import kept_claims
 from portal.memberships import replace_groups, set_admin
@@ -18,11 +18,24 @@ from portal.models import Identity
 from portal.social.arrivals import Arrival
 from portal.social.configuration import BITBUCKET, DOOR_KEY, Door
 
-# Session key: the provider that the person has just asked to link an account of.
+# Session key: the provider that the person has just asked to link an account of, and until when
+# that holds.
 LINK_KEY = "social_link"
 
 audit.register("identity.link", "linked an account of another provider")
 audit.register("identity.unlink", "took the link to another provider away")
+
+
+def ask_for_link(request: HttpRequest, provider: str) -> None:
+    """Somebody who has lately signed in wants an account of this provider linked."""
+    until = time.time() + recent_signin.RECENT_SECONDS
+    request.session[LINK_KEY] = {"provider": provider, "until": until}
+
+
+def asked_for_link(request: HttpRequest, provider: str) -> bool:
+    """Whether the person just asked for it; counts once."""
+    asked = request.session.pop(LINK_KEY, {})
+    return bool(asked.get("provider") == provider and time.time() < asked["until"])
 
 
 def note_arrival(request: HttpRequest, user: User, door: Door, arrival: Arrival) -> None:
@@ -60,22 +73,23 @@ def forget_groups(request: HttpRequest, login: SocialLogin, door: Door) -> None:
         logout(request)
 
 
-def unlink(request: HttpRequest, identity: Identity) -> bool:
-    """Takes the account away from its person, with what its groups gave; False: not one of these.
+def door_of(identity: Identity) -> Door | None:
+    """Where an account that can be linked comes from; None: the company's, which stays.
 
-    The company's own stays: whom it is about is not for the person to say.
+    Whom that is about is not for the person to say.
     """
     doors = (door for door in settings.SIGNIN_DOORS.values() if door.members_of)
-    door = next((door for door in doors if door.issuer == identity.issuer), None)
-    if door is None:
-        return False
-    with transaction.atomic():
-        SocialAccount.objects.filter(user=identity.user, uid=identity.subject).delete()
-        changes = [*replace_groups(identity.user, door.prefix, []), *set_admin(identity.user)]
-        data = {"issuer": identity.issuer, "subject": identity.subject, "what": changes}
-        identity.delete()
-        audit.record("identity.unlink", user=request.user, request=request, data=data)
-    return True
+    return next((door for door in doors if door.issuer == identity.issuer), None)
+
+
+@transaction.atomic
+def unlink(request: HttpRequest, identity: Identity, door: Door) -> None:
+    """Takes the account away from its person, with what its groups gave."""
+    SocialAccount.objects.filter(user=identity.user, uid=identity.subject).delete()
+    changes = [*replace_groups(identity.user, door.prefix, []), *set_admin(identity.user)]
+    data = {"issuer": identity.issuer, "subject": identity.subject, "what": changes}
+    identity.delete()
+    audit.record("identity.unlink", user=request.user, request=request, data=data)
 
 
 def remember_door(request: HttpRequest, provider: str) -> None:

@@ -7,8 +7,10 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.views.decorators.csrf import csrf_exempt
 
+from portal import recent_signin
 from portal.rate import within
 from portal.signin import fail
 from portal.signin_failure import SignInFailure
@@ -30,6 +32,21 @@ def _with_all_certificates(request: HttpRequest, app: dict[str, Any], org: str) 
 
 
 utils.build_saml_config = _with_all_certificates
+
+
+@login_not_required
+def saml_login(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
+    """As the library's, and asks the provider for a new sign-in where the person is to show who
+    they are (ForceAuthn, SAML 2.0 Core, section 3.4.1)."""
+    if not recent_signin.is_asked(request):
+        response: HttpResponseBase = views.login(request, organization_slug=organization_slug)
+        return response
+    provider = utils.get_app_or_404(request, organization_slug).get_provider(request)
+    asking = utils.build_auth(request, provider)
+    url = asking.login(return_to="", force_authn=True)
+    kwargs = provider.get_redirect_from_request_kwargs(request)
+    provider.stash_redirect_state(request, state_id=asking.get_last_request_id(), **kwargs)
+    return redirect(url)
 
 
 @csrf_exempt

@@ -1,5 +1,6 @@
 """Sign-in through GitHub and Bitbucket: who comes in, as whom, with which groups."""
 
+import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +10,7 @@ from django.test import Client
 
 from portal.local_account_urls import door_urls
 from portal.models import AuditEvent, Identity
+from portal.recent_signin import AT_KEY
 from portal.session_refresh import DOOR_KEY
 from portal.social.links import LINK_KEY
 
@@ -114,6 +116,9 @@ class TestLinking:
         user = User.objects.create_user("ana")
         Identity.objects.create(issuer="https://idp.example", subject="ana", user=user)
         client.force_login(user)
+        session = client.session
+        session[AT_KEY] = time.time()
+        session.save()
         return user
 
     def test_account_link_adds_the_account_and_its_groups(self, client, github, ana):
@@ -143,6 +148,29 @@ class TestLinking:
         client.post(f"/account/unlink/{pk}/")
         assert groups(ana) == []
         assert AuditEvent.objects.filter(action="identity.unlink").exists()
+
+    def test_account_link_and_unlink_are_told_by_mail(
+        self, client, github, ana, *, settings, mailoutbox, django_capture_on_commit_callbacks
+    ):
+        settings.EMAIL_HOST, settings.CELERY_TASK_ALWAYS_EAGER = "mail.example", True
+        ana.email = "ana@example.com"
+        ana.save()
+        with django_capture_on_commit_callbacks(execute=True):
+            client.post("/account/link/github/")
+            come_in(client, query="?process=connect")
+            client.post(f"/account/unlink/{Identity.objects.get(subject='4711').pk}/")
+        assert [mail.subject for mail in mailoutbox] == [
+            "An account of GitHub was linked to your account",
+            "An account of GitHub was unlinked from your account",
+        ]
+        assert mailoutbox[0].to == ["ana@example.com"]
+        assert "tell an administrator" in mailoutbox[0].body
+
+    def test_account_link_says_how_long_it_has_been_there(self, client, github, ana):
+        client.post("/account/link/github/")
+        come_in(client, query="?process=connect")
+        page = " ".join(client.get("/account/").content.decode().split())
+        assert "linked <time" in page
 
     def test_account_unlink_leaves_the_last_and_the_companys_account(self, client, github, ana):
         company = Identity.objects.get(subject="ana").pk
@@ -180,7 +208,7 @@ class TestLinking:
         assert client.post("/account/link/github/").status_code == 404
         assert "Link a GitHub account" not in client.get("/account/").content.decode()
         session = client.session
-        session[LINK_KEY] = "github"
+        session[LINK_KEY] = {"provider": "github", "until": time.time() + 60}
         session.save()
         come_in(client, query="?process=connect")
         root.refresh_from_db()

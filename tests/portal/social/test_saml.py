@@ -2,6 +2,7 @@
 
 import base64
 import re
+import time
 import zlib
 from html import unescape
 from typing import Any
@@ -13,6 +14,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
+from portal import recent_signin
 from portal.models import AuditEvent, Identity
 from portal.social import saml_views
 from portal.social.configuration import doors, provider_settings
@@ -78,6 +80,21 @@ def test_a_person_signs_in_through_a_real_provider(client, settings, key):
     groups = sorted(user.groups.values_list("name", flat=True))
     assert groups == ["saml:payments", "saml:payments-deployers"]
     assert "saml" in AuditEvent.objects.get(action="signin").data["how"]
+
+
+def test_who_is_to_sign_in_again_is_asked_by_the_provider(client, on_paper, key):
+    xml = signed(assertion(asked(client)), key)
+    answered(client, response(_asked_by(xml), xml))
+    session = client.session
+    session[recent_signin.AT_KEY] = 0
+    session[recent_signin.ASKED_KEY] = time.time()
+    session.save()
+    query = parse_qs(urlsplit(client.get(LOGIN, **HOST)["Location"]).query)
+    sent = zlib.decompress(base64.b64decode(query["SAMLRequest"][0]), -15).decode()
+    assert 'ForceAuthn="true"' in sent
+    xml = signed(assertion(re.search(r'\bID="([^"]+)"', sent)[1]), key)
+    assert answered(client, response(_asked_by(xml), xml))["Location"] == "/teams/"
+    assert client.session[recent_signin.AT_KEY] > 0
 
 
 def test_the_same_subject_is_the_same_person_and_groups_are_replaced(client, on_paper, key):
