@@ -9,7 +9,8 @@ from pipelines.effects import effect_again
 from pipelines.facts import Facts
 from pipelines.models import Approval, Environment, Pipeline, Trigger
 from portal.access import fresh_actor
-from portal.policy import Actor, Decision, Effect, Target, decide
+from portal.policy import Actor, Decision, Target, decide
+from portal.policy import Effect as Verdict
 
 PERMISSION = "trigger.approve"
 
@@ -17,20 +18,21 @@ PERMISSION = "trigger.approve"
 def decide_approval(actor: Actor, trigger: Trigger, facts: Facts) -> Decision:
     """May `actor` approve or refuse this request? Conditions are judged as for who asked."""
     if trigger.actor_id is None:
-        return Decision(Effect.DENY, "blocked", "Who asked for this is not known any more.")
+        return Decision(Verdict.DENY, "blocked", "Who asked for this is not known any more.")
     environment = trigger.environment
-    # What acts on a build takes along what that was started with.
+    # What acts on a build takes along what that was started with, and may be in several places.
     effect = effect_again(trigger, facts.rules) if trigger.build else None
+    asking = effect.asking if effect else environment
     target = Target(
         label=str(facts.entity or trigger.pipeline),
         scopes=facts.scopes_with(trigger.pipeline),
         environment=environment.slug if environment else "",
         requester=trigger.actor_id,
-        role=role_of(environment),
+        role=role_of(asking),
         branch=trigger.branch or None,
         parameters=effect.judged if effect else trigger.parameters,
         carried=effect.judged_besides if effect else None,
-        helpers=groups(facts, environment, trigger.pipeline),
+        helpers=groups(facts, environment, asking, trigger.pipeline),
     )
     return decide(actor, PERMISSION, target, now=timezone.now())
 
@@ -40,11 +42,13 @@ def role_of(environment: Environment | None) -> str:
     return str(environment.approver_role) if environment and environment.approver_role else ""
 
 
-def groups(facts: Facts, environment: Environment | None, pipeline: Pipeline) -> tuple[str, ...]:
-    """Whose members may approve there, as people know them; a few."""
-    role = role_of(environment)
+def groups(
+    facts: Facts, environment: Environment | None, asking: Environment | None, pipeline: Pipeline
+) -> tuple[str, ...]:
+    """Whose members may approve there, as people know them; a few. `asking` names their role: it is
+    another environment where a run may take effect in several."""
     slug = environment.slug if environment else ""
-    return facts.holders(PERMISSION, slug, role, pipeline)
+    return facts.holders(PERMISSION, slug, role_of(asking), pipeline)
 
 
 def given(trigger: Trigger) -> list[Approval]:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from catalog.sources.web_urls import parse_repository
-from pipelines.approvers import PERMISSION, decide_approval, role_of
+from pipelines.approvers import PERMISSION, decide_approval, groups
+from pipelines.effects import effect_again
 from pipelines.facts import Facts, facts_of
 from pipelines.models import Approval, Trigger
 from pipelines.outbox import State
@@ -105,9 +106,8 @@ def _item(actor: Actor, trigger: Trigger, facts: Facts, words: list[Approval]) -
 
 
 def _who(trigger: Trigger, facts: Facts) -> tuple[str, ...]:
-    environment = trigger.environment
-    slug = environment.slug if environment else ""
-    return facts.holders(PERMISSION, slug, role_of(environment))
+    asking = effect_again(trigger, facts.rules).asking if trigger.build else trigger.environment
+    return groups(facts, trigger.environment, asking, trigger.pipeline)
 
 
 def _words(triggers: Iterable[Trigger]) -> dict[int, list[Approval]]:

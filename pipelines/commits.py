@@ -26,10 +26,12 @@ GIVE_IT = "Give the commit's whole id."
 
 @dataclass(frozen=True)
 class Pin:
-    """`commit` is "" where nobody knows it; `why` says why the run can't be pinned to it."""
+    """`commit` is "" where nobody knows it; `why` says why the run can't be pinned to it; `found`:
+    it is the newest of the branch."""
 
     commit: str = ""
     why: str = ""
+    found: bool = False
 
     @property
     def unpinned(self) -> bool:
@@ -47,7 +49,7 @@ def pin(action: str, pipeline: Pipeline, effect: Effect) -> Pin:
     if action != Action.START:
         return Pin("", cannot or "The commit of that build is not known.")
     try:
-        return Pin(_newest(pipeline, effect.branch), cannot)
+        return Pin(_newest(pipeline, effect.branch), cannot, found=True)
     except BranchUnknown as unknown:
         return Pin("", cannot or f"{unknown} {GIVE_IT}")
 

@@ -19,7 +19,7 @@ from pipelines.approvers import counting
 from pipelines.askers import actor_now
 from pipelines.builds import attach, record
 from pipelines.calls import WITHOUT_BUILD, Answer, carry_out
-from pipelines.effects import effect_again
+from pipelines.effects import Effect, effect_again
 from pipelines.facts import Facts, facts_of
 from pipelines.fingerprints import ASK_AGAIN, change
 from pipelines.models import Build, Environment, Pipeline, Server, Trigger
@@ -131,7 +131,7 @@ def _still_allowed(trigger: Trigger) -> bool:
         _finish(trigger, State.DENIED, "trigger.refused", sentence)
         return False
     if decision.allowed:
-        _note_glass(trigger, facts, decision)
+        _note_glass(trigger, facts, effect, decision)
         return True
     reason = decision.reason
     if decision.effect is Verdict.NEEDS_APPROVAL:
@@ -151,11 +151,12 @@ def _moves_on(trigger: Trigger, environment: Environment | None) -> bool:
     return True
 
 
-def _note_glass(trigger: Trigger, facts: Facts, decision: Decision) -> None:
+def _note_glass(trigger: Trigger, facts: Facts, effect: Effect, decision: Decision) -> None:
     """Broken after it was asked for, it is this request's all the same."""
-    if decision.rule != "break-glass" or trigger.environment is None:
+    if decision.rule != "break-glass":
         return
-    glass = facts.open_glass(trigger.actor_id, trigger.environment.slug, timezone.now())
+    slugs = [environment.slug for environment in effect.environments]
+    glass = facts.open_glass(trigger.actor_id, slugs, timezone.now())
     if glass is not None and glass.pk != trigger.glass_id:
         Trigger.objects.filter(pk=trigger.pk).update(glass=glass)
 

@@ -7,13 +7,17 @@ portal did not start has unknown parameters, which count as the strictest that t
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pipelines.environments import UNBLOCK, Rules, read_rules, strictest
-from pipelines.inputs import check_inputs, check_variables, target_problem
+from pipelines.environments import UNBLOCK, Environments, Rules, by_strictness, read_rules
+from pipelines.inputs import check_inputs, check_variables, takes, target_problem
 from pipelines.models import Build, Environment, Pipeline, Trigger
+from pipelines.providers.base import Capability, Cause
 
 Action = Trigger.Action
 MAX_RETRIES_FOLLOWED = 20
 SHA_LENGTHS = (40, 64)
+# What a vendor begins by itself for a branch has a commit of it. People name any commit, and a pull
+# request's build may be called by the branch that it is for.
+OF_ITS_BRANCH = frozenset({Cause.PUSH, Cause.SCHEDULE})
 # Kept in a trigger's receipt when a person, and not the vendor, said which build is its.
 BY_WORD = "by_word"
 
@@ -32,6 +36,26 @@ class Effect:
     commit: str = ""
     known: bool = True  # whether all of its parameters are known
     carried: Mapping[str, str] = field(default_factory=dict)  # what the build goes on with
+    others: Environments = ()  # laxer than `environment`, where it may take effect as well
+    on_branch: bool = True  # whether its commit is certain to be on that branch
+
+    @property
+    def environments(self) -> Environments:
+        """Everywhere that it may take effect, the strictest first."""
+        return (self.environment, *self.others) if self.environment else ()
+
+    @property
+    def asking(self) -> Environment | None:
+        """Of these, the one that asks for the most approvals: so many, of its approvers."""
+        return max(self.environments, key=lambda one: one.approvals, default=None)
+
+    @property
+    def approvals(self) -> int:
+        return self.asking.approvals if self.asking else 0
+
+    def within(self, environments: Environments) -> "Effect":
+        """The same there, the strictest first."""
+        return replace(self, environment=next(iter(environments), None), others=environments[1:])
 
     @property
     def judged(self) -> dict[str, str] | None:
@@ -64,18 +88,21 @@ def effect_of(
     rules = rules or read_rules()
     if action == Action.ACTIVATE:
         # Every branch of it would build.
-        return Effect("", {}, rules.environment(pipeline, "", None), known=False)
+        effect = Effect("", {}, None, known=False)
+        return effect.within(rules.environments(pipeline, "", None))
     if action == Action.START or build is None:
         return _start(pipeline, branch, parameters, commit, rules)
     effect = _of_build(pipeline, build, rules)
     if action == Action.UNBLOCK:
         shown = {**parameters, UNBLOCK: subject_name}
         known = origin_of(build) is not None
-        found = rules.environment(
+        found = rules.environments(
             pipeline, effect.branch, {**effect.parameters, **shown}, complete=known
         )
+        # As strict as the build itself, and as the rules are with what its gate is given.
+        both = by_strictness([*effect.environments, *found])
         carried = effect.parameters
-        return _stricter(replace(effect, parameters=dict(parameters), carried=carried), found)
+        return replace(effect, parameters=dict(parameters), carried=carried).within(both)
     if action == Action.PROMOTE:
         return _promote(pipeline, effect, parameters, subject, rules)
     return effect
@@ -83,7 +110,7 @@ def effect_of(
 
 def effect_again(trigger: Trigger, rules: Rules) -> Effect:
     """The effect that a request has by the rules as they are now."""
-    return effect_of(
+    effect = effect_of(
         trigger.action,
         trigger.pipeline,
         trigger.branch,
@@ -95,14 +122,23 @@ def effect_again(trigger: Trigger, rules: Rules) -> Effect:
         build=trigger.build,
         rules=rules,
     )
+    started = trigger.action == Action.START
+    return replace(effect, on_branch=effect.on_branch or (started and trigger.on_branch))
 
 
 def _start(
     pipeline: Pipeline, branch: str, parameters: Mapping[str, str], commit: str, rules: Rules
 ) -> Effect:
     inputs = check_inputs(pipeline, branch, parameters, commit)
-    environment = rules.environment(pipeline, inputs.branch, inputs.parameters)
-    return Effect(inputs.branch, inputs.parameters, environment, inputs.errors, inputs.commit)
+    effect = Effect(
+        inputs.branch,
+        inputs.parameters,
+        None,
+        inputs.errors,
+        inputs.commit,
+        on_branch=not inputs.commit,
+    )
+    return effect.within(rules.environments(pipeline, inputs.branch, inputs.parameters))
 
 
 def _of_build(pipeline: Pipeline, build: Build, rules: Rules) -> Effect:
@@ -112,22 +148,18 @@ def _of_build(pipeline: Pipeline, build: Build, rules: Rules) -> Effect:
     known = origin.parameters if origin else None
     if origin is not None and origin.action == Action.PROMOTE:
         carried = {**_carried(origin), **origin.parameters}
-        environment = rules.promotion(pipeline, branch, origin.subject, carried)
+        found = rules.promotion(pipeline, branch, origin.subject, carried)
     else:
-        environment = rules.environment(pipeline, branch, known)
-    return Effect(
+        found = rules.environments(pipeline, branch, known)
+    effect = Effect(
         branch,
         dict(known or {}),
-        environment,
+        None,
         commit=_commit(build, origin),
         known=origin is not None,
+        on_branch=is_on_branch(build, pipeline),
     )
-
-
-def _stricter(effect: Effect, found: Environment | None) -> Effect:
-    """As strict as the build itself, and as the rules are with what its gate is given."""
-    both = [environment for environment in (effect.environment, found) if environment]
-    return replace(effect, environment=strictest(both) if both else None)
+    return effect.within(found)
 
 
 def _promote(
@@ -137,13 +169,13 @@ def _promote(
     # Vendors hand the build's own on to what is promoted.
     carried = {**effect.parameters, **parameters}
     problem = target_problem(target, rules)
-    return replace(
+    promoted = replace(
         effect,
         parameters=variables,
         carried=effect.parameters,
-        environment=rules.promotion(pipeline, effect.branch, target, carried),
         errors=errors | ({"target": problem} if problem else {}),
     )
+    return promoted.within(rules.promotion(pipeline, effect.branch, target, carried))
 
 
 def origin_of(build: Build) -> Trigger | None:
@@ -158,6 +190,20 @@ def origin_of(build: Build) -> Trigger | None:
             return origin
         seen = origin.build
     return None
+
+
+def is_on_branch(build: Build, pipeline: Pipeline) -> bool:
+    """Whether the build's commit is certain to be on the branch that the build is called by.
+
+    Of ours it is what was known when it was asked for; of others, what the vendor began by itself,
+    and all where nobody can name a commit.
+    """
+    origin = origin_of(build)
+    if origin is None:
+        return build.cause in OF_ITS_BRANCH or not takes(pipeline, Capability.COMMIT)
+    # Without a commit, the server took the branch's newest.
+    newest = origin.action == Action.START and (not origin.commit or origin.unpinned)
+    return newest or origin.on_branch
 
 
 def _carried(promotion: Trigger) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Where a run takes effect, computed by ordered rules and never believed from a form.
 
 What is not known counts against the person: an unknown branch or parameter matches every rule
-that it could match, and the strictest of those environments is taken. No match is the strictest
-environment of all.
+that it could match. The run counts as in the strictest of those environments, and what any of them
+forbids or asks for holds. No match is the strictest environment of all.
 
 A parameter that the pipeline does not declare may be one that it never reads. So where a rule for
 all pipelines matches by such a parameter, the rules behind it count as well: a person can make
@@ -19,6 +19,7 @@ from pipelines.models import Environment, EnvironmentRule, Pipeline
 PROMOTE_TO = "PROMOTE_TO"  # the target of a promotion
 UNBLOCK = "UNBLOCK"  # the name of the gate that is opened
 RULE_WORDS = frozenset({PROMOTE_TO, UNBLOCK})
+Environments = tuple[Environment, ...]
 
 
 @dataclass(frozen=True)
@@ -29,24 +30,24 @@ class Rules:
     fallback: Environment | None  # None only while no environment is configured at all
     slugs: tuple[str, ...] = ()  # of all environments
 
-    def environment(
+    def environments(
         self,
         pipeline: Pipeline,
         branch: str,
         parameters: Mapping[str, str] | None,
         *,
         complete: bool = True,
-    ) -> Environment | None:
-        """The environment of a run.
+    ) -> Environments:
+        """Where a run may take effect, the strictest first; one when all is known.
 
         `branch` is "" when it is not known; `parameters` is None when they are not known (a build
         that was started elsewhere), and holds the defaults where nothing else was chosen. Not
-        `complete`: there may be others.
+        `complete`: there may be others. Empty only while no environment is configured at all.
         """
         known = parameters or {}
         complete = complete and parameters is not None
-        found = possible_environments(self.rules, pipeline, branch, known, complete=complete)
-        return strictest(found) if found else self.fallback
+        found, certain = _matching(self.rules, pipeline, branch, known, complete=complete)
+        return by_strictness(found if certain else [*found, self.fallback])
 
     def reachable(self, pipeline: Pipeline) -> list[Environment]:
         """Where runs of it can take effect at all, whatever branch and parameters are chosen."""
@@ -62,8 +63,8 @@ class Rules:
 
     def promotion(
         self, pipeline: Pipeline, branch: str, target: str, variables: Mapping[str, str]
-    ) -> Environment | None:
-        """The environment of a promotion to the vendor's deployment target of that name.
+    ) -> Environments:
+        """Where a promotion to the vendor's deployment target of that name may take effect.
 
         Only rules that name PROMOTE_TO decide it: what a branch's builds touch says nothing of
         where they are promoted to. Rules that name one of the variables make it stricter and never
@@ -71,14 +72,12 @@ class Rules:
         """
         rules = [rule for rule in self.rules if _name(rule).casefold() == PROMOTE_TO.casefold()]
         # As if it were declared: it is the target, whatever the pipeline takes.
-        found = possible_environments(
-            rules, pipeline, branch, {PROMOTE_TO: target}, believed=(PROMOTE_TO,)
+        found, certain = _matching(
+            rules, pipeline, branch, {PROMOTE_TO: target}, complete=True, believed=(PROMOTE_TO,)
         )
-        if not found:
-            return self.fallback
         given = [rule for rule in self.rules if rule.parameter]
         named, _ = _matching(given, pipeline, branch, variables, complete=True)
-        return strictest([*found, *named])
+        return by_strictness([*found, *named, *([] if certain else [self.fallback])])
 
 
 def read_rules() -> Rules:
@@ -92,26 +91,6 @@ def read_rules() -> Rules:
     )
 
 
-def possible_environments(
-    rules: Iterable[EnvironmentRule],
-    pipeline: Pipeline,
-    branch: str,
-    parameters: Mapping[str, str],
-    *,
-    complete: bool = True,
-    believed: Iterable[str] = (),
-) -> list[Environment]:
-    """The environments that the run may take effect in: one when all is known.
-
-    Empty when no rule is certain to match, since then the strictest environment is possible.
-    `believed` are names of parameters that count as declared.
-    """
-    found, certain = _matching(
-        rules, pipeline, branch, parameters, complete=complete, believed=believed
-    )
-    return found if certain else []
-
-
 def _matching(
     rules: Iterable[EnvironmentRule],
     pipeline: Pipeline,
@@ -122,7 +101,7 @@ def _matching(
     believed: Iterable[str] = (),
 ) -> tuple[list[Environment], bool]:
     """The environments of all rules that may match, up to the first that is certain to; whether
-    there is one."""
+    there is one. `believed` are names of parameters that count as declared."""
     declared = {*(str(item["name"]) for item in pipeline.parameters), *believed}
     found = []
     for rule in rules:
@@ -154,9 +133,10 @@ def globs_of(written: str) -> list[str]:
     return written.replace(",", " ").split()
 
 
-def strictest(environments: Iterable[Environment]) -> Environment:
-    """The one with the highest rank."""
-    return max(environments, key=lambda environment: (environment.rank, -(environment.pk or 0)))
+def by_strictness(environments: Iterable[Environment | None]) -> Environments:
+    """Each once, that with the highest rank first."""
+    found = {environment.pk: environment for environment in environments if environment}
+    return tuple(sorted(found.values(), key=lambda one: (-one.rank, one.pk)))
 
 
 def _is_about(rule: EnvironmentRule, pipeline: Pipeline) -> bool:

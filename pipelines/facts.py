@@ -1,6 +1,6 @@
 """What decides about the writes of one service, read once: a page asks about many of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,11 +66,11 @@ class Facts:
         return tuple(dict.fromkeys(found))[:MAX_HELPERS]
 
     def open_glass(
-        self, user_id: int | None, environment: str, now: datetime
+        self, user_id: int | None, environments: Collection[str], now: datetime
     ) -> BrokenGlass | None:
-        """The glass that this person has broken there, while its time runs."""
+        """The glass that this person has broken in one of them, while its time runs."""
         for glass in self.glass:
-            mine = glass.by_id == user_id and glass.environment.slug == environment
+            mine = glass.by_id == user_id and glass.environment.slug in environments
             if mine and glass.starts_at <= now < glass.ends_at:
                 return glass
         return None

@@ -38,13 +38,12 @@ def change(trigger: Trigger, effect: Effect) -> str:
     for a request that needs nobody's approval."""
     if not trigger.fingerprint:
         return ""
-    environment = effect.environment
-    needed = environment.approvals if environment else 0
+    needed = effect.approvals
     if fingerprint(trigger, effect) != trigger.fingerprint:
         named = ", ".join(_differing(trigger, effect)) or "the pipeline"
         return f"Changed since it was asked for: {named}. {ASK_AGAIN}"
     if needed > trigger.approvals_needed:
-        return f"{environment} asks for {needed} approvals now. {ASK_AGAIN}"
+        return f"{effect.asking} asks for {needed} approvals now. {ASK_AGAIN}"
     return ""
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from catalog.models import Entity
 from pipelines.approvers import role_of
 from pipelines.facts import Facts, facts_of
-from pipelines.freezes import utc
+from pipelines.freezes import in_force, utc
 from pipelines.models import BrokenGlass, Environment
 from pipelines.targets import decide_about
 from portal import audit
@@ -113,9 +113,19 @@ def way_out(actor: Actor, decision: Decision, environment: Environment | None, f
     stopped = decision.rule == "freeze" or decision.effect is Effect.NEEDS_APPROVAL
     if not stopped or environment is None or facts.entity is None:
         return ""
+    if decision.rule == "freeze" and not _is_frozen(decision, environment, facts):
+        return ""
     if not decide_about(facts, actor, BREAK, environment=environment).allowed:
         return ""
     return reverse("pipelines:glass_break", args=[facts.entity.pk, environment.slug])
+
+
+def _is_frozen(decision: Decision, environment: Environment, facts: Facts) -> bool:
+    """Whether the freeze is there, and not in another place that the run may take effect in."""
+    if decision.question is None:
+        return False
+    target = replace(decision.question.target, environment=environment.slug)
+    return in_force(facts.freezes, target, decision.question.now) is not None
 
 
 def break_glass(
@@ -132,7 +142,7 @@ def break_glass(
         now = timezone.now()
         facts, actor = facts_of(entity, []), fresh_actor(user.pk)
         decision = may_break(actor, environment, facts)
-        known = facts.open_glass(actor.user_id, environment.slug, now)
+        known = facts.open_glass(actor.user_id, [environment.slug], now)
         if decision.allowed and known is not None:
             return Broken(known, decision)
         glass = _create(actor, entity, environment, asked, now) if decision.allowed else None

@@ -110,7 +110,7 @@ def _ask(
         "form": form,
         "decision": denied or glass.may_break(actor, environment, facts),
         "overdue": glass.overdue_of(facts.glass, now),
-        "open": facts.open_glass(actor.user_id, environment.slug, now),
+        "open": facts.open_glass(actor.user_id, [environment.slug], now),
         "within": glass.REVIEW_WITHIN,
     }
     status = 403 if denied else 422 if form.is_bound else 200

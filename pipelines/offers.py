@@ -11,7 +11,7 @@ from django.utils import timezone
 from catalog.models import Entity
 from catalog.scopes import scopes_of
 from pipelines.bounds import text
-from pipelines.effects import Effect, effect_of
+from pipelines.effects import Effect, effect_of, is_on_branch
 from pipelines.facts import facts_of
 from pipelines.forms import GateForm
 from pipelines.glass import way_out
@@ -176,7 +176,8 @@ class Offers:
         """Whether there is any environment that they may promote to; the page asks where."""
         rules = self.facts.rules
         environments = {rule.environment for rule in rules.rules} | {rules.fallback}
-        effects = (Effect(build.branch, {}, environment) for environment in environments)
+        on_branch = is_on_branch(build, build.pipeline)
+        effects = (Effect(build.branch, {}, one, on_branch=on_branch) for one in environments)
         found = [
             decide_effect(self.actor, "promote", build.pipeline, effect, self.facts, build=build)
             for effect in effects

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from pipelines import triggers
 from pipelines.dispatch import GIVE_UP_AFTER
-from pipelines.effects import effect_of, origin_of
+from pipelines.effects import effect_of, is_on_branch, origin_of
 from pipelines.facts import facts_of
 from pipelines.inputs import takes
 from pipelines.models import (
@@ -186,7 +186,7 @@ def _passed(standing: StandingTrigger, now: datetime) -> Build | None:
         trigger__environment=standing.after,
         trigger__standing=None,
         finished_at__gte=since,
-    ).select_related("trigger__build__trigger")
+    ).select_related("pipeline__server", "trigger__build__trigger")
     newest = rows.order_by("-finished_at", "-pk")[:MAX_LOOKED_AT]
     build = next((row for row in newest if _is_of_its_branch(row)), None)
     return None if build is None or build.pk == standing.answered_id else build
@@ -201,10 +201,8 @@ def _same_code(pipeline: Pipeline) -> Q:
 
 
 def _is_of_its_branch(build: Build) -> bool:
-    """Whether its commit is on the branch that it is called by: one that was typed by hand, and
-    that nobody approved, may be on any."""
-    origin = origin_of(build)
-    return origin is not None and (not origin.commit or bool(origin.fingerprint))
+    """Whether it is a start of ours with a commit of the branch that it is called by."""
+    return origin_of(build) is not None and is_on_branch(build, build.pipeline)
 
 
 def _ask(standing: StandingTrigger, cause: str, commit: str = "") -> Trigger | None:

@@ -13,7 +13,7 @@ from catalog.models import Entity
 from pipelines import freezes
 from pipelines.approvers import groups
 from pipelines.effects import Effect, effect_of
-from pipelines.environments import branch_problem
+from pipelines.environments import Environments, branch_problem
 from pipelines.facts import Facts, facts_of
 from pipelines.inputs import takes
 from pipelines.models import Build, Environment, Pipeline, PipelineLink, Trigger
@@ -84,8 +84,10 @@ def decide_effect(
         return decide(actor, action, Target(label=pipeline.name), now=timezone.now())
     blocked, needed = _blocked(action, facts, pipeline, build)
     # A cancel ends a run, and switching a pipeline on runs nothing yet.
-    if not blocked and not unchosen and action not in {Action.CANCEL, Action.ACTIVATE}:
-        blocked = branch_problem(effect.environment, effect.branch)
+    runs = not unchosen and action not in {Action.CANCEL, Action.ACTIVATE}
+    if runs and not blocked:
+        problems = (branch_problem(one, effect.branch) for one in effect.environments)
+        blocked = next(filter(None, problems), "")
     decision = decide_about(
         facts,
         actor,
@@ -100,8 +102,23 @@ def decide_effect(
         approvals=approvals,
     )
     if decision.effect is Verdict.NEEDS_APPROVAL:
-        decision = replace(decision, helpers=groups(facts, effect.environment, pipeline))
+        return replace(decision, helpers=groups(facts, effect.environment, effect.asking, pipeline))
+    unproven = _unproven(effect) if runs and decision.allowed and not approvals else ""
+    if unproven:
+        return Decision(Verdict.DENY, "commit", unproven, question=decision.question)
     return decision
+
+
+def _unproven(effect: Effect) -> str:
+    """Why a commit that somebody named may not run there, as a sentence: it may be on any branch,
+    whatever the run is called by, and nobody else looks at it."""
+    guarded = next((one for one in effect.environments if one.protected_branches), None)
+    if guarded is None or effect.on_branch:
+        return ""
+    return (
+        f"{guarded} takes the newest commit of a protected branch. This commit was named by hand, "
+        f"so nobody knows that it is on {effect.branch}: run {effect.branch} without a commit."
+    )
 
 
 def decide_about(
@@ -125,36 +142,57 @@ def decide_about(
     """
     now = timezone.now()
     slug = environment.slug if environment else ""
+    places = effect.environments if effect else (environment,) if environment else ()
     target = Target(
         label=str(facts.entity or label),
         scopes=facts.scopes_with(pipeline),
         environment=slug,
-        approvals_needed=environment.approvals if environment else 0,
+        approvals_needed=max((one.approvals for one in places), default=0),
         blocked=blocked,
-        branch=(effect.branch or None) if effect else None,
+        branch=(effect.branch or None) if effect and effect.on_branch else None,
         parameters=effect.judged if effect else None,
         carried=effect.judged_besides if effect else None,
         unchosen=unchosen,
         helpers=facts.helpers(helped_by or permission, slug, pipeline),
     )
     if permission in RUNNING:
-        target = _as_of_now(facts, actor, target, now, pipeline)
+        target = _as_of_now(facts, actor, target, now, pipeline, places)
     return decide(actor, permission, target, now=now, approvals=approvals)
 
 
-def _as_of_now(
-    facts: Facts, actor: Actor, target: Target, now: datetime, pipeline: Pipeline | None
+def _as_of_now(  # noqa: PLR0917
+    facts: Facts,
+    actor: Actor,
+    target: Target,
+    now: datetime,
+    pipeline: Pipeline | None,
+    places: Environments,
 ) -> Target:
-    """The target with the freeze that is in force, and the actor among those whose broken glass
-    still counts: it ends with their time, and with their right to break it."""
-    frozen = freezes.in_force(facts.freezes, target, now)
-    if frozen is not None and not target.blocked:
-        who = facts.holders("glass.break", target.environment, pipeline=pipeline)
-        target = replace(target, frozen=freezes.sentence(frozen), helpers=who)
-    broken = facts.open_glass(actor.user_id, target.environment, now) is not None
-    if broken and decide(actor, "glass.break", target, now=now).allowed:
-        target = replace(target, glass=frozenset({actor.user_id}))
+    """The target with the freeze that is in force anywhere that it may be, and the actor among
+    those whose broken glass still counts: it ends with their time, and with their right to break
+    it. Glass that is broken in one of these places lets nobody past what another asks for."""
+    there = {one: replace(target, environment=one.slug) for one in places}
+    broken = {one for one, seen in there.items() if _has_broken(facts, actor, seen, now)}
+    stopping = {
+        freeze.pk: (freeze, one)
+        for one, seen in there.items()
+        if one not in broken and (freeze := freezes.in_force(facts.freezes, seen, now))
+    }
+    if stopping and not target.blocked:
+        frozen, where = max(stopping.values(), key=lambda found: found[0].ends_at)
+        sentence = freezes.sentence(frozen)
+        if where != places[0]:
+            sentence += f" Whether this takes effect in {where} is not known."
+        who = facts.holders("glass.break", where.slug, pipeline=pipeline)
+        return replace(target, frozen=sentence, helpers=who)
+    if broken and not any(one.approvals for one in places if one not in broken):
+        return replace(target, glass=frozenset({actor.user_id}))
     return target
+
+
+def _has_broken(facts: Facts, actor: Actor, target: Target, now: datetime) -> bool:
+    glass = facts.open_glass(actor.user_id, [target.environment], now)
+    return glass is not None and decide(actor, "glass.break", target, now=now).allowed
 
 
 def lacks(action: str, pipeline: Pipeline) -> str:

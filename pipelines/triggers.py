@@ -163,7 +163,12 @@ class _Wish:
             build=self.build,
             rules=facts.rules,
         )
-        effect = replace(effect, errors={**effect.errors, **self.errors})
+        found = self.standing is not None or (pin is not None and pin.found)
+        effect = replace(
+            effect,
+            errors={**effect.errors, **self.errors},
+            on_branch=effect.on_branch or found,
+        )
         return _Ask(self, actor_of(self.asker), effect, facts, pin)
 
 
@@ -199,6 +204,7 @@ class _Ask:
             team=self.facts.owner[:255],
             branch=effect.branch,
             commit=effect.commit,
+            on_branch=effect.on_branch,
             parameters=effect.parameters,
             subject=wish.subject.id,
             subject_name=wish.subject.name,
@@ -208,39 +214,33 @@ class _Ask:
             glass=self.glass(decision, now),
             created_at=now,
         )
-        environment = effect.environment
-        if decision.effect is Verdict.NEEDS_APPROVAL and environment and self.pin:
+        asking = effect.asking
+        if decision.effect is Verdict.NEEDS_APPROVAL and asking and self.pin:
             trigger.state = Trigger.State.AWAITING
-            trigger.approvals_needed = environment.approvals
-            trigger.approve_by = now + timedelta(minutes=environment.approval_minutes)
+            trigger.approvals_needed = asking.approvals
+            trigger.approve_by = now + timedelta(minutes=asking.approval_minutes)
             trigger.commit, trigger.unpinned = self.pin.commit, self.pin.unpinned
             trigger.fingerprint = fingerprint(trigger, effect)
         return trigger
 
     def glass(self, decision: Decision, now: datetime) -> BrokenGlass | None:
         """What lets it through, where that is glass that the person has broken."""
-        slug = self.effect.environment.slug if self.effect.environment else ""
-        broken = decision.rule == "break-glass"
-        return self.facts.open_glass(self.actor.user_id, slug, now) if broken else None
-
-    def unprotected(self) -> str:
-        """Why that commit may not run there, as a sentence: a commit typed by hand may be on any
-        branch, whatever the form says, and nobody else looks at it."""
-        environment, wish = self.effect.environment, self.wish
-        typed = wish.commit.strip() and wish.standing is None
-        by_hand = wish.action == Trigger.Action.START and typed
-        if not by_hand or environment is None or not environment.protected_branches:
-            return ""
-        return f"{environment} takes the newest commit of a protected branch: leave this empty."
+        if decision.rule != "break-glass":
+            return None
+        slugs = [environment.slug for environment in self.effect.environments]
+        return self.facts.open_glass(self.actor.user_id, slugs, now)
 
     def unpinned(self) -> str:
         """Why others can't approve what would run, as a sentence; "" when they can."""
-        environment = self.effect.environment
         if self.pin is None:
             return "The rules have changed at this moment. Send it again."
-        if not self.pin.unpinned or (environment and environment.allow_unpinned):
+        if not self.pin.unpinned:
             return ""
-        return f"Others approve one commit for {environment}. {self.pin.why}"
+        pinned = (
+            one for one in self.effect.environments if one.approvals and not one.allow_unpinned
+        )
+        strict = next(pinned, None)
+        return f"Others approve one commit for {strict}. {self.pin.why}" if strict else ""
 
     def same_as(self, trigger: Trigger) -> bool:
         """Whether that trigger asks for the same, wherever it would take effect by now.
@@ -278,7 +278,7 @@ def _take(ask: _Ask, request: HttpRequest | None) -> Outcome:
         return Outcome(None, decision)
     if ask.effect.errors:
         return Outcome(None, decision, dict(ask.effect.errors))
-    why = ask.unprotected() if decision.allowed else ask.unpinned()
+    why = "" if decision.allowed else ask.unpinned()
     if why:
         return Outcome(None, decision, {_field_of_commit(ask.wish): why})
     trigger, created = _keep(ask.trigger(decision))

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from catalog.models import Entity
+from pipelines.effects import effect_again
+from pipelines.environments import read_rules
 from pipelines.models import MOVING_STATES, Build, Environment, Pipeline, Trigger
 
 Action, State = Trigger.Action, Trigger.State
@@ -36,22 +38,29 @@ class Run:
 def hold(trigger_id: int, now: datetime) -> str:
     """For which run a request has to wait, as a sentence; "" when it may be sent.
 
-    Holds the environment's row until the caller's transaction ends, so that two workers count one
+    One that may take effect in several environments waits for its turn in each; it counts in the
+    strictest. Holds their rows until the caller's transaction ends, so that two workers count one
     after the other. Asks for the runs that it waits for to be read again.
     """
+    limited = Environment.objects.filter(concurrency__isnull=False)
+    if not limited.exists():
+        return ""
     waiting = Trigger.objects.filter(pk=trigger_id, action__in=RUNS, state=State.QUEUED)
-    limited = waiting.filter(entity__isnull=False, environment__concurrency__isnull=False)
-    trigger = limited.select_related("entity").first()
+    related = ("entity", "environment", "pipeline__server", "build__trigger")
+    trigger = waiting.filter(entity__isnull=False).select_related(*related).first()
     if trigger is None or trigger.entity is None:
         return ""
-    held = Environment.objects.select_for_update(no_key=True).filter(pk=trigger.environment_id)
-    environment = held.first()
-    if environment is None:
-        return ""
-    ahead = [*under_way(trigger.entity, environment), *_before(trigger)]
+    # dispatch.py moves it on to the strictest, where that is another one by now.
+    places = {trigger.environment, *effect_again(trigger, read_rules()).others}
+    held = limited.select_for_update(no_key=True).filter(pk__in=[one.pk for one in places if one])
+    waits = (_wait_in(one, trigger, trigger.entity, now) for one in held.order_by("pk"))
+    return next(filter(None, waits), "")
+
+
+def _wait_in(environment: Environment, trigger: Trigger, entity: Entity, now: datetime) -> str:
     own = _key(trigger)
-    ahead = [run for run in ahead if run.key != own]
-    return _wait(trigger.entity, environment, ahead, now)
+    ahead = [*under_way(entity, environment), *_before(trigger, environment)]
+    return _wait(entity, environment, [run for run in ahead if run.key != own], now)
 
 
 def _wait(entity: Entity, environment: Environment, ahead: list[Run], now: datetime) -> str:
@@ -101,12 +110,12 @@ def _moving(entity: Entity, environment: Environment) -> Iterator[Run]:
         yield Run(("build", build.pk), build.pipeline_id, f"{build}{by}")
 
 
-def _before(trigger: Trigger) -> Iterator[Run]:
-    """What was asked for earlier and waits as well."""
+def _before(trigger: Trigger, environment: Environment) -> Iterator[Run]:
+    """What was asked for there earlier and waits as well."""
     rows = Trigger.objects.filter(
         pk__lt=trigger.pk,
         entity=trigger.entity_id,
-        environment=trigger.environment_id,
+        environment=environment,
         action__in=RUNS,
         state=State.QUEUED,
     )

@@ -88,6 +88,9 @@ class Trigger(models.Model):
     unpinned = models.BooleanField(
         default=False, help_text="The CI server can't be told which commit to build."
     )
+    on_branch = models.BooleanField(
+        default=False, help_text="The commit is certain to be on the branch: nobody typed it."
+    )
     note = models.CharField(max_length=500, blank=True, help_text="The person's own words: why.")
     glass = models.ForeignKey(
         BrokenGlass, null=True, blank=True, on_delete=models.PROTECT, related_name="triggers"
@@ -208,6 +211,13 @@ class StandingTrigger(models.Model):
     note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     next_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    firing = models.CharField(
+        max_length=60, blank=True, editable=False, help_text="What is tried again, until it works."
+    )
+    tries = models.PositiveSmallIntegerField(default=0, editable=False)
+    problem = models.CharField(
+        max_length=500, blank=True, editable=False, help_text="Why nothing came of the last time."
+    )
     answered = models.ForeignKey(
         "Build",
         null=True,

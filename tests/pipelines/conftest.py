@@ -7,9 +7,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from pipelines.models import Server
+from pipelines.models import Environment, PipelineLink, Server
 from tests.pipelines.sandbox_fixture import InstanceHandle, SandboxHandle, sandbox
-from tests.pipelines.world import make_person, make_server
+from tests.pipelines.world import (
+    confirmed_link,
+    make_environments,
+    make_person,
+    make_pipeline,
+    make_server,
+    make_service,
+)
 
 __all__ = ["sandbox", "server_at"]
 
@@ -34,6 +41,18 @@ def acme(sandbox: SandboxHandle, server_at: Callable[..., Server]) -> Server:
     sandbox.buildkite.pipeline("acme/shop", repository="https://git.example/shop.git")
     sandbox.buildkite.pipeline("acme/cart")
     return server_at(sandbox.buildkite, options={"organizations": ["acme"]})
+
+
+@pytest.fixture
+def production() -> Environment:
+    """The strictest environment; what is on a feature branch is in staging."""
+    return make_environments()[1]
+
+
+@pytest.fixture
+def link(production: Environment) -> PipelineLink:
+    """A service's pipeline on a server that nobody calls."""
+    return confirmed_link(make_service("shop"), make_pipeline(make_server("ci"), "acme/shop"))
 
 
 @pytest.fixture

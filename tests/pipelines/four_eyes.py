@@ -1,13 +1,18 @@
-"""What tests of approvals begin with: an environment that asks for them, and people."""
+"""What tests of approvals and freezes begin with: an environment that has them, and people."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from pipelines import approvals
-from pipelines.models import Environment, PipelineLink, Trigger
+from pipelines.models import Build, Environment, Freeze, PipelineLink, Trigger
+from pipelines.targets import decide_for
 from pipelines.triggers import Outcome, request
+from portal.access import actor_for
+from portal.policy import Decision
 from tests.pipelines.world import (
     confirmed_link,
     make_environments,
@@ -51,6 +56,19 @@ def approve(user: User, trigger: Trigger, verdict: str = "approve", comment: str
     """With what stands on the page now."""
     seen = Trigger.objects.get(pk=trigger.pk).fingerprint
     return approvals.give(user, trigger, verdict, comment=comment, seen=seen)
+
+
+def freeze(environment: Environment | None = None, **fields: Any) -> Freeze:
+    """In force since an hour ago and for one more."""
+    now, hour = timezone.now(), timedelta(hours=1)
+    values = {"starts_at": now - hour, "ends_at": now + hour, "reason": "Year-end close."}
+    return Freeze.objects.create(environment=environment, **{**values, **fields})
+
+
+def decided(
+    user: User, link: PipelineLink, action: str = "start", build: Build | None = None
+) -> Decision:
+    return decide_for(actor_for(user), action, link.entity, link.pipeline, build=build)
 
 
 def people(*names: str, role: str = "deployer") -> list[User]:

@@ -27,11 +27,16 @@ def rule(order, environment, **globs):
 
 
 def slug_of(pipeline, branch="main", parameters=None):
-    return read_rules().environment(pipeline, branch, {} if parameters is None else parameters).slug
+    return slugs_of(pipeline, branch, parameters or {})[0]
+
+
+def slugs_of(pipeline, branch="main", parameters=None):
+    found = read_rules().environments(pipeline, branch, parameters)
+    return [environment.slug for environment in found]
 
 
 def test_without_environments_there_is_none(pipeline):
-    assert read_rules().environment(pipeline, "main", {}) is None
+    assert read_rules().environments(pipeline, "main", {}) == ()
 
 
 @pytest.mark.usefixtures("environments")
@@ -85,9 +90,9 @@ def test_an_unknown_branch_is_the_strictest_that_it_could_be(pipeline):
 @pytest.mark.usefixtures("environments")
 def test_unknown_parameters_are_the_strictest_that_they_could_be(pipeline):
     rule(1, "staging", parameter="TARGET=staging")
-    assert read_rules().environment(pipeline, "main", None).slug == "production"
+    assert slugs_of(pipeline) == ["production", "staging"]
     rule(2, "development")
-    assert read_rules().environment(pipeline, "main", None).slug == "staging"
+    assert slugs_of(pipeline) == ["staging", "development"]
 
 
 @pytest.mark.usefixtures("environments")

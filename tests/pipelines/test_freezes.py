@@ -1,6 +1,5 @@
 """Nobody gets past a freeze: who is stopped by which, when, and what they read."""
 
-import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,41 +7,15 @@ from django.utils import timezone
 
 from pipelines import dispatch, freezes
 from pipelines.environments import branch_problem
-from pipelines.models import Build, Environment, Freeze, Trigger
-from pipelines.targets import decide_for
-from pipelines.triggers import request as ask_for
-from portal.access import actor_for
+from pipelines.models import Build, Environment, EnvironmentRule, Trigger
 from portal.models import AuditEvent
 from portal.policy import Target
-from tests.pipelines.world import (
-    confirmed_link,
-    make_build,
-    make_environments,
-    make_person,
-    make_pipeline,
-    make_server,
-    make_service,
-)
+from tests.pipelines import four_eyes
+from tests.pipelines.four_eyes import decided, freeze
+from tests.pipelines.world import make_build, make_person
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
-
-
-def freeze(environment=None, **fields):
-    now = timezone.now()
-    values = {"starts_at": now - HOUR, "ends_at": now + HOUR, "reason": "Year-end close."}
-    return Freeze.objects.create(environment=environment, **{**values, **fields})
-
-
-@pytest.fixture
-def production():
-    return make_environments()[1]
-
-
-@pytest.fixture
-def link(production):
-    pipeline = make_pipeline(make_server("ci"), "acme/shop")
-    return confirmed_link(make_service("shop"), pipeline)
 
 
 @pytest.fixture
@@ -50,14 +23,8 @@ def ana():
     return make_person("ana", "admin")
 
 
-def decided(person, link, action="start", build=None):
-    actor = actor_for(person)
-    return decide_for(actor, action, link.entity, link.pipeline, build=build)
-
-
 def ask(person, link, **fields):
-    about = {"entity": link.entity, "pipeline": link.pipeline}
-    return ask_for(person, "start", **about, request_id=uuid.uuid4(), **fields)
+    return four_eyes.ask(person, link, **{"commit": "", **fields})
 
 
 # --- Whom it stops ---------------------------------
@@ -177,6 +144,38 @@ def test_a_freeze_set_between_claim_and_send_is_met(link, ana, production, monke
     assert not Build.objects.exists()
 
 
+# --- What is not known ---------------------------------
+def elsewhere(link, state="failed", number=1, **fields):
+    """A build that was started elsewhere: by a parameter that nobody knows it may be in staging."""
+    staging = Environment.objects.get(slug="staging")
+    EnvironmentRule.objects.get_or_create(order=1, parameter="TARGET=test", environment=staging)
+    return make_build(link.pipeline, number, state, **fields)
+
+
+def test_one_of_a_laxer_environment_stops_what_may_take_effect_there(link, ana, production):
+    build = elsewhere(link)
+    assert decided(ana, link, "retry", build).allowed
+    freeze(Environment.objects.get(slug="staging"))
+    decision = decided(ana, link, "retry", build)
+    assert decision.rule == "freeze"
+    assert decision.reason.startswith("Staging is frozen until ")
+    assert decision.reason.endswith("Whether this takes effect in Staging is not known.")
+
+
+def test_approvals_of_a_laxer_environment_count_for_what_may_take_effect_there(link, ana):
+    build = elsewhere(link, commit="a" * 40)
+    Environment.objects.filter(slug="staging").update(approvals=2, approval_minutes=7)
+    assert decided(ana, link, "retry", build).effect == "needs_approval"
+    trigger = four_eyes.asked(ana, link, action="retry", build=build)
+    assert (trigger.approvals_needed, trigger.environment.slug) == (2, "production")
+
+
+def test_protected_branches_of_a_laxer_environment_count_too(link, ana):
+    build = elsewhere(link, branch="x")
+    Environment.objects.filter(slug="staging").update(protected_branches="main")
+    assert decided(ana, link, "retry", build).reason == "Staging takes main only, not x."
+
+
 # --- Protected branches ---------------------------------
 @pytest.mark.parametrize(
     ("globs", "branch", "problem"),
@@ -200,7 +199,8 @@ def test_what_acts_on_a_build_is_judged_by_its_branch(link, ana, production, act
     production.save()
     # Jenkins, say, can't promote: the branch is what is looked at here.
     link.pipeline.server.provider = "drone"
-    good, bad = make_build(link.pipeline, 1), make_build(link.pipeline, 2, branch="x")
+    good = make_build(link.pipeline, 1, cause="push")
+    bad = make_build(link.pipeline, 2, branch="x")
     unknown = make_build(link.pipeline, 3, branch="")
     assert decided(ana, link, action, good).allowed
     assert decided(ana, link, action, bad).reason == "Production takes main only, not x."
@@ -214,3 +214,76 @@ def test_a_branch_that_became_protected_is_met_when_it_is_sent(link, ana, produc
     Environment.objects.filter(pk=production.pk).update(protected_branches="main")
     dispatch.dispatch(trigger.pk)
     assert Trigger.objects.get().message == "Production takes main only, not hotfix."
+
+
+def named(link, person, **fields):
+    """A build of main in staging, of a commit that somebody typed."""
+    staging = Environment.objects.get(slug="staging")
+    EnvironmentRule.objects.all().delete()
+    EnvironmentRule.objects.create(order=1, branch="main", environment=staging)
+    trigger = four_eyes.asked(person, link, branch="main", **fields)
+    return make_build(link.pipeline, trigger.pk, trigger=trigger, commit="c" * 40)
+
+
+@pytest.mark.parametrize(("typed", "stops"), [("c" * 40, True), ("", False)])
+def test_a_typed_commit_is_on_no_protected_branch_wherever_it_is_promoted(
+    link, ana, production, typed, stops
+):
+    """Else it would get there by way of an environment that asks for nothing."""
+    Environment.objects.filter(pk=production.pk).update(protected_branches="main")
+    link.pipeline.server.provider = "drone"
+    build = named(link, ana, commit=typed)
+    decision = decided(ana, link, "promote", build)
+    assert (decision.rule == "commit") == stops
+    again = four_eyes.asked(ana, link, action="retry", build=build)
+    assert again.on_branch != stops
+    retried = make_build(link.pipeline, 90, trigger=again, commit="c" * 40)
+    assert decided(ana, link, "promote", retried).rule == decision.rule
+    promoted = Trigger.objects.create(
+        action="promote", pipeline=link.pipeline, build=build, subject="qa",
+        on_branch=again.on_branch,
+    )  # fmt: skip
+    further = make_build(link.pipeline, 91, trigger=promoted, commit="c" * 40)
+    assert decided(ana, link, "promote", further).rule == decision.rule
+
+
+def test_a_typed_commit_is_on_no_protected_branch_when_it_is_retried_or_unblocked(
+    link, ana, production
+):
+    build = named(link, ana)
+    Environment.objects.update(protected_branches="main")
+    assert decided(ana, link, "retry", build).rule == "commit"
+    waiting = make_build(link.pipeline, 92, "waiting", trigger=None, cause="api")
+    assert decided(ana, link, "unblock", waiting).rule == "commit"
+
+
+def test_a_typed_commit_is_met_when_it_is_sent(link, ana, production):
+    trigger = four_eyes.asked(ana, link, branch="main")
+    Environment.objects.update(protected_branches="main")
+    dispatch.dispatch(trigger.pk)
+    trigger.refresh_from_db()
+    assert trigger.state == "denied"
+    assert "named by hand" in trigger.message
+
+
+@pytest.mark.parametrize(
+    ("cause", "allowed"),
+    [("push", True), ("schedule", True), ("api", False), ("pull_request", False), ("", False)],
+)
+def test_of_other_builds_the_branch_counts_that_the_vendor_began_them_for(
+    link, ana, production, cause, allowed
+):
+    Environment.objects.filter(pk=production.pk).update(protected_branches="main")
+    build = make_build(link.pipeline, 1, cause=cause)
+    assert decided(ana, link, "retry", build).allowed == allowed
+
+
+def test_where_nobody_can_name_a_commit_the_branch_is_that_of_the_server(link, ana, production):
+    Environment.objects.filter(pk=production.pk).update(protected_branches="main")
+    link.pipeline.server.provider = "jenkins"
+    assert decided(ana, link, "retry", make_build(link.pipeline, 1)).allowed
+
+
+def test_others_may_approve_a_typed_commit_of_a_protected_branch(link, ana, production):
+    Environment.objects.filter(pk=production.pk).update(protected_branches="main", approvals=1)
+    assert four_eyes.ask(ana, link, branch="main").trigger.state == "awaiting"

@@ -1,6 +1,5 @@
 """Broken glass: who may break it, what it lets through and for how long, and the second person."""
 
-import uuid
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,34 +9,23 @@ from django.utils import timezone
 
 from pipelines import dispatch, glass
 from pipelines.facts import facts_of
-from pipelines.models import BrokenGlass, Environment, Freeze
+from pipelines.models import BrokenGlass, Environment, EnvironmentRule, Freeze
 from pipelines.targets import decide_for
-from pipelines.triggers import request as ask_for
 from portal.access import actor_for
 from portal.models import AuditEvent, Role, RoleMapping
+from tests.pipelines import four_eyes
+from tests.pipelines.four_eyes import decided, freeze
 from tests.pipelines.world import (
     confirmed_link,
-    make_environments,
+    make_build,
     make_person,
     make_pipeline,
-    make_server,
     make_service,
 )
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
 ASKED = glass.Asked("Checkout is down, the fix is on main.", "https://incidents.example/7", 30)
-
-
-@pytest.fixture
-def production():
-    return make_environments()[1]
-
-
-@pytest.fixture
-def link(production):
-    pipeline = make_pipeline(make_server("ci"), "acme/shop")
-    return confirmed_link(make_service("shop"), pipeline)
 
 
 @pytest.fixture
@@ -52,9 +40,7 @@ def rita():
 
 @pytest.fixture
 def frozen(production):
-    now = timezone.now()
-    values = {"starts_at": now - HOUR, "ends_at": now + HOUR, "reason": "Year-end close"}
-    return Freeze.objects.create(environment=production, **values)
+    return freeze(production)
 
 
 def broken(person, link, production, asked=ASKED):
@@ -76,13 +62,8 @@ def closed(person, link, production, hours_ago=0.0):
     return one
 
 
-def decided(person, link, action="start"):
-    return decide_for(actor_for(person), action, link.entity, link.pipeline)
-
-
 def ask(person, link):
-    about = {"entity": link.entity, "pipeline": link.pipeline}
-    return ask_for(person, "start", **about, request_id=uuid.uuid4())
+    return four_eyes.ask(person, link, commit="")
 
 
 def review(person, one, *, justified=True):
@@ -297,3 +278,17 @@ def test_where_approvers_hold_one_role_reviewers_hold_it_too(link, olga, rita, p
     one = closed(olga, link, production)
     assert review(rita, one).startswith("Only people with the role Admin")
     assert review(make_person("lena", "admin"), one) == ""
+
+
+@pytest.mark.usefixtures("frozen")
+def test_it_lets_nobody_past_what_another_place_asks_for(link, olga, production):
+    """A build that was started elsewhere may take effect in staging as well."""
+    staging = Environment.objects.get(slug="staging")
+    EnvironmentRule.objects.create(order=1, parameter="TARGET=test", environment=staging)
+    build = make_build(link.pipeline, 1)
+    broken(olga, link, production)
+    assert decided(olga, link, "retry", build).rule == "break-glass"
+    freeze(staging)
+    assert decided(olga, link, "retry", build).rule == "freeze"
+    broken(olga, link, staging)
+    assert decided(olga, link, "retry", build).rule == "break-glass"

@@ -11,6 +11,7 @@ from pipelines.models import Build, Environment, EnvironmentRule, Pipeline, Trig
 from pipelines.triggers import request as ask_for
 from tests.pipelines.world import (
     confirmed_link,
+    make_build,
     make_environments,
     make_person,
     make_pipeline,
@@ -120,6 +121,16 @@ def test_other_services_and_environments_are_not_in_the_way(link, ana, productio
     cart = confirmed_link(make_service("cart"), make_pipeline(link.pipeline.server, "acme/cart"))
     assert claim(ask(ana, cart)) == "dispatching"
     assert claim(ask(ana, link, branch="feature/x")) == "dispatching"
+
+
+def test_what_may_take_effect_in_a_laxer_environment_waits_for_its_turn_there_too(link, ana):
+    staging = Environment.objects.get(slug="staging")
+    Environment.objects.update(concurrency=None)
+    Environment.objects.filter(pk=staging.pk).update(concurrency=1)
+    claim(ask(ana, link, branch="feature/x"))
+    EnvironmentRule.objects.create(order=1, parameter="TARGET=test", environment=staging)
+    elsewhere = make_build(link.pipeline, 90, "failed")
+    assert "Staging takes one run" in claim(ask(ana, link, "retry", build=elsewhere))
 
 
 def test_a_cancel_never_waits(link, ana):
