@@ -43,7 +43,7 @@ def signin(request: HttpRequest) -> HttpResponse:
             if settings.SOCIAL_SIGNIN or not door.members_of
         ],
         "demo": settings.ENVIRONMENT == "demo",
-        "ended": "ended" in request.GET,
+        "ended": request.GET.get("ended", ""),
     }
     return render(request, "portal/signin.html", context)
 

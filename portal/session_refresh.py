@@ -78,11 +78,19 @@ class HtmxSessionRefresh(DiscoveredSettings, SessionRefresh):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """Lets htmx reload the page where it would put the sign-in page into a fragment."""
-        redirects = request.headers.get("HX-Request") and response.status_code == 302
-        if redirects and urlsplit(response["Location"]).path == reverse("portal:signin"):
-            return reload_page()
-        return response
+        """Leads to the sign-in page, and from there back to the page that was open: htmx would put
+        it into a fragment, and what takes forms has no page of its own.
+
+        Who was looking at something that moves, and whose access has ended, sees it by this.
+        """
+        is_htmx, sends = "HX-Request" in request.headers, request.method not in SAFE_METHODS
+        signin = reverse("portal:signin")
+        to_signin = response.status_code == 302 and urlsplit(response["Location"]).path == signin
+        if not to_signin or not (is_htmx or sends):
+            return response
+        ended = {"next": referring_page(request), "ended": "sent" if sends else "seen"}
+        url = f"{signin}?{urlencode(ended)}"
+        return HttpResponse(status=204, headers={"HX-Redirect": url}) if is_htmx else redirect(url)
 
 
 def _valid_until(request: HttpRequest) -> float:
@@ -115,7 +123,7 @@ def reload_page() -> HttpResponse:
 
 
 def referring_page(request: HttpRequest) -> str:
-    """The path that a form was posted from, or the home page."""
+    """The path of the page that sent this, or the home page."""
     url = request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}):
         return resolve_url("portal:home")

@@ -1,5 +1,5 @@
 // The little that the server can't do: theme switch, "/" for search, menus that close,
-// and saying it when a background request failed. Every page works without this file.
+// and saying it when a background request failed, or was refused. Every page works without this file.
 (function () {
   "use strict";
 
@@ -83,16 +83,27 @@
   });
 
   // --- Background requests -------------------------------------------------------------------
-  // What is on the page stays; a line above it says that it may be old.
-  const stale = () => document.getElementById("request-failed");
-  const failed = () => {
-    if (stale()) stale().hidden = false;
+  // What is on the page stays; a line above it says that it may be old. What looks again by itself
+  // goes on doing so, unless it was refused.
+  const AGAIN_MS = 5000;
+  const show = (id, shown) => {
+    const line = document.getElementById(id);
+    if (line) line.hidden = !shown;
+  };
+  const again = (part) => {
+    if (part.isConnected) htmx.ajax("GET", part.getAttribute("hx-get"), { source: part });
   };
   ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach((name) =>
-    document.addEventListener(name, failed),
+    document.addEventListener(name, (event) => {
+      const { elt, xhr } = event.detail;
+      const refused = xhr.status >= 400 && xhr.status < 500;
+      show(refused ? "request-refused" : "request-failed", true);
+      const looks = (elt.getAttribute("hx-trigger") || "").startsWith("load");
+      if (looks && !refused) setTimeout(again, AGAIN_MS, elt);
+    }),
   );
   document.addEventListener("htmx:afterOnLoad", (event) => {
-    if (stale() && event.detail.xhr.status < 400) stale().hidden = true;
+    if (event.detail.xhr.status < 400) show("request-failed", false);
   });
 
   const start = () => {

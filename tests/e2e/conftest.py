@@ -12,12 +12,14 @@ from tests.e2e.stack import Stack
 
 # Builds take seconds instead of half a minute.
 SPEED = "5"
+SCIM_TOKEN = "a-token-of-the-directory-of-limelight"
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One portal for all stories, on free ports and with data of its own."""
-    with Stack(tmp_path_factory.mktemp("stack"), SANDBOX_SPEED=SPEED) as running:
+    folder = tmp_path_factory.mktemp("stack")
+    with Stack(folder, SANDBOX_SPEED=SPEED, SCIM_TOKEN=SCIM_TOKEN) as running:
         yield running
 
 

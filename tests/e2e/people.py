@@ -79,3 +79,21 @@ def watch_build(page: Page, pipeline: str) -> str:
     expect(heading).to_be_visible(timeout=BUILD_MS)
     expect(page.locator("#build .state--large")).to_contain_text("passed", timeout=BUILD_MS)
     return heading.inner_text()
+
+
+def service(name: str) -> str:
+    return f"/catalog/default/component/{name}/"
+
+
+def waiting_build(page: Page) -> str:
+    """A build that waits for a person, with the form that lets it go on."""
+    page.goto("/builds/?state=waiting")
+    waiting = page.locator("a.table__title")
+    if waiting.count() == 0:
+        open_service(page, service("checkout-web"))
+        run_link(page, "Checkout").click()
+        page.get_by_role("button", name="Run Checkout", exact=True).click()
+        page.wait_for_url(re.compile(r"/(triggers|builds)/"))
+        page.goto("/builds/?state=waiting")
+        reload_until(page, lambda: waiting.count() > 0)
+    return waiting.first.get_attribute("href") or ""

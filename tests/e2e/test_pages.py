@@ -9,7 +9,15 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.e2e.people import SERVICE, Visit, open_service, reload_until, run_link
+from tests.e2e.people import (
+    SERVICE,
+    Visit,
+    open_service,
+    reload_until,
+    run_link,
+    service,
+    waiting_build,
+)
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -152,24 +160,6 @@ def token(page: Page) -> None:
     page.get_by_label("What it is for").fill("nightly report")
     page.get_by_role("button", name="Make token").click()
     expect(page.get_by_label("Your token")).to_be_visible()
-
-
-def service(name: str) -> str:
-    return f"/catalog/default/component/{name}/"
-
-
-def waiting_build(page: Page) -> str:
-    """A build that waits for a person, with the form that lets it go on."""
-    page.goto("/builds/?state=waiting")
-    waiting = page.locator("a.table__title")
-    if waiting.count() == 0:
-        open_service(page, service("checkout-web"))
-        run_link(page, "Checkout").click()
-        page.get_by_role("button", name="Run Checkout", exact=True).click()
-        page.wait_for_url(re.compile(r"/(triggers|builds)/"))
-        page.goto("/builds/?state=waiting")
-        reload_until(page, lambda: waiting.count() > 0)
-    return waiting.first.get_attribute("href") or ""
 
 
 def activation(page: Page) -> str:

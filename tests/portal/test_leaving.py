@@ -97,11 +97,11 @@ def test_a_deactivated_persons_session_is_refused_without_any_of_this(ana):
 
 
 def test_what_is_polled_is_refused_at_the_next_poll(ana):
-    """Live parts of pages are polled, there are no open streams: htmx reloads to the sign-in."""
+    """Live parts of pages are polled, there are no open streams: htmx goes to the sign-in."""
     browser = signed_in(ana)
     end_access(ana, why="She left.")
     answer = browser.get("/", headers={"HX-Request": "true"})
-    assert (answer.status_code, answer["HX-Refresh"]) == (204, "true")
+    assert (answer.status_code, answer["HX-Redirect"]) == (204, "/signin/?next=%2F&ended=seen")
 
 
 def test_the_sweep_ends_what_was_left(ana):

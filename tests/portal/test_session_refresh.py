@@ -126,7 +126,22 @@ def test_a_local_account_is_not_concerned(client):
     assert client.get("/account/").status_code == 200
 
 
-def test_htmx_without_a_session_reloads_instead_of_drawing_sign_in_into_a_fragment(client):
-    response = client.get("/account/", headers={"HX-Request": "true"})
-    assert (response.status_code, response["HX-Refresh"]) == (204, "true")
+def test_htmx_without_a_session_goes_to_sign_in_instead_of_drawing_it_into_a_fragment(client):
+    page = "http://testserver/builds/7/?step=2"
+    response = client.get("/builds/7/status/", headers={"HX-Request": "true", "Referer": page})
+    assert (response.status_code, response.content) == (204, b"")
+    url = response["HX-Redirect"]
+    assert url == "/signin/?next=%2Fbuilds%2F7%2F%3Fstep%3D2&ended=seen"
+    answer = client.get(url).content.decode()
+    assert "Your session has ended" in answer
+    assert "?next=%2Fbuilds%2F7%2F%3Fstep%3D2" in answer
+    assert "has ended" not in client.get("/signin/").content.decode()
+
+
+def test_a_form_without_a_session_leads_back_to_its_page_by_way_of_sign_in(client):
+    page = "http://testserver/builds/7/"
+    for referer, leads in ((page, "%2Fbuilds%2F7%2F"), ("http://evil.example/x", "%2F")):
+        response = client.post("/builds/7/cancel/", headers={"Referer": referer})
+        assert response["Location"] == f"/signin/?next={leads}&ended=sent"
+        assert "was not done" in client.get(response["Location"]).content.decode()
     assert client.get("/account/")["Location"] == "/signin/?next=/account/"
