@@ -1,7 +1,7 @@
 """What arrived when a person signed in, what each part of it became here, and why.
 
 For the person's own account page and for administrators. It is read from what was kept of the last
-sign-in, by the settings of today; a group that these would give differently says so.
+sign-in, by the settings of that sign-in; what today's would make of it stands beside it.
 """
 
 import json
@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 
 from portal.group_claims import Arrived, Groups, read_groups
-from portal.identities import group_rules, prefix
+from portal.identities import prefix
+from portal.kept_rules import changed_since, rules_of, todays_rules, user_ref_claim
 from portal.models import Identity, RoleMapping, UserLink
 
 MAX_SHOWN = 300
@@ -54,11 +54,12 @@ class GroupRow:
     arrived: Arrived
     mappings: tuple[RoleMapping, ...] = ()
     opens_admin: bool = False
-    pending: bool = False  # today's settings give it; the last sign-in did not
+    pending: bool = False  # today's settings read it; the last sign-in did not
+    today: str = ""  # what today's settings make of it, where that is something else
 
     @property
     def used(self) -> bool:
-        return bool(self.mappings) or self.opens_admin
+        return not self.pending and (bool(self.mappings) or self.opens_admin)
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,12 @@ class Report:
     groups_claim: str
     note: str  # of the groups as a whole, where they are complete
     mend: str  # what an administrator can do where they are not
+    changed: list[str]  # settings that are others by now
+    kept: bool  # whether the settings of that sign-in are known
+
+    @property
+    def arrived(self) -> int:
+        return sum(1 for row in self.groups if not row.pending)
 
     @property
     def used(self) -> int:
@@ -79,20 +86,25 @@ class Report:
 
     @property
     def left_out(self) -> int:
-        return sum(1 for row in self.groups if row.arrived.left_out)
+        return sum(1 for row in self.groups if row.arrived.left_out and not row.pending)
 
 
 def report_of(identity: Identity) -> Report:
     """What this account's last sign-in brought."""
+    oidc = _is_oidc(identity)
     groups = _groups_of(identity)
+    changed = changed_since(identity) if oidc else []
+    today = read_groups(identity.claims, todays_rules()) if changed else groups
     return Report(
         identity=identity,
         provider=provider_name(identity),
         claims=sorted((_claim_row(identity, name) for name in identity.claims), key=_weight),
-        groups=sorted(_group_rows(identity.user, groups.arrived), key=_order),
-        groups_claim=settings.OIDC_GROUPS_CLAIM if _is_oidc(identity) else "groups",
+        groups=sorted(_group_rows(groups.arrived, today.arrived), key=_order),
+        groups_claim=rules_of(identity).claim if oidc else "groups",
         note=groups.why if groups.complete else "",
         mend=groups.mend,
+        changed=changed,
+        kept=bool(identity.rules) or not oidc,
     )
 
 
@@ -110,15 +122,17 @@ def provider_name(identity: Identity) -> str:
 
 def _groups_of(identity: Identity) -> Groups:
     if _is_oidc(identity):
-        return read_groups(identity.claims, group_rules()) if identity.claims else Groups()
+        return read_groups(identity.claims, rules_of(identity)) if identity.claims else Groups()
     doors = settings.SIGNIN_DOORS.values()
     begins = next((door.prefix for door in doors if door.issuer == identity.issuer), "")
     return Groups(tuple(Arrived("groups", name, begins + name, name) for name in identity.groups))
 
 
-def _group_rows(user: User, arrived: Iterable[Arrived]) -> list[GroupRow]:
-    rows = list(arrived)
-    held = set(user.groups.values_list("name", flat=True))
+def _group_rows(arrived: Iterable[Arrived], today: Iterable[Arrived]) -> list[GroupRow]:
+    """Those of that sign-in, then what only today's settings read."""
+    then = {(one.claim, one.sent): one for one in arrived}
+    now = {(one.claim, one.sent): one for one in today}
+    rows = [*then.values(), *(one for key, one in now.items() if key not in then)]
     mappings: dict[str, list[RoleMapping]] = {}
     wanted = {one.group for one in rows if one.group}
     for mapping in RoleMapping.objects.filter(group__in=wanted).select_related("role"):
@@ -129,10 +143,17 @@ def _group_rows(user: User, arrived: Iterable[Arrived]) -> list[GroupRow]:
             one,
             tuple(mappings.get(one.group, ())),
             one.group in admins,
-            bool(one.group) and one.group not in held,
+            (one.claim, one.sent) not in then,
+            _today(one, now.get((one.claim, one.sent))),
         )
         for one in rows
     ]
+
+
+def _today(then: Arrived, now: Arrived | None) -> str:
+    if now is None:
+        return "nothing"
+    return "" if now.group == then.group else now.group or "nothing"
 
 
 def _weight(row: ClaimRow) -> tuple[bool, bool, str]:
@@ -158,11 +179,12 @@ def _claim_row(identity: Identity, name: str) -> ClaimRow:
 def _became(identity: Identity, name: str) -> str:
     if not _is_oidc(identity):
         return "groups, as above" if name == "groups" else BECAME.get(name, "")
-    if _is_or_holds(identity.claims, name, settings.OIDC_GROUPS_CLAIM):
+    rules = rules_of(identity)
+    if _is_or_holds(identity.claims, name, rules.claim):
         return "groups, as above"
-    if any(_is_or_holds(identity.claims, name, claim) for claim in settings.OIDC_CLAIM_GROUPS):
+    if any(_is_or_holds(identity.claims, name, claim) for claim in rules.claims):
         return "a group, as above"
-    if name == settings.OIDC_USER_REF_CLAIM:
+    if name == user_ref_claim(identity):
         link = UserLink.objects.filter(user=identity.user).first()
         return f"the person in the catalog: {link.user_ref}" if link else "no person in the catalog"
     return BECAME.get(name, "")

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from portal.group_claims import CLAIM_PREFIX, GroupRules, Groups, read_groups
 from portal.kept_claims import kept_claims
+from portal.kept_rules import kept_rules, todays_rules
 from portal.memberships import replace_groups, set_admin
 from portal.models import Identity, UserLink
 
@@ -60,7 +61,7 @@ def update_user(user: User, claims: dict[str, Any]) -> list[str]:
     The groups of this provider's prefixes are replaced by those that arrived, also where more may
     be missing: what an earlier sign-in brought does not linger. Other origins are left alone.
     """
-    rules = group_rules()
+    rules = todays_rules()
     groups = read_groups(claims, rules)
     changes = [
         *replace_groups(user, rules.prefix, groups.names(rules.prefix)),
@@ -71,19 +72,6 @@ def update_user(user: User, claims: dict[str, Any]) -> list[str]:
     set_names(user, claims)
     _set_link(user, claims)
     return changes
-
-
-def group_rules() -> GroupRules:
-    """How the claims of the OIDC provider are read, by the settings."""
-    return GroupRules(
-        slug=settings.OIDC_ISSUER_SLUG,
-        claim=settings.OIDC_GROUPS_CLAIM,
-        separator=settings.OIDC_GROUPS_SEPARATOR,
-        form=settings.OIDC_GROUPS_FORMAT,
-        maximum=settings.OIDC_GROUPS_MAX,
-        names=settings.OIDC_GROUP_NAMES,
-        claims=tuple(settings.OIDC_CLAIM_GROUPS),
-    )
 
 
 def set_names(user: User, claims: dict[str, Any]) -> None:
@@ -98,7 +86,7 @@ def set_names(user: User, claims: dict[str, Any]) -> None:
 
 def prefix() -> str:
     """What the names of this provider's groups begin with."""
-    return group_rules().prefix
+    return todays_rules().prefix
 
 
 def group_label(group: str) -> str:
@@ -113,9 +101,12 @@ def _note_arrival(claims: dict[str, Any], groups: Groups, rules: GroupRules) -> 
     before = identity.incomplete
     identity.groups = groups.names(rules.prefix)
     identity.claims = kept_claims(claims)
+    identity.rules = kept_rules()
     identity.incomplete = "" if groups.complete else groups.why
     identity.seen_at = identity.confirmed_at = timezone.now()
-    identity.save(update_fields=["groups", "claims", "incomplete", "seen_at", "confirmed_at"])
+    identity.save(
+        update_fields=["groups", "claims", "rules", "incomplete", "seen_at", "confirmed_at"]
+    )
     if groups.left_out:
         logger.warning(
             "groups of %s: %d of %d left out", claims["sub"], groups.left_out, len(groups.arrived)

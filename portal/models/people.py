@@ -19,6 +19,9 @@ class Identity(models.Model):
     claims = models.JSONField(
         default=dict, blank=True, help_text="All that it last said of the person."
     )
+    rules = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="The settings that it was read by."
+    )
     incomplete = models.CharField(
         max_length=300,
         blank=True,

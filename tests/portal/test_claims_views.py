@@ -81,8 +81,32 @@ def test_account_claims_shows_ids_by_their_names(client, provider, settings):
 def test_account_claims_says_when_settings_have_changed_since(client, provider, settings):
     provider.claims = {"groups": ["/a/b"]}
     sign_in(client, provider)
+    assert "the settings of that moment, which are today's" in text(client)
     settings.OIDC_GROUPS_FORMAT = "name"
-    assert 'idp:b</span> <span class="quiet small">with the next sign-in' in text(client)
+    page = text(client)
+    assert "OIDC_GROUPS_FORMAT was “as-sent” and is “name” now" in page
+    assert '<span class="mono">idp:/a/b</span><br>' in page
+    assert 'by today\'s settings <span class="mono">idp:b</span>' in page
+
+
+def test_account_claims_tells_what_another_claim_would_give(client, provider, mapping, settings):
+    provider.claims = {"groups": ["chess"], "roles": ["payments"], "person": "user:default/mara"}
+    settings.OIDC_USER_REF_CLAIM = "person"
+    sign_in(client, provider)
+    settings.OIDC_GROUPS_CLAIM, settings.OIDC_USER_REF_CLAIM = "roles", "other"
+    page = text(client)
+    assert "OIDC_USER_REF_CLAIM was “person” and is “other” now" in page
+    assert "the person in the catalog: user:default/mara" in page
+    assert "1 arrived, 0 give something" in page
+    assert 'by today\'s settings <span class="mono">nothing</span>' in page
+    assert "Nothing then" in page
+    assert "with the next sign-in" in page
+
+
+def test_account_claims_from_before_settings_were_kept_says_so(client, provider):
+    sign_in(client, provider)
+    Identity.objects.update(rules={})
+    assert "today's settings; those of that moment were not kept yet" in text(client)
 
 
 def test_account_claims_of_thousands_of_groups_are_pages_that_can_be_searched(
