@@ -5,16 +5,15 @@ others where the environment asks for it. When the owner's right is gone, the st
 with it; a freeze or a condition only keeps this one firing from happening.
 """
 
-import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from celery.schedules import ParseException, crontab
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -32,21 +31,25 @@ from pipelines.models import (
     Trigger,
 )
 from pipelines.providers.base import Capability, State
+from pipelines.repository_places import place_of
 from pipelines.targets import decide_about, decide_effect
 from portal import audit
 from portal.access import actor_for
 from portal.policy import Decision
 
-logger = logging.getLogger(__name__)
 When = StandingTrigger.When
 audit.register("standing.create", "set up a standing trigger")
 audit.register("standing.end", "ended a standing trigger")
+audit.register("standing.missed", "gave up a run of a standing trigger")
 
 MAX_LIVE = 50  # of one person
 SHORTEST = timedelta(minutes=5)
 LOOKED_AT_EVERY = timedelta(seconds=30)  # where it waits for a build to pass
 # A build that passed longer ago than this starts nothing any more.
 OLDEST = timedelta(hours=6)
+# What could not be asked for is tried again after 30 seconds, one minute, two and so on: an hour.
+FIRST_PAUSE = timedelta(seconds=30)
+MAX_TRIES = 8
 MAX_LOOKED_AT = 20  # of the newest that passed
 # Rules of a denial that does not pass by itself: the person's right is gone.
 LASTING = frozenset({"signed-out", "no-role", "permission", "scope", "environment"})
@@ -139,35 +142,84 @@ def fire(standing_id: int, now: datetime) -> Trigger | None:
     """Asks for the start that is due; the trigger that came of it, if any.
 
     The request id follows from what fires it, so that two workers, or one that died after asking,
-    have asked once. Only then the next time is set, so that none is lost. What is long overdue is
-    left out: a deployment of last night must not begin when a worker is started again.
+    have asked once. Only then the next time is set, so that none is lost. What could not be asked
+    for is tried again, later and later, until its next time or for an hour; what is overdue for
+    longer is left out: a deployment of last night must not begin when a worker is started again.
     """
     related = ("owner", "entity", "pipeline__server", "after")
     standing = StandingTrigger.objects.select_related(*related).get(pk=standing_id)
     at = standing.next_at
     if standing.ended_at or at is None or at > now:
         return None
-    following = now + LOOKED_AT_EVERY
+    firing = _firing(standing, at, now)
+    if firing is None:
+        _set(standing, at, next_at=now + LOOKED_AT_EVERY)
+        return None
+    fired = _Fired(problem="Stagedoor failed to ask for it; see its log.", again=True)
     try:
-        if standing.when == When.AFTER:
-            return _after(standing, now)
-        late = now - at > GIVE_UP_AFTER
-        trigger = None if late else _ask(standing, at.isoformat())
-        following = next_run(standing.cron, now)
-        return trigger
+        fired = _LATE if now - at > GIVE_UP_AFTER else _ask(standing, firing)
+        return fired.trigger
     finally:
-        rows = StandingTrigger.objects.filter(pk=standing.pk, ended_at=None, next_at=at)
-        rows.update(next_at=following)
+        _note(standing, at, firing, fired, now)
 
 
-def _after(standing: StandingTrigger, now: datetime) -> Trigger | None:
+@dataclass(frozen=True)
+class _Firing:
+    """One time that it asks: for what (which its request id is made of), and with which commit."""
+
+    cause: str
+    build: Build | None = None
+    commit: str = ""
+
+
+@dataclass(frozen=True)
+class _Fired:
+    """What came of it: a new trigger, or why there is none and whether that may pass soon."""
+
+    trigger: Trigger | None = None
+    problem: str = ""
+    again: bool = False
+
+
+_LATE = _Fired(problem="No worker was there within an hour of its time.")
+
+
+def _firing(standing: StandingTrigger, at: datetime, now: datetime) -> _Firing | None:
+    if standing.when != When.AFTER:
+        return _Firing(standing.firing or at.isoformat())
     build = _passed(standing, now)
     if build is None:
         return None
-    commit = build.commit if takes(standing.pipeline, Capability.COMMIT) else ""
-    trigger = _ask(standing, f"build {build.pk}", commit)
-    StandingTrigger.objects.filter(pk=standing.pk).update(answered=build)
-    return trigger
+    takes_it = takes(standing.pipeline, Capability.COMMIT)
+    return _Firing(f"build {build.pk}", build, build.commit if takes_it else "")
+
+
+def _note(
+    standing: StandingTrigger, at: datetime, firing: _Firing, fired: _Fired, now: datetime
+) -> None:
+    """Sets the next time: of the same firing where it is tried again, else of the next one."""
+    scheduled = standing.when != When.AFTER
+    following = next_run(standing.cron, now) if scheduled else now + LOOKED_AT_EVERY
+    tries = (standing.tries if standing.firing == firing.cause else 0) + 1
+    again = now + FIRST_PAUSE * 2 ** (tries - 1)
+    if fired.again and tries < MAX_TRIES and not (scheduled and again >= following):
+        tried: dict[str, Any] = {"firing": firing.cause, "tries": tries, "problem": fired.problem}
+        _set(standing, at, next_at=again, **tried)
+        return
+    missed = fired.again or fired is _LATE
+    problem = f"Given up for {now:%-d %B, %H:%M} UTC. {fired.problem}" if missed else fired.problem
+    done: dict[str, Any] = {"firing": "", "tries": 0, "problem": problem[:500]}
+    if firing.build is not None:
+        done["answered"] = firing.build
+    with transaction.atomic():
+        if _set(standing, at, next_at=following, **done) and missed:
+            _audit("standing.missed", standing, None, None, problem, outcome="failed")
+
+
+def _set(standing: StandingTrigger, at: datetime, **values: object) -> bool:
+    """Unless another worker has, or it has ended."""
+    rows = StandingTrigger.objects.filter(pk=standing.pk, ended_at=None, next_at=at)
+    return bool(rows.update(**values))
 
 
 def _passed(standing: StandingTrigger, now: datetime) -> Build | None:
@@ -179,7 +231,7 @@ def _passed(standing: StandingTrigger, now: datetime) -> Build | None:
     """
     since = max(standing.created_at, now - OLDEST)
     rows = Build.objects.filter(
-        _same_code(standing.pipeline),
+        pipeline__in=_same_code(standing),
         state=State.PASSED,
         branch=standing.branch,
         trigger__entity=standing.entity,
@@ -192,12 +244,14 @@ def _passed(standing: StandingTrigger, now: datetime) -> Build | None:
     return None if build is None or build.pk == standing.answered_id else build
 
 
-def _same_code(pipeline: Pipeline) -> Q:
-    """A branch of another repository has other commits under the same name."""
-    same = Q(pipeline=pipeline)
-    if pipeline.repository:
-        same |= Q(pipeline__repository=pipeline.repository)
-    return same
+def _same_code(standing: StandingTrigger) -> list[int]:
+    """Ids of the service's pipelines of that repository: a branch of another one has other commits
+    under the same name."""
+    own = standing.pipeline
+    place = place_of(own.repository)
+    of_service = Pipeline.objects.filter(links__entity=standing.entity).exclude(repository="")
+    same = [one.pk for one in of_service if own.repository and place_of(one.repository) == place]
+    return [own.pk, *same]
 
 
 def _is_of_its_branch(build: Build) -> bool:
@@ -205,35 +259,44 @@ def _is_of_its_branch(build: Build) -> bool:
     return origin_of(build) is not None and is_on_branch(build, build.pipeline)
 
 
-def _ask(standing: StandingTrigger, cause: str, commit: str = "") -> Trigger | None:
+def _ask(standing: StandingTrigger, firing: _Firing) -> _Fired:
+    request_id = _id(standing, firing.cause)
     if standing.entity is None:
         end(standing, "The service that it belongs to is no longer in the catalog.")
-        return None
+        return _Fired()
+    if Trigger.objects.filter(request_id=request_id).exists():
+        return _Fired()  # asked for before, whatever the answer was
     outcome = triggers.request(
         standing.owner,
         "start",
         entity=standing.entity,
         pipeline=standing.pipeline,
         branch=standing.branch,
-        commit=commit,
+        commit=firing.commit,
         parameters=standing.parameters,
-        request_id=_id(standing, cause),
+        request_id=request_id,
         standing=standing,
     )
-    if outcome.trigger is None and outcome.decision.rule in LASTING:
-        end(standing, f"{standing.owner} may no longer do this. {outcome.decision.reason}")
-    elif outcome.errors:
-        _note_errors(standing, outcome.errors)
-    return outcome.trigger if outcome.created else None
+    if outcome.trigger is not None:
+        return _Fired(outcome.trigger if outcome.created else None)
+    if not outcome.decision.askable:
+        return _denied(standing, outcome.decision)
+    return _refused(standing, outcome.errors)
 
 
-def _note_errors(standing: StandingTrigger, errors: Mapping[str, str]) -> None:
-    """Its own values stay wrong; whatever else it was may be over the next time."""
+def _denied(standing: StandingTrigger, decision: Decision) -> _Fired:
+    if decision.rule in LASTING:
+        end(standing, f"{standing.owner} may no longer do this. {decision.reason}")
+    return _Fired(problem=decision.reason)
+
+
+def _refused(standing: StandingTrigger, errors: Mapping[str, str]) -> _Fired:
+    """Its own values stay wrong; whatever else it was may be over in a moment, for instance when
+    the repository's host tells the newest commit again."""
     why = " ".join(errors.values())
     if any(key == "branch" or key.startswith("parameter:") for key in errors):
         end(standing, why)
-    else:
-        logger.warning("standing trigger %s has not fired: %s", standing.pk, why)
+    return _Fired(problem=why, again=True)
 
 
 def _id(standing: StandingTrigger, cause: str) -> uuid.UUID:
@@ -265,10 +328,13 @@ def _audit(
     by: User | None,
     request: HttpRequest | None,
     why: str = "",
+    *,
+    outcome: str = "ok",
 ) -> None:
     audit.record(
         action,
         user=by,
+        outcome=outcome,
         on_behalf_of="" if by == standing.owner else str(standing.owner),
         target=f"{standing.pipeline.server.slug}:{standing.pipeline.external_id}",
         request=request,

@@ -7,10 +7,12 @@ from django.conf import settings
 from django.test import RequestFactory
 from django.utils import timezone
 
+from catalog.models import Source
 from pipelines import standing_triggers
 from pipelines.models import Environment, EnvironmentRule, StandingTrigger, Trigger
 from pipelines.standing_triggers import Wish, cron_problem, due, end, fire, may_end, next_run
 from portal.models import AuditEvent, Identity, RoleMapping
+from tests.catalog.gitserver import Repo, git_server
 from tests.pipelines.world import (
     confirmed_link,
     make_build,
@@ -80,6 +82,7 @@ def test_what_is_long_overdue_is_left_out(link, ana):
     assert fire(make_due(standing, now - timedelta(hours=2)), now) is None
     standing.refresh_from_db()
     assert (standing.next_at > now, standing.ended_at) == (True, None)
+    assert "No worker was there" in standing.problem
 
 
 def test_it_dies_with_values_that_the_pipeline_no_longer_takes(link, ana):
@@ -210,8 +213,24 @@ class TestAfter:
         standing = set_up(ana, link, when="after", cron="", after=staging).standing
         where = {"repository": link.pipeline.repository}
         check = make_pipeline(link.pipeline.server, "acme/shop-check", **where)
+        confirmed_link(link.entity, check)
         self.passed(link, staging, pipeline=check)
         assert fire(standing.pk, timezone.now()).commit == "a" * 40
+
+    @pytest.mark.parametrize(
+        ("address", "same"),
+        [("git@git.example:acme/shop.git", True), ("https://git.example/acme/other", False)],
+    )
+    def test_a_repository_is_the_same_however_it_is_written(
+        self, link, ana, staging, address, same
+    ):
+        link.pipeline.repository = "https://git.example/acme/shop"
+        link.pipeline.save()
+        standing = set_up(ana, link, when="after", cron="", after=staging).standing
+        check = make_pipeline(link.pipeline.server, "acme/shop-check", repository=address)
+        confirmed_link(link.entity, check)
+        self.passed(link, staging, pipeline=check)
+        assert (fire(standing.pk, timezone.now()) is not None) == same
 
     def test_its_commit_is_not_typed_by_hand(self, link, ana, staging):
         Environment.objects.exclude(pk=staging.pk).update(protected_branches="main")
@@ -242,6 +261,102 @@ class TestAfter:
     def test_an_environment_has_to_be_named(self, link, ana):
         outcome = set_up(ana, link, when="after", cron="")
         assert outcome.errors == {"after": "Say after which environment."}
+
+
+class TestAgain:
+    """What could not be asked for, since the repository's host did not tell the newest commit."""
+
+    AT = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+
+    @pytest.fixture
+    def source(self, link, tmp_path, settings):
+        settings.OUTGOING_ALLOW = ["127.0.0.1"]
+        Environment.objects.update(approvals=1)
+        link.pipeline.repository = "http://127.0.0.1/acme/shop.git"
+        link.pipeline.save()
+        down = "http://127.0.0.1:9/acme/shop.git"
+        return Source.objects.create(slug="git", name="Git", kind="git", target=down)
+
+    @pytest.fixture
+    def host(self, source, tmp_path):
+        Repo(tmp_path / "acme" / "shop.git").commit({"README.md": "x"})
+        with git_server(tmp_path) as server:
+            yield f"{server.url}/acme/shop.git"
+
+    def set_up(self, ana, link, **wish):
+        standing = set_up(ana, link, **wish).standing
+        make_due(standing, self.AT)
+        return standing
+
+    def again(self, standing):
+        """When its time has come once more."""
+        standing.refresh_from_db()
+        trigger = fire(standing.pk, standing.next_at)
+        standing.refresh_from_db()
+        return trigger
+
+    def test_a_firing_is_tried_again_until_it_works_and_is_one_request(
+        self, link, ana, source, host
+    ):
+        standing = self.set_up(ana, link)
+        assert self.again(standing) is None
+        assert fire(standing.pk, self.AT) is None  # another worker, of the same moment
+        standing.refresh_from_db()
+        assert (standing.tries, standing.next_at) == (1, self.AT + timedelta(seconds=30))
+        assert standing.problem.startswith("Others approve one commit")
+        assert self.again(standing) is None
+        assert (standing.tries, standing.next_at) == (2, self.AT + timedelta(seconds=90))
+        source.target = host
+        source.save()
+        assert self.again(standing).state == "awaiting"
+        assert (standing.firing, standing.tries, standing.problem) == ("", 0, "")
+        assert standing.next_at == self.AT + timedelta(days=1)
+
+    def test_asked_for_by_another_worker_it_is_not_asked_for_anew(self, link, ana, source, host):
+        standing = self.set_up(ana, link)
+        assert self.again(standing) is None
+        source.target = host
+        source.save()
+        before = {"next_at": standing.next_at, "firing": standing.firing, "tries": 1}
+        assert self.again(standing) is not None
+        StandingTrigger.objects.update(**before)  # as if that worker had died before it noted that
+        assert self.again(standing) is None
+        assert Trigger.objects.count() == 1
+        assert (standing.tries, standing.problem) == (0, "")
+
+    def test_it_is_given_up_after_an_hour_and_its_owner_reads_why(self, link, ana, source):
+        standing = self.set_up(ana, link)
+        for _ in range(8):
+            assert self.again(standing) is None
+        assert standing.problem.startswith("Given up for 23 November, 07:33 UTC. Others approve")
+        assert (standing.firing, standing.ended_at) == ("", None)
+        assert standing.next_at == self.AT + timedelta(days=1)
+        event = AuditEvent.objects.get(action="standing.missed")
+        assert (event.outcome, event.on_behalf_of) == ("failed", "ana")
+
+    def test_its_next_time_comes_first(self, link, ana, source):
+        standing = self.set_up(ana, link, cron="*/5 * * * *")
+        for _ in range(4):
+            self.again(standing)
+        assert standing.next_at == self.AT + timedelta(minutes=5)
+        assert standing.problem.startswith("Given up")
+
+    def test_a_build_that_passed_is_not_lost(self, link, ana, source, host):
+        EnvironmentRule.objects.all().delete()
+        staging = Environment.objects.get(slug="staging")
+        link.pipeline.server.provider = "jenkins"  # which takes no commit
+        link.pipeline.server.save()
+        Environment.objects.update(allow_unpinned=False)
+        standing = set_up(ana, link, when="after", cron="", after=staging).standing
+        build = TestAfter().passed(link, staging)
+        now = timezone.now()
+        assert fire(standing.pk, now) is None
+        standing.refresh_from_db()
+        assert (standing.firing, standing.answered) == (f"build {build.pk}", None)
+        Environment.objects.update(allow_unpinned=True)
+        assert self.again(standing).state == "awaiting"
+        assert standing.answered == build
+        assert self.again(standing) is None
 
 
 def test_its_owner_ends_it_and_who_settles_requests(link, ana):

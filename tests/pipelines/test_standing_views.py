@@ -77,3 +77,12 @@ def test_standing_list_shows_strangers_only_their_own(client, ana, link, setting
     settings.DEFAULT_ROLE = ""
     client.force_login(make_person("eve"))
     assert "30 6" not in client.get("/standing/").content.decode()
+
+
+def test_standing_list_says_why_nothing_came_of_the_last_time(client, ana, link):
+    client.post(f"/pipelines/{link.pk}/standing/", sent())
+    StandingTrigger.objects.update(problem="Nobody told the newest commit.", firing="x")
+    page = client.get("/standing/").content.decode()
+    assert "did not run" in page
+    assert "Nobody told the newest commit." in page
+    assert "tries again" in page
