@@ -105,7 +105,7 @@ def decide_effect(
         return replace(decision, helpers=groups(facts, effect.environment, effect.asking, pipeline))
     unproven = _unproven(effect) if runs and decision.allowed and not approvals else ""
     if unproven:
-        return Decision(Verdict.DENY, "commit", unproven, question=decision.question)
+        return Decision(Verdict.DENY, "commit", unproven)
     return decision
 
 

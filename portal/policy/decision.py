@@ -10,6 +10,7 @@ from datetime import datetime
 from portal.policy.facts import Actor, Decision, Effect, Grant, Question, Target
 from portal.policy.words import PEOPLE_ONLY, PERMISSIONS, READ_ONLY, RUNNING
 
+INCOMPLETE = "groups-incomplete"
 MAX_LISTED = 5  # of somebody's roles or scopes, in a sentence
 
 
@@ -30,6 +31,9 @@ def decide(
     if not actor.active or actor.user_id is None:
         return _deny("signed-out", "Sign in to do this.", question)
     rule, reason = _refused_to_anybody_like(actor, action, target)
+    if rule == INCOMPLETE:
+        # Whoever holds the role for it can't tell the person's groups either.
+        return Decision(Effect.DENY, rule, reason, ("An administrator",), None, question)
     if rule:
         return _deny(rule, reason, question)
     grant, unmet = _grant_for(question)
@@ -49,7 +53,7 @@ def _refused_to_anybody_like(actor: Actor, action: str, target: Target) -> tuple
     if actor.ceiling is not None and action not in actor.ceiling:
         return "token", f"This token was not made to {PERMISSIONS[action]}."
     if actor.incomplete and action not in READ_ONLY:
-        return "groups-incomplete", actor.incomplete
+        return INCOMPLETE, actor.incomplete
     return _refused_by_the_target(actor, target)
 
 

@@ -37,10 +37,11 @@ def deploy():
     return pipeline
 
 
-def rule(user, pipeline, action, parameters, *, build=None, branch="main"):
+def rule(user, pipeline, action, parameters, *, build=None, branch="main", commit=""):
     entity = pipeline.links.get().entity
     facts = facts_of(entity, [pipeline])
-    effect = effect_of(action, pipeline, branch, parameters, build=build, rules=facts.rules)
+    given = {"commit": commit, "build": build, "rules": facts.rules}
+    effect = effect_of(action, pipeline, branch, parameters, **given)
     return decide_effect(actor_for(user), action, pipeline, effect, facts, build=build).rule
 
 
@@ -55,6 +56,10 @@ def rule(user, pipeline, action, parameters, *, build=None, branch="main"):
 def test_a_start_is_judged_by_what_was_chosen(ana, deploy, branch, target, expected):
     pipeline = deploy
     assert rule(ana, pipeline, "start", {"TARGET": target}, branch=branch) == expected
+
+
+def test_a_commit_that_somebody_names_is_on_no_branch_that_a_role_holds_on(ana, deploy):
+    assert rule(ana, deploy, "start", {"TARGET": "staging"}, commit="a" * 40) == "condition"
 
 
 @pytest.mark.parametrize(

@@ -146,3 +146,10 @@ def test_a_token_may_only_what_it_was_made_for():
         "token",
         "This token was not made to start builds.",
     )
+
+
+def test_whoever_may_do_it_does_not_help_somebody_whose_groups_are_not_all_known():
+    someone = replace(actor(grant("build.start")), incomplete="Too many groups. Sign in again.")
+    decision = decide(someone, "build.start", TARGET, now=NOW)
+    assert decision.rule == "groups-incomplete"
+    assert decision.sentence == "Too many groups. Sign in again. An administrator can help."
