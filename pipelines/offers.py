@@ -19,9 +19,11 @@ from pipelines.inputs import check_gate, parameter_items, secrets_of
 from pipelines.models import Build, Pipeline
 from pipelines.providers.base import Gate, State
 from pipelines.scopes import scopes_of_pipeline
-from pipelines.targets import decide_about, decide_effect, decide_for
+from pipelines.targets import decide_about, decide_effect, decide_for, lacks
 from portal.guard import actor_of
 from portal.policy import Actor, Decision, Target, decide
+
+BUTTONS = {"retry": "Retry", "cancel": "Cancel", "promote": "Promote"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,16 @@ class Offer:
     danger: bool = False
     asks: bool = False
     request_id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A button that does nothing for this person at this moment, and why."""
+
+    action: str
+    label: str
+    decision: Decision
+    glass_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,15 +132,28 @@ class Offers:
 
     def on_build(self, build: Build) -> list[Offer]:
         """Retry when it has ended, else cancel; promote what passed. Only what is allowed."""
-        action, label = ("retry", "Retry") if build.is_final else ("cancel", "Cancel")
+        action = "retry" if build.is_final else "cancel"
         offers = []
         if self._may(action, build):
             url = reverse(f"pipelines:build_{action}", args=[build.pk])
-            offers.append(Offer(label, url, action == "cancel"))
+            offers.append(Offer(BUTTONS[action], url, action == "cancel"))
         if build.state == State.PASSED and self._may_promote(build):
             url = reverse("pipelines:build_promote", args=[build.pk])
-            offers.append(Offer("Promote", url, asks=True))
+            offers.append(Offer(BUTTONS["promote"], url, asks=True))
         return offers
+
+    def refused(self, build: Build) -> list[Refusal]:
+        """What on_build() leaves out although the server could do it."""
+        found = []
+        for action, decision in self.decisions(build).items():
+            if action in BUTTONS and not decision.askable and not lacks(action, build.pipeline):
+                out = "" if action == "promote" else self._way_out_of(action, build, decision)
+                found.append(Refusal(action, BUTTONS[action], decision, out))
+        return found
+
+    def _way_out_of(self, action: str, build: Build, decision: Decision) -> str:
+        effect = effect_of(action, build.pipeline, "", {}, build=build, rules=self.facts.rules)
+        return way_out(self.actor, decision, effect.environment, self.facts)
 
     def decisions(self, build: Build) -> dict[str, Decision]:
         """What may be done with the build as it is: by action, also what may not."""

@@ -189,6 +189,7 @@ def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dic
     build.actions = offers.on_build(build) if offers else []
     return {
         "build": build,
+        "refused": offers.refused(build) if offers else [],
         "gates": gates_shown(build, offers),
         "entities": [link.entity for link in links],
         "steps": steps,

@@ -1,8 +1,10 @@
 """Nobody gets past a freeze: who is stopped by which, when, and what they read."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from pipelines import dispatch, freezes
@@ -142,6 +144,35 @@ def test_a_freeze_set_between_claim_and_send_is_met(link, ana, production, monke
     trigger.refresh_from_db()
     assert trigger.state == "denied"
     assert not Build.objects.exists()
+
+
+def test_what_is_refused_stands_on_the_builds_page_with_the_reason(link, ana, production, client):
+    client.force_login(ana)
+    build = make_build(link.pipeline, 2, "failed")
+    url = reverse("pipelines:build_detail", args=[build.pk])
+    assert "disabled" not in client.get(url).content.decode()
+    freeze(production)
+    page = client.get(url).content.decode()
+    assert 'disabled aria-describedby="why-retry">Retry</button>' in page
+    assert "Retry: Production is frozen until" in page
+    assert "break the glass" in page
+
+
+def test_a_retry_that_a_freeze_denies_says_so_to_who_asked(link, ana, production, client):
+    """Set after the page was drawn; or after it was asked for, and before it was sent."""
+    client.force_login(ana)
+    build = make_build(link.pipeline, 2, "failed")
+    trigger = four_eyes.asked(ana, link, action="retry", build=build)
+    freeze(production)
+    url = reverse("pipelines:build_retry", args=[build.pk])
+    answer = client.post(url, {"request_id": str(uuid.uuid4())}, follow=True)
+    assert "retry this build: Production is frozen until" in answer.content.decode()
+    dispatch.dispatch(trigger.pk)
+    url = reverse("pipelines:trigger_detail", args=[trigger.request_id])
+    assert "about to be sent: Production is frozen until" in client.get(url).content.decode()
+    assert "Production is frozen until" in client.get("/").content.decode()
+    trail = AuditEvent.objects.get(action="trigger.refused")
+    assert (trail.on_behalf_of, trail.rule) == ("Ana", "freeze")
 
 
 # --- What is not known ---------------------------------
