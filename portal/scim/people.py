@@ -38,11 +38,8 @@ COLUMNS: Columns = {
     "username": lambda value: Q(user_key=str(value).lower()),
     "externalid": lambda value: Q(external_id=str(value)) if value else NOTHING,
     "displayname": lambda value: Q(display_name__iexact=str(value)),
-    "active": lambda value: (
-        Q(active=True, user__is_active=True)
-        if value
-        else Q(active=False) | Q(user__is_active=False)
-    ),
+    # Entra compares with texts: "True", "False".
+    "active": lambda value: ACTIVE if str(value).lower() == "true" else ~ACTIVE,
 }
 
 
@@ -93,6 +90,8 @@ def create(resource: User) -> ScimUser:
     elif row.deleted_at is None:
         raise UniquenessException(detail=f"This person is here already, as id {row.pk}.")
     row.deleted_at = None
+    if resource.active is None:
+        resource.active = True
     change(row, resource)
     return row
 
@@ -111,7 +110,9 @@ def change(row: ScimUser, resource: User) -> None:
     row.attributes = {key: plain[key] for key in ("name", "emails") if plain.get(key)}
     row.changed_at = timezone.now()
     _set_names(row.user, resource)
-    was_active, row.active = row.active, resource.active is not False
+    was_active = row.active
+    if resource.active is not None:  # what is not said brings nobody back
+        row.active = resource.active
     row.save()
     _set_access(row, was_active)
     _record(row, before)

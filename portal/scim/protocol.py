@@ -2,13 +2,11 @@
 
 import hmac
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -24,6 +22,7 @@ from scim2_models import (
 )
 
 from portal import inbox
+from portal.rate import within
 
 CONTENT_TYPE = "application/scim+json"
 RECEIVER = "portal:scim"
@@ -104,17 +103,8 @@ def _let_in(request: HttpRequest) -> None:
     if scheme.lower() != "bearer" or not known:
         inbox.refuse(RECEIVER, "The token is missing or another.", 0, timezone.now())
         raise UnauthorizedException(detail=STRANGER)
-    if _calls_this_minute() > PER_MINUTE:
+    if not within("scim", PER_MINUTE):
         raise Refused(429, "Too many calls. Wait a minute.", **{"Retry-After": "60"})
-
-
-def _calls_this_minute() -> int:
-    key = f"scim:{int(time.time() // 60)}"
-    cache.add(key, 0, timeout=120)
-    try:
-        return cache.incr(key)
-    except ValueError:  # a full cache has just dropped it
-        return 0
 
 
 def _check_text(data: Any) -> None:

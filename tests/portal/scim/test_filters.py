@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.portal.scim.directory import USER
+
 pytestmark = pytest.mark.django_db
 
 
@@ -24,6 +26,7 @@ def found(directory, where, path="Users", **query):
     [
         'userName eq "ana"', 'USERNAME Eq "ANA"', 'externalId eq "ana-id"',
         'displayName eq "ana ortiz"', 'userName eq "ana" and active eq true',
+        'userName eq "ana" and active eq "True"', f'{USER}:userName eq "ana"',
         'id eq "{id}" and externalId eq "ana-id"', 'userName eq "nobody" or id eq "{id}"',
     ],
 )  # fmt: skip
@@ -32,7 +35,14 @@ def test_people_are_found(directory, ana, where):
 
 
 @pytest.mark.parametrize(
-    "where", ['userName eq "nobody"', 'id eq "x"', 'externalId eq "ANA-ID"', "active eq false"]
+    "where",
+    [
+        'userName eq "nobody"',
+        'id eq "x"',
+        'externalId eq "ANA-ID"',
+        "active eq false",
+        'active eq "False"',
+    ],
 )
 def test_nobody_is_found(directory, ana, where):
     assert found(directory, where) == []
@@ -58,6 +68,8 @@ def test_pages_begin_at_one_and_are_bounded(directory, ana):
     assert [item["userName"] for item in second["Resources"]] == ["ana"]
     none = directory.call("GET", "Users", count=0).json()
     assert (none["totalResults"], none["itemsPerPage"]) == (3, 0)
+    beyond = directory.call("GET", "Users", startIndex=9).json()
+    assert (beyond["totalResults"], beyond["Resources"]) == (3, [])
     assert directory.call("GET", "Users", startIndex="-7", count="9" * 5).status_code == 200
     assert directory.call("GET", "Users", count="many").status_code == 400
 
@@ -65,7 +77,9 @@ def test_pages_begin_at_one_and_are_bounded(directory, ana):
 def test_groups_are_found_by_name_and_by_member(directory, ana):
     group = directory.add_group("deployers", ana["id"])
     directory.add_group("others")
-    assert found(directory, 'displayName eq "deployers"', "Groups") == ["deployers"]
+    directory.patch(f"Groups/{group['id']}", {"op": "Add", "path": "externalId", "value": "g-1"})
+    for where in ('displayName eq "deployers"', 'externalId eq "g-1"'):
+        assert found(directory, where, "Groups") == ["deployers"]
     by_member = f'id eq "{group["id"]}" and members eq "{ana["id"]}"'
     assert found(directory, by_member, "Groups") == ["deployers"]
     short = directory.call("GET", "Groups", excludedAttributes="members").json()["Resources"]

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group, User
 
-from portal.models import AuditEvent, ScimGroup
+from portal.models import AuditEvent, ScimGroup, ScimUser
 from portal.scim.groups import members_needed
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +122,29 @@ def test_a_renamed_group_opens_or_closes_the_administration(directory, people, s
     for name, admin in (("admins", True), ("people", False)):
         directory.patch(f"Groups/{pk}", {"op": "replace", "value": {"displayName": name}})
         assert User.objects.get(username="ana").is_superuser is admin
+
+
+def test_thousands_join_in_pieces_and_one_costs_as_little_as_in_a_small_group(
+    directory, django_assert_max_num_queries
+):
+    User.objects.bulk_create(User(username=f"person-{number:04}") for number in range(5000))
+    ScimUser.objects.bulk_create(
+        ScimUser(user=user, user_name=user.username, user_key=user.username)
+        for user in User.objects.order_by("pk")
+    )
+    ids = [str(pk) for pk in ScimUser.objects.order_by("pk").values_list("pk", flat=True)]
+    pk = directory.add_group("everybody")["id"]
+    for first in range(0, 5000, 1000):
+        value = [{"value": one} for one in ids[first : first + 1000]]
+        answer = directory.patch(f"Groups/{pk}", {"op": "Add", "path": "members", "value": value})
+        assert answer.status_code == 204, answer.content
+    assert len(directory.call("GET", f"Groups/{pk}").json()["members"]) == 5000
+    leave = {"op": "remove", "path": f'members[value eq "{ids[7]}"]'}
+    join = {"op": "add", "path": "members", "value": [{"value": ids[7]}]}
+    for operation, number in ((leave, 4999), (join, 5000)):
+        with django_assert_max_num_queries(30):
+            assert directory.patch(f"Groups/{pk}", operation).status_code == 204
+        assert len(members("everybody")) == number
 
 
 def test_a_patch_of_one_member_reads_one_member():

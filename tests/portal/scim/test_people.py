@@ -81,8 +81,11 @@ def test_where_sub_is_another_value_a_claim_ties_both(client, directory, provide
         {"op": "Replace", "path": "active", "value": "False"},
         {"op": "replace", "path": "active", "value": False},
         {"op": "Add", "path": "ACTIVE", "value": "false"},
+        {"op": "Replace", "value": {"active": "False", "name.familyName": "Ortiz"}},
+        {"op": "Replace", "path": f"{USER}:active", "value": "False"},
+        {"op": "Replace", "value": {USER: {"active": False}}},
     ],
-    ids=["okta", "entra", "rfc", "odd"],
+    ids=["okta", "entra", "rfc", "odd", "entra-no-path", "whole-name", "by-schema"],
 )
 def test_who_has_left_is_out_at_once_in_every_dialect(directory, operation):
     pk = directory.add("ana")["id"]
@@ -98,6 +101,25 @@ def test_who_has_left_is_out_at_once_in_every_dialect(directory, operation):
     assert (event.on_behalf_of, event.target) == ("the SCIM client", "user: ana")
     directory.patch(f"Users/{pk}", operation)
     assert AuditEvent.objects.filter(action="access.end").count() == 1
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        {"op": "remove", "path": "active"},
+        {"op": "replace", "path": "active", "value": None},
+        {"op": "replace", "value": {"displayName": "Ana"}},
+        None,
+    ],
+)
+def test_what_does_not_speak_of_being_active_brings_nobody_back(directory, silent):
+    pk = directory.add("ana")["id"]
+    directory.patch(f"Users/{pk}", {"op": "replace", "value": {"active": False}})
+    whole = {"schemas": [USER], "userName": "ana", "externalId": "ana-id"}
+    path = f"Users/{pk}"
+    answer = directory.patch(path, silent) if silent else directory.call("PUT", path, whole)
+    assert (answer.status_code, answer.json()["active"]) == (200, False)
+    assert not User.objects.get().is_active
 
 
 def test_who_comes_back_is_the_same_person(directory):

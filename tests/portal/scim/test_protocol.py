@@ -106,7 +106,9 @@ def test_an_address_without_an_answer_says_so(directory, method, path, status):
 def test_the_service_says_what_it_does(directory):
     config = directory.call("GET", "ServiceProviderConfig").json()
     assert config["patch"]["supported"] is True
-    assert config["bulk"]["supported"] is False
+    for lacking in ("bulk", "sort", "etag", "changePassword"):
+        assert config[lacking]["supported"] is False
+    assert config["filter"] == {"supported": True, "maxResults": 200}
     assert directory.call("GET", f"Schemas/{GROUP}").json()["name"] == "Group"
     types = directory.call("GET", "ResourceTypes").json()["Resources"]
     assert [item["endpoint"] for item in types] == ["/Users", "/Groups"]
