@@ -1,6 +1,7 @@
 """Django admin of the catalog: sources are configured here, entities only looked at."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,14 +18,21 @@ from catalog.lock import catalog_lock
 from catalog.models import Entity, Source
 from catalog.source_form import PREFIX, SourceForm, option_fields
 from catalog.sync_requests import ask
-from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
+from portal.audited_admin import ReadOnlyAdmin
+from portal.dry_run import Unseen
+from portal.policy_admin import PolicyAdmin
 
 # What another reading follows from.
 READ_AGAIN = {"kind", "target", "credential_ref", "options", "allowed_kinds", "enabled"}
+TRUSTED = Unseen(
+    "Beyond this, what the source says from its next reading on decides who is in which team, and "
+    "which team is above which: roles that are given to teams follow.",
+    to=None,
+)
 
 
 @admin.register(Source)
-class SourceAdmin(AuditedModelAdmin):
+class SourceAdmin(PolicyAdmin):
     form = SourceForm
     list_display = ["name", "target", "enabled", "trusted_for_org", "read"]
     list_filter = ["kind", "enabled", "trusted_for_org"]
@@ -40,6 +48,23 @@ class SourceAdmin(AuditedModelAdmin):
         "quota",
     )
     actions = ["sync_now"]
+
+    deletion_is_shown = False  # what nobody says any more puts nobody into a team
+
+    def concerns_policy(self, form: Any) -> bool:
+        """Whom it is trusted to name, or what it is that is trusted."""
+        changed = _changed(form)
+        what = READ_AGAIN | {"slug"}
+        return "trusted_for_org" in changed or bool(
+            form.cleaned_data["trusted_for_org"] and changed & what
+        )
+
+    def follow(self, obj: Any, changed: Collection[str]) -> None:
+        if "trusted_for_org" in changed:
+            _rebuild_teams()
+
+    def unseen(self, obj: Any, form: Any) -> Unseen | None:
+        return TRUSTED if form.cleaned_data["trusted_for_org"] else None
 
     def get_fieldsets(self, request: HttpRequest, obj: Source | None = None) -> Any:
         """Options of every kind while it is still to be chosen; then those of its kind."""
@@ -91,19 +116,18 @@ class SourceAdmin(AuditedModelAdmin):
         return None
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
-        changed = {"options" if name.startswith(PREFIX) else name for name in form.changed_data}
+        changed = _changed(form)
         if READ_AGAIN & changed:
             obj.next_due_at = timezone.now()
         super().save_model(request, obj, form, change)
         if obj.enabled and READ_AGAIN & changed:
             self._try_out(request, obj)
-        if "trusted_for_org" in changed:
-            _rebuild_teams()
+        self.follow(obj, changed)
 
     def _try_out(self, request: HttpRequest, source: Source) -> None:
         """Says what the host says; the source is saved whatever that is."""
         for level, sentence in connections.try_out(source):
-            self.message_user(request, sentence, level)
+            self.message_user(request, sentence, level, fail_silently=True)
 
     def delete_model(self, request: HttpRequest, obj: Source) -> None:
         super().delete_model(request, obj)
@@ -129,6 +153,10 @@ class EntityAdmin(ReadOnlyAdmin):
     def descriptor(self, entity: Entity) -> SafeString:
         text = json.dumps(entity.document, indent=2, ensure_ascii=False)
         return format_html("<pre>{}</pre>", text)
+
+
+def _changed(form: Any) -> set[str]:
+    return {"options" if name.startswith(PREFIX) else name for name in form.changed_data}
 
 
 def _rebuild_teams() -> None:

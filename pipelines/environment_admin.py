@@ -11,11 +11,23 @@ from pipelines import freezes
 from pipelines.freeze_form import EnvironmentForm, FreezeForm
 from pipelines.models import Environment, EnvironmentRule, Freeze
 from portal.access import display_name
+from portal.dry_run import Unseen
 from portal.policy_admin import PolicyAdmin
 
 SECOND_PERSON = (
     "ending it would let you yourself run something. Let another administrator end it, or set its "
     "end on its page, where a second person can confirm that."
+)
+
+
+# Which build runs where is decided from branch and parameters when it is asked for.
+LEADS = Unseen(
+    "Beyond this, other runs than before may count as runs in another environment, with other "
+    "rules: that shows only with the branch and the parameters of each."
+)
+EASED = Unseen(
+    "Beyond this, people run here on other terms: from branches that can't be pinned to a commit, "
+    "more at once, or with another environment's rules where it is not certain which one it is."
 )
 
 
@@ -32,6 +44,17 @@ class EnvironmentAdmin(PolicyAdmin):
         ),
         ("Runs", {"fields": ["protected_branches", "concurrency"]}),
     ]
+
+    def unseen(self, obj: Any, form: Any) -> Unseen | None:
+        if form is None:
+            return LEADS
+        if obj is None:
+            return None  # runs that it is about are to be seen
+        before, after = form.initial, form.cleaned_data
+        unpinned = after["allow_unpinned"] and not before["allow_unpinned"]
+        most = before["concurrency"]
+        more = most is not None and (after["concurrency"] or most + 1) > most
+        return EASED if unpinned or more or after["rank"] != before["rank"] else None
 
     @admin.display(description="only from branches")
     def branches(self, environment: Environment) -> str:
@@ -50,6 +73,9 @@ class EnvironmentRuleAdmin(PolicyAdmin):
     list_display_links = ["order"]
     list_filter = ["environment"]
     list_select_related = ["environment"]
+
+    def unseen(self, obj: Any, form: Any) -> Unseen | None:
+        return LEADS
 
 
 @admin.register(Freeze)

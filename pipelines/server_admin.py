@@ -1,5 +1,6 @@
 """Django admin of servers: configured, tested and read here."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,13 +16,21 @@ from pipelines.budget import Purpose
 from pipelines.models import Pipeline, Server
 from pipelines.server_form import ServerForm
 from portal import audit, credential_ages, inbox
-from portal.audited_admin import AuditedModelAdmin
+from portal.dry_run import Unseen
+from portal.policy_admin import PolicyAdmin
 
 LEVELS = {"success": messages.SUCCESS, "warning": messages.WARNING, "error": messages.ERROR}
 # Each is asked while the page waits.
 MAX_ASKED = 5
 # What another list of pipelines follows from.
 READ_AGAIN = {"provider", "base_url", "credential_ref", "options", "enabled"}
+
+# What makes its pipelines those of roles, of claims and of rules.
+OF_POLICY = ("slug", "claims")
+CLAIMED = Unseen(
+    "Beyond this, what the claims name and the catalog or the server adds later is linked, too, "
+    "and may then be run by whoever may run that service."
+)
 
 audit.register("server.check", "tested the connection to a CI server")
 
@@ -31,7 +40,7 @@ def _lines(sentences: list[str]) -> str:
 
 
 @admin.register(Server)
-class ServerAdmin(AuditedModelAdmin):
+class ServerAdmin(PolicyAdmin):
     form = ServerForm
     list_display = ["name", "vendor", "enabled", "standing", "pipelines_read_at"]
     list_filter = ["provider", "enabled"]
@@ -66,6 +75,23 @@ class ServerAdmin(AuditedModelAdmin):
         "feed_claimed_until",
         "check_due_at",
     )
+
+    deletion_is_shown = False  # of what is gone nobody may do anything
+
+    def concerns_policy(self, form: Any) -> bool:
+        if not form.instance.pk:
+            return bool(form.cleaned_data["claims"])
+        # Not changed_data: to Django an empty list has always changed.
+        return any(form.cleaned_data[name] != form.initial[name] for name in OF_POLICY)
+
+    def follow(self, obj: Any, changed: Collection[str]) -> None:
+        if "claims" in changed:
+            linking.decide_server(obj)
+
+    def unseen(self, obj: Any, form: Any) -> Unseen | None:
+        before = form.initial.get("claims") or [] if obj else []
+        more = any(claim not in before for claim in form.cleaned_data["claims"])
+        return CLAIMED if more else None
 
     def get_fieldsets(self, request: HttpRequest, obj: Server | None = None) -> Any:
         """What there is to see of a server comes before what there is to set."""
@@ -150,14 +176,14 @@ class ServerAdmin(AuditedModelAdmin):
             obj.not_before, obj.last_error, obj.failures = None, "", 0
             obj.unreachable_since, obj.check_result, obj.hook_keys = None, {}, []
         super().save_model(request, obj, form, change)
-        if "claims" in changed and change:
-            linking.decide_server(obj)
+        self.follow(obj, changed)
         if READ_AGAIN & changed:
             tasks.discover.delay_on_commit(obj.pk)
         self._keep_expiry(request, obj, form)
         warning = form.warning(obj)
         if warning:
-            self.message_user(request, f"Saved, but it can't be asked yet. {warning}", "warning")
+            text = f"Saved, but it can't be asked yet. {warning}"
+            self.message_user(request, text, "warning", fail_silently=True)
 
     def _keep_expiry(self, request: HttpRequest, server: Server, form: Any) -> None:
         credential_ages.note_use(server.credential_ref)

@@ -6,7 +6,7 @@ transaction that is rolled back.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -18,17 +18,30 @@ from portal import hooks
 from portal.access import TEAM, default_grant, display_name, mapped_grants
 from portal.group_age import why_of_all
 from portal.models import Role, UserLink
-from portal.policy import Grant
+from portal.policy import RUNNING, Grant
 from portal.policy.effects import Line, Person, Policy, compare, gives_more
+
+# What a change may give that shows only when somebody does something: which build runs where.
+OF_BUILDS = RUNNING | {"trigger.approve"}
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What of a change no look at the database tells, as a sentence, and whom it may give
+    something: whoever holds any of these permissions somewhere, or anybody (None)."""
+
+    why: str
+    to: frozenset[str] | None = OF_BUILDS
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """Two policies and the people in them."""
+    """Two policies and the people in them, and what they do not tell."""
 
     before: Policy
     after: Policy
     people: tuple[Person, ...]
+    unseen: Unseen | None = None
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -43,13 +56,24 @@ class DryRun:
     def gives(self, user_id: int | None) -> bool:
         """Whether the person could do anything that they could not; also where there is nothing
         yet to do it to."""
-        person = next((one for one in self.people if one.user_id == user_id), None)
+        person = self._person(user_id)
         if person is None:
             return False
-        before, after = (policy.held_by(person.groups) for policy in (self.before, self.after))
-        return gives_more(before, after) or any(
+        before = self.before.held_by(person.groups)
+        return gives_more(before, self.after.held_by(person.groups_then)) or any(
             line.gains and person in line.people for line in self.lines
         )
+
+    def may_give(self, user_id: int | None) -> bool:
+        """Whether what is unseen may give the person something."""
+        person = self._person(user_id)
+        if self.unseen is None or self.unseen.to is None or person is None:
+            return self.unseen is not None and self.unseen.to is None
+        held = self.after.held_by(person.groups_then)
+        return any(grant.permissions & self.unseen.to for grant in held)
+
+    def _person(self, user_id: int | None) -> Person | None:
+        return next((one for one in self.people if one.user_id == user_id), None)
 
 
 def try_out(change: Callable[[], object]) -> DryRun:
@@ -58,8 +82,16 @@ def try_out(change: Callable[[], object]) -> DryRun:
         before = read_policy()
         change()
         after = read_policy()
+        mapped = before.grants.keys() | after.grants.keys()
+        then = {person.user_id: person.groups for person in read_people(mapped)}
         transaction.set_rollback(True)
-    return DryRun(before, after, read_people(before.grants.keys() | after.grants.keys()))
+    return DryRun(before, after, tuple(_moved(person, then) for person in read_people(mapped)))
+
+
+def _moved(person: Person, then: Mapping[int, frozenset[str]]) -> Person:
+    """With the groups that the change brings the person into or out of."""
+    after = then.get(person.user_id, person.groups)
+    return person if after == person.groups else replace(person, then=after)
 
 
 def lock() -> None:

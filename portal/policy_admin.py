@@ -4,6 +4,8 @@ The form's values go through the step and back as they were typed; what is saved
 or it is shown again. Nobody gives themselves anything here: a second person has to confirm that.
 """
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.admin.utils import flatten_fieldsets, unquote
@@ -17,7 +19,7 @@ from django.urls import reverse
 
 from portal import policy_changes
 from portal.audited_admin import AuditedModelAdmin
-from portal.dry_run import DryRun, lock, try_out
+from portal.dry_run import DryRun, Unseen, lock, try_out
 from portal.effect_rows import told
 
 SHOWN, BACK = "_shown", "_back"
@@ -26,7 +28,20 @@ OURS = ("csrfmiddlewaretoken", SHOWN, BACK)
 
 
 class PolicyAdmin(AuditedModelAdmin):
-    """Adds the step to each save and each deletion."""
+    """Adds the step to each save that concerns policy, and to each deletion."""
+
+    deletion_is_shown = True
+
+    def concerns_policy(self, form: Any) -> bool:
+        """Whether what is new in a valid form is about who may do what."""
+        return True
+
+    def follow(self, obj: Any, changed: Collection[str]) -> None:
+        """What else the database holds differently once these fields of it are saved."""
+
+    def unseen(self, obj: Any, form: Any) -> Unseen | None:
+        """What of a change is not to be seen beforehand; without a form `obj` is deleted."""
+        return None
 
     def changeform_view(
         self,
@@ -50,6 +65,7 @@ class PolicyAdmin(AuditedModelAdmin):
         obj = self.get_object(request, unquote(object_id))
         if (
             obj is None
+            or not self.deletion_is_shown
             or not self.has_delete_permission(request, obj)
             or self._is_held(request, obj)
         ):
@@ -71,7 +87,8 @@ class PolicyAdmin(AuditedModelAdmin):
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         # Deleting several would show nothing of what each of them does.
         found = super().get_actions(request)
-        found.pop("delete_selected", None)
+        if self.deletion_is_shown:
+            found.pop("delete_selected", None)
         return found
 
     def would_give(self, request: HttpRequest, change: Any) -> bool:
@@ -84,9 +101,10 @@ class PolicyAdmin(AuditedModelAdmin):
         return obj is not None and self.has_change_permission(request, obj)
 
     def _is_changed(self, request: HttpRequest, obj: Any) -> bool:
-        """Whether the form is valid and says anything new; else Django answers as ever."""
+        """Whether the form is valid and says anything new of policy; else Django answers."""
         form = self.bound_form(request, obj, request.POST)
-        return bool(form.is_valid() and (form.has_changed() or obj is None))
+        new = form.is_valid() and (form.has_changed() or obj is None)
+        return bool(new and self.concerns_policy(form))
 
     def _is_held(self, request: HttpRequest, obj: Any) -> bool:
         """Whether something else keeps it from being deleted; Django's page lists that."""
@@ -103,8 +121,22 @@ class PolicyAdmin(AuditedModelAdmin):
     def try_change(self, request: HttpRequest, obj: Any, data: QueryDict | None) -> DryRun:
         """What saving these values would do; without any, what deleting would."""
         if data is None:
-            return try_out(lambda: type(obj)._default_manager.get(pk=obj.pk).delete())
-        return try_out(lambda: self.bound_form(request, obj, data).save())
+            dry = try_out(lambda: type(obj)._default_manager.get(pk=obj.pk).delete())
+            return replace(dry, unseen=self.unseen(obj, None))
+        form = self.bound_form(request, obj, data)
+        unseen = self.unseen(obj, form) if form.is_valid() else None
+
+        def save() -> None:
+            again = self.bound_form(request, obj, data)
+            self.follow(again.save(), again.changed_data)
+
+        return replace(try_out(save), unseen=unseen)
+
+    def needs_second(self, request: HttpRequest, dry: DryRun) -> bool:
+        """What gives its author something always does; what may, where there is somebody."""
+        if dry.gives(request.user.pk):
+            return True
+        return dry.may_give(request.user.pk) and bool(policy_changes.others(request.user))
 
     def _shown_first(
         self, request: HttpRequest, obj: Any, do: Any, *, deletes: bool = False
@@ -120,7 +152,7 @@ class PolicyAdmin(AuditedModelAdmin):
             dry = self.try_change(request, obj, data)
             again = shown not in ("", dry.digest)
             if shown == dry.digest:
-                if not dry.gives(request.user.pk):
+                if not self.needs_second(request, dry):
                     return do()
                 change = policy_changes.propose(self, request, obj, values_of(data), dry)
                 return redirect(reverse("admin:portal_policychange_change", args=[change.pk]))
@@ -150,6 +182,9 @@ class PolicyAdmin(AuditedModelAdmin):
             "deletes": deletes,
             "back": back,
             "gives": dry.gives(request.user.pk),
+            "unseen": dry.unseen.why if dry.unseen else "",
+            "may_give": dry.may_give(request.user.pk),
+            "second": self.needs_second(request, dry),
             "alone": not policy_changes.others(request.user),
         }
         return TemplateResponse(request, "admin/policy_step.html", context)

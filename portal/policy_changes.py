@@ -4,8 +4,10 @@ A row is decided by one conditional UPDATE, in the transaction that applies it: 
 confirm at once one does. It is applied only to what it was made for, and only as it was shown.
 """
 
+import json
 from typing import Any
 
+from django import forms
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -82,21 +84,30 @@ def values_shown(change: PolicyChange, request: HttpRequest) -> list[tuple[str, 
     page = _page(change)
     if page is None or not change.after:
         return []
-    fields = page.bound_form(request, _object(change), _data(change.after)).fields
-    found = []
-    for name, values in change.after.items():
-        field = fields.get(name)
-        before = change.before.get(name, "")
-        words = ", ".join(_words(field, value) for value in values)
-        if not name.startswith("_") and words != str(before or ""):
-            found.append((str(field.label or name) if field else name, before, words))
-    return found
+    form = page.bound_form(request, _object(change), _data(change.after))
+    given = {name: form[name].value() for name in form.fields}
+    names = form.changed_data if change.object_pk else [name for name in given if given[name]]
+    return [
+        (
+            str(form.fields[name].label or name),
+            _words(form.fields[name], change.before.get(name, form.initial.get(name, ""))),
+            _words(form.fields[name], given[name]),
+        )
+        for name in names
+    ]
 
 
-def _words(field: Any, value: str) -> str:
-    """A choice as people read it."""
+def _words(field: Any, value: Any) -> str:
+    """A value as people read it: choices by their names."""
+    if isinstance(value, bool) or (isinstance(field, forms.BooleanField) and value is None):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(_words(field, item) for item in value)
+    if isinstance(value, (dict, list)):
+        return json.dumps(value)
     choices = getattr(field, "choices", ())
-    return next((str(label) for key, label in choices if str(key) == value), value)
+    found = (str(label) for key, label in choices if str(key) == str(value))
+    return next(found, "" if value is None else str(value))
 
 
 def confirm(change: PolicyChange, request: HttpRequest, *, shown: str, operator: str = "") -> None:

@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
 from portal.leaving import end_access, in_words
 from portal.models import GroupReading, Identity, UserLink, UserSession
+from portal.policy_admin import PolicyAdmin
 from portal.user_sessions import how
 
 BY_ADMIN = "An administrator ended it."
@@ -201,8 +202,10 @@ class GroupReadingAdmin(ReadOnlyAdmin):
 
 
 @admin.register(UserLink)
-class UserLinkAdmin(AuditedModelAdmin):
+class UserLinkAdmin(PolicyAdmin):
     """Who a person is in the catalog, where no claim says so. Roles may follow from their teams."""
+
+    deletion_is_shown = False  # who is nobody there is in no team
 
     list_display = ["user", "user_ref", "how", "by"]
     list_select_related = ["user", "by"]

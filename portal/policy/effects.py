@@ -42,12 +42,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with the groups that roles are given to; `incomplete` as an Actor has it."""
+    """Somebody with the groups that roles are given to; `incomplete` as an Actor has it.
+
+    `then` are the groups after the change; None: the same.
+    """
 
     user_id: int
     name: str
     groups: frozenset[str]
     incomplete: str = ""
+    then: frozenset[str] | None = None
+
+    @property
+    def groups_then(self) -> frozenset[str]:
+        return self.groups if self.then is None else self.then
 
 
 @dataclass(frozen=True)
@@ -210,14 +218,14 @@ class _Comparison:
 
     def _alike(self, people: Iterable[Person]) -> list[_Alike]:
         mapped = self.before.grants.keys() | self.after.grants.keys()
-        found: dict[tuple[frozenset[str], str], list[Person]] = defaultdict(list)
+        found: dict[tuple[frozenset[str], frozenset[str], str], list[Person]] = defaultdict(list)
         for person in people:
-            found[person.groups & mapped, person.incomplete].append(person)
+            groups = person.groups & mapped
+            then = groups if person.then is None else person.then & mapped
+            found[groups, then, person.incomplete].append(person)
         return [
-            _Alike(
-                tuple(those), self._held(self.before, names), self._held(self.after, names), reason
-            )
-            for (names, reason), those in found.items()
+            _Alike(tuple(those), self._held(self.before, old), self._held(self.after, new), reason)
+            for (old, new, reason), those in found.items()
         ]
 
     def _held(self, policy: Policy, groups: frozenset[str]) -> _Held:

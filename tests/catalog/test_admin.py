@@ -1,14 +1,25 @@
 """Sources are configured in the admin: checked, audited, and in effect at once."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import Entity, Source, SyncRun, TeamClosure
-from portal.models import AuditEvent, Credential, Role, RoleMapping
+from portal.access import actor_for
+from portal.models import (
+    AuditEvent,
+    Credential,
+    PolicyChange,
+    Role,
+    RoleMapping,
+    UserLink,
+)
+from tests import steps
 from tests.catalog.hosts.github import APP_ID, PRIVATE, GithubHost
 from tests.catalog.trees import component, group, read
 from tests.httpd import closed_port
@@ -81,10 +92,40 @@ def test_trust_takes_effect_with_the_click(boss, tree):
     above = TeamClosure.objects.filter(depth__gt=0)
     change = reverse("admin:catalog_source_change", args=[source.pk])
     assert not above.exists()
-    boss.post(change, form(tree, trusted_for_org="on"))
+    steps.save(boss, change, form(tree, trusted_for_org="on"))
     assert above.exists()
-    boss.post(change, form(tree))
+    steps.save(boss, change, form(tree))
     assert not above.exists()
+
+
+def test_trust_that_puts_its_author_into_a_team_waits_for_a_second_person(boss, tree):
+    tree.write(FILE, group("web", members=["boss"]))
+    source = tree.source()
+    read(source)
+    user = User.objects.get()
+    UserLink.objects.create(user=user, user_ref="user:default/boss", how="admin")
+    deployer = Role.objects.get(slug="deployer")
+    RoleMapping.objects.create(group="team:group:default/web", role=deployer)
+    url = reverse("admin:catalog_source_change", args=[source.pk])
+    shown = boss.post(url, form(tree, trusted_for_org="on"))
+    assert "There is no other administrator here" in shown.content.decode()
+    steps.go_on(boss, url, shown)
+    change = PolicyChange.objects.get()
+    assert not actor_for(user).holds("build.start")
+    call_command("confirm_policy_change", change.pk, stdout=StringIO())
+    assert actor_for(user).holds("build.start")
+    assert Source.objects.get().trusted_for_org
+
+
+@pytest.mark.parametrize("fields", [{"trusted_for_org": "on"}, {"slug": "new"}, {"name": "New"}])
+def test_what_is_trusted_is_said_by_two_where_there_are_two(boss, tree, fields):
+    """What it will say nobody sees beforehand."""
+    User.objects.create_superuser("lena")
+    trusted = {} if "trusted_for_org" in fields else {"trusted_for_org": "on"}
+    source = tree.source(trusted_for_org=bool(trusted))
+    url = reverse("admin:catalog_source_change", args=[source.pk])
+    steps.save(boss, url, form(tree, **trusted, **fields))
+    assert PolicyChange.objects.exists() == ("name" not in fields)
 
 
 @pytest.mark.parametrize("how", ["page", "list"])

@@ -8,7 +8,15 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from catalog.models import Entity, Membership, Source, TeamClosure
-from pipelines.models import Environment, EnvironmentRule, Freeze, Pipeline, PipelineLink
+from pipelines.linking import decide_server
+from pipelines.models import (
+    Environment,
+    EnvironmentRule,
+    Freeze,
+    Pipeline,
+    PipelineLink,
+    Server,
+)
 from portal.models import Identity, Role, RoleMapping, UserLink
 from portal.policy import PERMISSIONS
 from portal.roles import seed_roles
@@ -171,6 +179,9 @@ class World:
                 self._change_freeze,
                 self._delete,
                 self._add_environment,
+                self._change_link,
+                self._change_trust,
+                self._change_claims,
             ]
         )()
 
@@ -214,6 +225,32 @@ class World:
     def _add_environment(self) -> Callable[[], None]:
         values = {"slug": "new", "name": "New", "rank": self.random.randint(0, 20), "approvals": 1}
         return lambda: Environment(**values).save()
+
+    def _change_link(self) -> Callable[[], None]:
+        """Somebody becomes the one who is in the team, or is so no more."""
+        user = self.random.choice(list(User.objects.all()))
+        UserLink.objects.filter(user_ref="user:default/somebody").delete()
+        ref = self.random.choice([f"user:default/{user}", "user:default/somebody"])
+        Membership.objects.get_or_create(
+            team=self.team, user_ref="user:default/somebody", origin=self.source
+        )
+        values = {"user_ref": ref, "how": "admin"}
+        return lambda: UserLink.objects.update_or_create(user=user, defaults=values) and None
+
+    def _change_trust(self) -> Callable[[], None]:
+        return _update(Source, self.source.pk, {"trusted_for_org": self._rarely(2)})
+
+    def _change_claims(self) -> Callable[[], None]:
+        PipelineLink.objects.update(confirmed_at=None, confirmed_source="")
+        server = Server.objects.get()
+        glob = self.random.choice(["*", "a/*", "nothing"])
+
+        def change() -> None:
+            server.claims = [{"source": "payments", "pipelines": glob}]
+            server.save()
+            decide_server(server)
+
+        return change
 
 
 def _update(model, pk, values) -> Callable[[], None]:

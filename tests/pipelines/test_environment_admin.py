@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
 from pipelines.models import Environment, EnvironmentRule, Freeze
-from portal.models import AuditEvent
+from portal.models import AuditEvent, PolicyChange
 from tests.catalog.people import give
 from tests.pipelines.admin_pages import act
 from tests.pipelines.world import (
@@ -17,7 +18,7 @@ from tests.pipelines.world import (
     make_server,
     make_service,
 )
-from tests.steps import save
+from tests.steps import go_on, save
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -79,6 +80,62 @@ def test_an_environment_rule_is_audited(client, root):
     save(client, url, {**values, "environment": staging.pk})
     assert EnvironmentRule.objects.filter(order=5, environment=staging).exists()
     assert AuditEvent.objects.filter(action="admin.add").exists()
+
+
+def add_rule(client, environment):
+    values = {"order": 5, "server": "*", "pipeline": "*", "branch": "main", "parameter": ""}
+    url = reverse("admin:pipelines_environmentrule_add")
+    shown = client.post(url, {**values, "environment": environment.pk})
+    go_on(client, url, shown)
+    return shown.content.decode(), EnvironmentRule.objects.filter(order=5).exists()
+
+
+@pytest.mark.parametrize(
+    ("role", "alone", "words", "saved"),
+    [
+        ("deployer", False, "a second person has to confirm it", False),
+        ("deployer", True, "on your word alone", True),
+        ("viewer", False, "other runs than before may count", True),
+    ],
+)
+def test_who_runs_builds_gives_them_no_other_environment_alone(  # noqa: PLR0917  cases
+    client, root, role, alone, words, saved
+):
+    """Which build a rule is about shows only with its branch."""
+    staging, _ = make_environments()
+    give(root, role)
+    if not alone:
+        make_second()
+    page, is_saved = add_rule(client, staging)
+    assert words in page
+    assert is_saved == saved
+    assert PolicyChange.objects.exists() != saved
+
+
+def make_second():
+    return User.objects.create_superuser("lena")
+
+
+@pytest.mark.parametrize(
+    ("values", "waits"),
+    [
+        ({"allow_unpinned": "on"}, True),
+        ({"concurrency": 2}, True),
+        ({"concurrency": ""}, True),
+        ({"rank": 95}, True),
+        ({"concurrency": 1, "name": "Live"}, False),
+        ({"concurrency": 1, "approvals": 1}, True),
+        ({"concurrency": 1, "approvals": 3}, False),
+    ],
+)
+def test_who_runs_builds_eases_no_environment_alone(client, root, values, waits):
+    confirmed_link(make_service("shop"), make_pipeline(make_server(), "shop"))
+    production = make_environments()[1]
+    Environment.objects.update(concurrency=1, approvals=2)
+    give(root, "deployer")
+    make_second()
+    save_environment(client, production, **{"concurrency": 1, "approvals": 2, **values})
+    assert PolicyChange.objects.exists() == waits
 
 
 # --- Freezes ------------------------------------------------------------------------------------

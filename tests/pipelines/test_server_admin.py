@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,7 +14,8 @@ from pipelines.linking import link_entities
 from pipelines.models import Pipeline, PipelineLink, Server
 from pipelines.providers.base import Limit
 from portal import credential_ages
-from portal.models import AuditEvent, Credential
+from portal.models import AuditEvent, Credential, PolicyChange
+from tests.catalog.people import give
 from tests.pipelines.admin_pages import act, said
 from tests.pipelines.world import (
     BUILDKITE_KEY,
@@ -22,6 +24,7 @@ from tests.pipelines.world import (
     make_server,
     make_service,
 )
+from tests.steps import go_on, save
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +48,8 @@ def add(client, **fields):
 
 
 def test_a_server_is_added_and_audited(client, root):
-    response = add(client, claims='[{"source": "payments", "pipelines": "acme/*"}]')
+    url = reverse("admin:pipelines_server_add")
+    response = save(client, url, form(claims='[{"source": "payments", "pipelines": "acme/*"}]'))
     assert response.status_code == 302
     server = Server.objects.get()
     assert server.base_url == "https://api.example.com/v2"
@@ -93,11 +97,58 @@ def test_changed_claims_are_audited_and_take_effect_at_once(client, root):
     link_entities()
     claims = [{"source": "payments", "pipelines": "acme/*"}]
     url = reverse("admin:pipelines_server_change", args=[server.pk])
-    response = client.post(url, form(claims=json.dumps(claims)))
+    response = save(client, url, form(claims=json.dumps(claims)))
     assert response.status_code == 302
     assert PipelineLink.objects.get().status == "confirmed"
     changed = AuditEvent.objects.get(action="admin.change").data
     assert (changed["before"]["claims"], changed["after"]["claims"]) == ([], claims)
+
+
+CLAIM = '[{"source": "payments", "pipelines": "acme/*"}]'
+
+
+def test_claims_that_let_their_author_run_something_wait_for_a_second_person(client, root):
+    server = make_server("ci", base_url="https://api.example.com/v2")
+    make_pipeline(server, "acme/shop")
+    make_service("shop", {BUILDKITE_KEY: "acme/shop"})
+    link_entities()
+    give(root, "deployer")
+    url = reverse("admin:pipelines_server_change", args=[server.pk])
+    shown = client.post(url, form(claims=CLAIM))
+    assert "start builds" in shown.content.decode()
+    go_on(client, url, shown)
+    assert PipelineLink.objects.get().status == "read"
+    change = PolicyChange.objects.get()
+    client.force_login(User.objects.create_superuser("lena"))
+    page = reverse("admin:portal_policychange_change", args=[change.pk])
+    found = client.get(page)
+    assert ("Claims", "", CLAIM) in found.context["values"]
+    client.post(page, {"verdict": "confirm", "shown": found.context["shown"]})
+    assert PipelineLink.objects.get().status == "confirmed"
+    assert Server.objects.get().claims == json.loads(CLAIM)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_claims_on_what_is_not_there_yet_wait_where_there_is_somebody_to_ask(client, root, alone):
+    """Their author may run what they lead to, once it is there."""
+    give(root, "deployer")
+    if not alone:
+        User.objects.create_superuser("lena")
+    shown = add(client, claims=CLAIM)
+    words = "on your word alone" if alone else "a second person has to confirm it"
+    assert words in shown.content.decode()
+    go_on(client, reverse("admin:pipelines_server_add"), shown)
+    assert Server.objects.exists() == alone
+    assert PolicyChange.objects.exists() != alone
+
+
+def test_what_is_not_about_policy_is_saved_at_once(client, root):
+    give(root, "deployer")
+    User.objects.create_superuser("lena")
+    assert add(client).status_code == 302
+    url = reverse("admin:pipelines_server_change", args=[Server.objects.get().pk])
+    assert client.post(url, form(name="Another")).status_code == 302
+    assert Server.objects.get().name == "Another"
 
 
 def test_a_new_address_forgets_what_the_old_one_answered(client, root):

@@ -310,7 +310,7 @@ def test_groups_and_identities_come_with_sign_ins_only(client, administrator):
 def test_an_administrators_link_says_whose_word_it_is(client, administrator):
     user = User.objects.create_user("mara")
     form = {"user": str(user.pk), "user_ref": "user:default/mara"}
-    client.post(reverse("admin:portal_userlink_add"), form)
+    save(client, reverse("admin:portal_userlink_add"), form)
     link = UserLink.objects.get()
     assert (link.how, link.by) == (UserLink.How.ADMIN, administrator)
     assert AuditEvent.objects.filter(action="admin.add").exists()

@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.models import AuditEvent, UserLink, UserSession
+from tests.steps import save
 
 pytestmark = pytest.mark.django_db
 PEOPLE = "/admin/auth/user/"
@@ -67,11 +68,11 @@ def test_a_superuser_still_does_all_of_it(client):
 
 def test_nobody_links_themselves_to_a_person_of_the_catalog(client, clerk):
     form = {"user": str(clerk.pk), "user_ref": "user:default/ana"}
-    page = client.post(reverse("admin:portal_userlink_add"), form)
+    page = save(client, reverse("admin:portal_userlink_add"), form)
     assert "Nobody links themselves" in page.content.decode()
     root = User.objects.create_superuser("root")
     client.force_login(root)
-    client.post(reverse("admin:portal_userlink_add"), {**form, "user": str(root.pk)})
+    save(client, reverse("admin:portal_userlink_add"), {**form, "user": str(root.pk)})
     assert not UserLink.objects.exists()
 
 
