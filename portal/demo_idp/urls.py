@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("style.css", views.style, name="style"),
     path("accounts/login/", account_views.login, name="account_login"),
+    path("accounts/reauthenticate/", account_views.reauthenticate, name="account_reauthenticate"),
     path("accounts/logout/", account_views.logout, name="account_logout"),
     path("accounts/inactive/", account_views.account_inactive, name="account_inactive"),
     path("", include("allauth.idp.urls")),

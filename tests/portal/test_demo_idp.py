@@ -18,6 +18,8 @@ from django.core.cache import cache
 
 from portal.demo_idp.people import PEOPLE
 from portal.models import Identity
+from portal.recent_signin import ASKED_KEY, AT_KEY
+from portal.user_sessions import SessionStore
 from tests.plugins.ports import free_port
 
 START_SECONDS = 60
@@ -128,6 +130,26 @@ def test_a_wrong_password_signs_nobody_in(portal):
     page = sign_in(requests.Session(), portal, PERSON.username, "wrong")
     assert "are not correct" in page.text
     assert not User.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_to_show_again_who_they_are_is_asked_for_the_password(idp, portal):
+    browser = requests.Session()
+    sign_in(browser, portal, PERSON.username, PERSON.password)
+    store = SessionStore(browser.cookies["stagedoor_session"])
+    store[ASKED_KEY] = time.time()
+    store[AT_KEY] = 0
+    store.save()
+    form = browser.get(f"{portal}/oidc/authenticate/?next=/account/")
+    assert form.url.startswith(f"{idp.url}/accounts/reauthenticate/")
+    data = {"password": "wrong", "csrfmiddlewaretoken": token_in(form.text)}
+    data["next"] = re.search(r'name="next"[^>]*value="([^"]+)"', form.text)[1].replace("&amp;", "&")
+    form = browser.post(form.url, data=data, headers={"Referer": form.url})
+    assert "That is not the password." in form.text
+    data |= {"password": PERSON.password, "csrfmiddlewaretoken": token_in(form.text)}
+    page = browser.post(form.url, data=data, headers={"Referer": form.url})
+    assert page.url == f"{portal}/account/"
+    assert "You have signed in again." in page.text
 
 
 @pytest.mark.django_db(transaction=True)
