@@ -34,7 +34,9 @@ class RequestForm(forms.Form):
             for name in self.fields
             if name.startswith(PREFIX)
         }
-        return {**read_variables(_text(self.now("variables")))[0], **declared}
+        # A longer text is refused as a whole.
+        written = _text(self.now("variables"))[:VARIABLES_LENGTH]
+        return {**read_variables(written)[0], **declared}
 
     @property
     def whole_errors(self) -> list[str]:

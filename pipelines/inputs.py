@@ -5,7 +5,8 @@ parameter would be a way around the rules; such spellings are refused.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.bounds import text
@@ -80,19 +81,20 @@ def check_variables(
     pipeline: Pipeline, given: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """A person's own variables and the errors, where the provider takes what is not declared."""
+    if len(given) > VARIABLES_MAX:
+        return {}, {"": f"At most {VARIABLES_MAX} variables."}
     variables, errors = {}, {}
     names = [*(str(item["name"]) for item in pipeline.parameters), *given]
+    spelt = Counter(name.casefold() for name in names)
     for name, raw in given.items():
         value = raw.strip()
         problem = "The pipeline has no such parameter."
         if takes(pipeline, Capability.VARIABLES):
-            problem = _variable_problem(name, value, names)
+            problem = _variable_problem(name, value, alike=spelt[name.casefold()])
         if problem:
             errors[f"parameter:{name}"] = problem
         else:
             variables[name] = value
-    if len(given) > VARIABLES_MAX:
-        errors[""] = f"At most {VARIABLES_MAX} variables."
     return variables, errors
 
 
@@ -195,12 +197,12 @@ def _commit_problem(pipeline: Pipeline, commit: str) -> str:
     return "" if _COMMIT.fullmatch(commit) else "Give the whole id of a commit: 40 or 64 signs."
 
 
-def _variable_problem(name: str, value: str, names: Sequence[str]) -> str:
-    alike = [other for other in names if other.casefold() == name.casefold()]
+def _variable_problem(name: str, value: str, alike: int) -> str:
+    """`alike`: how many of the declared and the given have this name, in any case."""
     problem = ""
     if name.upper() in RULE_WORDS:
         problem = "This name is Stagedoor's own."
-    elif len(alike) > 1:
+    elif alike > 1:
         problem = "There is another of this name. Upper and lower case count as one."
     elif len(value) > VALUE_MAX:
         problem = f"At most {VALUE_MAX} characters."

@@ -15,6 +15,7 @@ from portal.api_errors import ApiError
 Action = Trigger.Action
 MAX_BODY = 500_000
 MAX_TEXT = 1000
+MAX_PARAMETERS = 500  # the declared among them
 # Which of the fields belong to which action.
 OF_ALL = frozenset({"entity", "pipeline", "action", "note"})
 TAKES = {
@@ -94,6 +95,8 @@ def _of_other_types(sent: dict[str, object]) -> dict[str, str]:
         elif name == "parameters":
             if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
                 errors[name] = "An object of strings."
+            elif len(value) > MAX_PARAMETERS:
+                errors[name] = f"{MAX_PARAMETERS} parameters at most."
         elif not isinstance(value, str) or len(value) > MAX_TEXT:
             errors[name] = f"A string of {MAX_TEXT} characters at most."
     return errors

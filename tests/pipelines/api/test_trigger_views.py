@@ -128,6 +128,7 @@ def test_a_cancel_and_a_retry_name_their_build(api, link):
         ({"note": "x" * 1001}, "note"),
         ({"parameters": []}, "parameters"),
         ({"parameters": {"A": 1}}, "parameters"),
+        ({"parameters": {f"A{n}": "" for n in range(501)}}, "parameters"),
         ({"parameters": {"STAGEDOOR_PERSON": "boss"}}, "parameters.STAGEDOOR_PERSON"),
         ({"build": True}, "build"),
         ({"build": 2**63}, "build"),

@@ -13,7 +13,8 @@ from pipelines.providers.labels import refuse_reserved, variables
         *("PATH", "Path", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "BASH_ENV", "ENV", "IFS", "PS4"),
         *("PYTHONPATH", "PYTHONSTARTUP", "NODE_OPTIONS", "GIT_SSH_COMMAND", "PERL5OPT", "RUBYOPT"),
         *("JAVA_TOOL_OPTIONS", "https_proxy", "SSL_CERT_FILE", "PIP_INDEX_URL", "GOFLAGS"),
-        *("BASH_FUNC_x", "npm_config_registry", "MAKEFLAGS", "HOME"),
+        *("BASH_FUNC_x", "npm_config_registry", "MAKEFLAGS", "HOME", "TAR_OPTIONS", "RSYNC_RSH"),
+        *("AWS_ENDPOINT_URL_S3", "TF_CLI_ARGS_apply", "ANSIBLE_CONFIG", "CC", "XDG_CONFIG_HOME"),
     ],
 )
 def test_a_variable_that_changes_other_programs_is_refused(name):
@@ -29,7 +30,9 @@ def test_what_is_no_name_of_a_variable_is_refused(name):
         refuse_reserved({name: "x"})
 
 
-@pytest.mark.parametrize("name", ["RELEASE", "_x", "ENVIRONMENT", "PATHS", "lower", "A1", "DEPLOY"])
+@pytest.mark.parametrize(
+    "name", ["RELEASE", "_x", "ENVIRONMENT", "PATHS", "lower", "A1", "DEPLOY", "AWS_REGION"]
+)
 def test_an_ordinary_name_passes(name):
     refuse_reserved({name: "PATH"})
 
