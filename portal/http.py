@@ -80,6 +80,12 @@ class Response:
         """For example "application/json", without parameters, in lower case."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    @property
+    def next_page(self) -> str:
+        """What the header Link names as the next page of a list (RFC 8288), wherever that leads."""
+        links = requests.utils.parse_header_links(self.headers.get("Link", ""))
+        return next((link["url"] for link in links if link.get("rel") == "next"), "")
+
     def text(self) -> str:
         """The body as text; bytes that do not decode become U+FFFD."""
         encoding = requests.utils.get_encoding_from_headers(

@@ -274,16 +274,11 @@ def _app(
 
 
 def _next(body: Any, answer: Response) -> str:
-    """The header Link: <URL>; rel="next", …"""
     if "partial-results" in answer.headers.get("X-GitHub-SSO", ""):
         raise ReadError(
             f"{NAME} leaves out what the token is not authorised for by single sign-on."
         )
-    for part in answer.headers.get("Link", "").split(","):
-        address, _, rest = part.strip().partition(">")
-        if 'rel="next"' in rest:
-            return address.removeprefix("<")
-    return ""
+    return answer.next_page
 
 
 def _repository(row: Row) -> RemoteRepository:

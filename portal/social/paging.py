@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from requests.utils import parse_header_links
 
 from portal.http import HttpClient, Response, origin
 from portal.social.configuration import Door
@@ -55,7 +54,4 @@ def items_of(answer: Response) -> Any:
 
 def _next(answer: Response, page: Any) -> str | None:
     """The next page's address: in the Link header (GitHub) or in the body (Bitbucket)."""
-    if isinstance(page, dict):
-        return page.get("next")
-    links = parse_header_links(answer.headers.get("Link", ""))
-    return next((link["url"] for link in links if link.get("rel") == "next"), None)
+    return page.get("next") if isinstance(page, dict) else answer.next_page

@@ -14,6 +14,7 @@ from portal.http import (
     HttpClient,
     NotJson,
     RedirectRefused,
+    Response,
     TimedOut,
     TooLarge,
 )
@@ -55,6 +56,22 @@ def test_what_is_not_json_is_said(client, content_type, body):
         answer = client.request("GET", httpd.url, max_bytes=200_000)
     with pytest.raises(NotJson):
         answer.json()
+
+
+@pytest.mark.parametrize(
+    ("header", "following"),
+    [
+        (
+            '<https://h/x?page=2>; rel="next", <https://h/x?page=9>; rel="last"',
+            "https://h/x?page=2",
+        ),
+        ('<https://h/x?page=9>; rel="last"', ""),
+        ("nonsense", ""),
+        ("", ""),
+    ],
+)
+def test_the_next_page_of_a_list_is_in_the_header(header, following):
+    assert Response(200, "https://h/x", {"Link": header}, b"", 0.1).next_page == following
 
 
 def test_text_without_a_charset_is_utf_8_and_never_fails(client):
