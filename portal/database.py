@@ -43,3 +43,14 @@ def database_from_url(url: str) -> dict[str, Any]:
             "OPTIONS": {**options, "pool": dict(POOL)},
         }
     raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgresql://.")
+
+
+def limit_statements(database: dict[str, Any], seconds: int) -> None:
+    """Ends what takes longer in PostgreSQL, also a wait for a lock; before the first connection.
+
+    For processes that answer people, who have gone on by then: a statement that hangs would keep
+    one of their few threads. What workers do may take long.
+    """
+    if seconds > 0 and database["ENGINE"].endswith("postgresql"):
+        limit = f"-c statement_timeout={seconds}s"
+        database["OPTIONS"]["options"] = f"{database['OPTIONS'].get('options', '')} {limit}".strip()

@@ -109,6 +109,7 @@ TEMPLATES = [
 DATABASES = {
     "default": database_from_url(env_secret("DATABASE_URL", f"sqlite:///{DATA_DIR}/db.sqlite3"))
 }
+DATABASE_STATEMENT_TIMEOUT = env_int("DATABASE_STATEMENT_TIMEOUT", 30)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en-gb"
