@@ -35,15 +35,16 @@ class StandingForm(TriggerForm):
             required=False,
             max_length=100,
             label="Schedule",
-            help_text='Five fields, UTC: "30 6 * * mon-fri" is 06:30 on working days.',
+            help_text='For a schedule. Five fields, UTC: "30 6 * * mon-fri" is 06:30 on working days.',
             widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off"}),
         )
         self.fields["after"] = forms.ModelChoiceField(
             Environment.objects.order_by("rank"),
             required=False,
-            label="After",
-            help_text="A build of this service that was started from here has passed there. "
-            "Its commit is taken.",
+            empty_label="None",
+            label="Environment",
+            help_text="For after an environment: a build of this service that was started from "
+            "here has passed there. Its commit is taken.",
         )
         self.fields["note"] = forms.CharField(
             required=False, max_length=200, label="What for", widget=forms.TextInput()

@@ -90,11 +90,25 @@ def values_shown(change: PolicyChange, request: HttpRequest) -> list[tuple[str, 
     return [
         (
             str(form.fields[name].label or name),
-            _words(form.fields[name], change.before.get(name, form.initial.get(name, ""))),
-            _words(form.fields[name], given[name]),
+            *_shown(
+                form.fields[name],
+                change.before.get(name, form.initial.get(name, "")),
+                given[name],
+            ),
         )
         for name in names
     ]
+
+
+def _shown(field: Any, before: Any, after: Any) -> tuple[str, str]:
+    """Of a list that changes only what comes and goes: nobody finds one word among twenty."""
+    if not (isinstance(before, list) and isinstance(after, list)):
+        return _words(field, before), _words(field, after)
+    goes = [item for item in before if item not in after]
+    comes = [item for item in after if item not in before]
+    parts = ("also ", comes), ("no longer ", goes)
+    said = (word + _words(field, items) for word, items in parts if items)
+    return "what is not named here stays", "; ".join(said)
 
 
 def _words(field: Any, value: Any) -> str:

@@ -63,6 +63,21 @@ def test_a_second_person_sees_it_and_applies_it(asked):
     ]
 
 
+def test_of_a_role_it_shows_what_comes_and_goes_and_not_all_that_stays():
+    root, client = administrator("root")
+    root.groups.add(Group.objects.create(name="idp:web"))
+    role = Role.objects.get(slug="deployer")
+    RoleMapping.objects.create(group="idp:web", role=role)
+    fields = {name: getattr(role, name) for name in ("name", "slug", "description", "rank")}
+    wanted = sorted({*role.permissions, "glass.break"} - {"build.retry"})
+    save(client, f"/admin/portal/role/{role.pk}/change/", {**fields, "permissions": wanted})
+    values = client.get(url_of(PolicyChange.objects.get())).context["values"]
+    [said] = [after for name, _, after in values if name == "Allows to"]
+    assert said == (
+        "also break the glass in an emergency (glass.break); no longer retry builds (build.retry)"
+    )
+
+
 def test_nobody_confirms_their_own_and_the_database_holds_that(asked):
     change, client = asked
     administrator("lena")
