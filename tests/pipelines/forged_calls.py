@@ -132,8 +132,9 @@ def _body(chance: random.Random, callers: Callers, names: list[str]) -> tuple[by
         "note": chance.choice(names),  # may say what it likes
     }
     field = chance.choice(FIELDS)
-    if chance.random() < 0.2 and field != "parameter:STAGEDOOR_PERSON":
-        right["parameters"] = {field.removeprefix("parameter:"): name}  # a variable of the build
+    variable = field.removeprefix("parameter:")
+    if chance.random() < 0.2 and variable not in ("STAGEDOOR_PERSON", "user"):
+        right["parameters"] = {variable: name}  # the build's, and none that a machine relies on
     if chance.random() < 0.5:
         return json.dumps(right).encode(), True
     inner = {chance.choice(FIELDS): name}
