@@ -47,6 +47,8 @@ def end_access(
     # holds the request, and refers to the person.
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     ended = _ended_here(user, deactivate)
+    if by is not None and deactivate:  # a person's word stands above the directory's
+        user.scim_ended.clear()
     for also in hooks.access_ended.call(user):
         ended |= also or {}
     words = [_counted(number, one, many) for (one, many), number in ended.items() if number]

@@ -22,6 +22,12 @@ class ScimUser(models.Model):
         blank=True,
         help_text="Accounts that end with it, unless they are SCIM users themselves.",
     )
+    ended = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        related_name="scim_ended",
+        blank=True,
+        help_text="Accounts that its word deactivated; no others come back by its word.",
+    )
     user_name = models.CharField(max_length=255)
     # In lower case, since "userName" is compared without case; none once it is deleted.
     user_key = models.CharField(max_length=255, null=True, unique=True, editable=False)

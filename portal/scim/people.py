@@ -1,8 +1,8 @@
 """SCIM users as people of the portal: who it is, their names, and the end of their access.
 
 A person is found by the subject that their sign-in will bring, never by an address. The client's
-last word on `active` is kept beside the account's own state: what an administrator ended here, no
-repetition of "active" brings back.
+last word on `active` is kept beside the account's own state, and so is which accounts that word
+ended: what an administrator ended here, no word of the client's brings back.
 """
 
 from typing import Any
@@ -192,19 +192,30 @@ def _set_access(row: ScimUser, was_active: bool) -> None:
 
 def _end(row: ScimUser, why: str) -> None:
     """Also of whoever signed in under its name: one of them is the person who has left."""
-    end_access(row.user, why=why, on_behalf_of=CLIENT)
+    _end_one(row, row.user, why)
     if settings.SCIM_SUBJECT_CLAIM != "sub":
         name = row.user_name if settings.SCIM_SUBJECT == "userName" else row.external_id
         row.beside.add(*_signed_in_as(name))
     for user in row.beside.filter(scim=None):
-        end_access(user, why=why, on_behalf_of=CLIENT)
+        _end_one(row, user, why)
+
+
+def _end_one(row: ScimUser, user: Person, why: str) -> None:
+    was_active = Person.objects.select_for_update(no_key=True).get(pk=user.pk).is_active
+    end_access(user, why=why, on_behalf_of=CLIENT)
+    if was_active:
+        row.ended.add(user)
 
 
 def _give_back(user: Person) -> None:
-    if user.is_active:
+    """Only what SCIM ended: an administrator's word takes the mark away (leaving.py)."""
+    # Kept from an administrator who ends it at this moment.
+    known = Person.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if known.is_active or not known.scim_ended.exists():
         return
     user.is_active = True
     user.save(update_fields=["is_active"])
+    user.scim_ended.clear()
     target = f"user: {user.get_username()}"
     audit.record("access.return", on_behalf_of=CLIENT, target=target, reason=BACK)
 

@@ -141,6 +141,44 @@ def test_whom_an_administrator_ended_no_repetition_brings_back(directory):
     assert not User.objects.get().is_active
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.parametrize("who_first", ["administrator", "directory"])
+def test_what_an_administrator_ended_the_directorys_leaving_and_return_does_not_give_back(
+    directory, who_first, deleted
+):
+    boss = User.objects.create_user("boss")
+    pk = directory.add("ana")["id"]
+    ana = User.objects.get(username="ana")
+
+    def leave():
+        if deleted:
+            return directory.call("DELETE", f"Users/{pk}")
+        return directory.patch(f"Users/{pk}", {"op": "replace", "value": {"active": False}})
+
+    if who_first == "directory":
+        leave()
+    end_access(ana, why="An administrator ended it.", by=boss)
+    if who_first == "administrator":
+        leave()
+    if deleted:
+        assert directory.add("ana")["active"] is False
+    else:
+        back = directory.patch(f"Users/{pk}", {"op": "replace", "value": {"active": True}})
+        assert back.json()["active"] is False
+    ana.refresh_from_db()
+    assert not ana.is_active
+    assert not AuditEvent.objects.filter(action="access.return").exists()
+
+
+def test_whom_an_administrator_activated_again_the_directory_ends_and_gives_back(directory):
+    pk = directory.add("ana")["id"]
+    end_access(User.objects.get(), why="An administrator ended it.")
+    User.objects.update(is_active=True)
+    for active in (False, True):
+        directory.patch(f"Users/{pk}", {"op": "replace", "value": {"active": active}})
+        assert User.objects.get().is_active is active
+
+
 def test_a_deleted_person_stays_in_the_trail_and_returns_as_the_same(directory):
     made = directory.add("ana")
     group = directory.add_group("deployers", made["id"])
