@@ -88,6 +88,8 @@ def decide_effect(
     if runs and not blocked:
         problems = (branch_problem(one, effect.branch) for one in effect.environments)
         blocked = next(filter(None, problems), "")
+    # What does not run asks for no proof of its branch.
+    effect = effect if runs else replace(effect, on_branch=True)
     decision = decide_about(
         facts,
         actor,

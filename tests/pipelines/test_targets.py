@@ -60,6 +60,12 @@ def test_a_start_is_judged_by_what_was_chosen(ana, deploy, branch, target, expec
 
 def test_a_commit_that_somebody_names_is_on_no_branch_that_a_role_holds_on(ana, deploy):
     assert rule(ana, deploy, "start", {"TARGET": "staging"}, commit="a" * 40) == "condition"
+    build = built(deploy, "staging")
+    Trigger.objects.update(commit="a" * 40)
+    build.trigger.refresh_from_db()
+    assert rule(ana, deploy, "retry", {}, build=build) == "condition"
+    build.state = "running"
+    assert rule(ana, deploy, "cancel", {}, build=build) == "grant"
 
 
 @pytest.mark.parametrize(
