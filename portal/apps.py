@@ -11,10 +11,14 @@ class PortalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from allauth.mfa.signals import authenticator_added
+
+        from portal.mfa_required import note_added
         from portal.roles import seed_roles
         from portal.user_sessions import note_sign_in
 
         user_logged_in.connect(note_sign_in)
+        authenticator_added.connect(note_added)
         # After a migration rather than in one: a role that a release adds reaches everybody.
         post_migrate.connect(seed_roles, sender=self)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
@@ -10,6 +11,7 @@ from portal import audit, recent_signin
 from portal.signin import fail
 from portal.signin_failure import SignInFailure
 from portal.social.links import remember_door
+from portal.user_sessions import account_used
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -20,21 +22,30 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         login = (kwargs.get("signal_kwargs") or {}).get("sociallogin")
-        request.stagedoor_door = login.provider.id if login else ""  # type: ignore[attr-defined]
         # A password or passkey here would outlive the person's account at the company.
         if login is None and user.identities.exists():
             return fail(request, SignInFailure("company_account", username=user.get_username()))
         return super().pre_login(request, user, **kwargs)
 
     def login(self, request: HttpRequest, user: User) -> None:
+        """The last step. It may be another request than pre_login(): a second factor lies between,
+        and meanwhile the person may have left."""
+        if not user.is_active:
+            failure = SignInFailure("inactive", username=user.get_username())
+            raise ImmediateHttpResponse(fail(request, failure))
         new = request.user != user
         super().login(request, user)
-        door = getattr(request, "stagedoor_door", "")
+        door, _ = account_used(request, user)
         if door:
-            remember_door(request, door)
+            remember_door(request, door.provider)
             recent_signin.note(request, new=new)
-        how = door or "local account"
+        how = door.provider if door else "local account"
         audit.record("signin", user=user, request=request, data={"how": how})
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Where there is a second factor, the password is not asked for: it proves less."""
+        methods = super().get_reauthentication_methods(user)
+        return [method for method in methods if method["id"] != "reauthenticate"] or methods
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         tried = credentials.get("username") or credentials.get("email") or ""

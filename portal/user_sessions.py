@@ -18,6 +18,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.models import UserSession
+from portal.social.configuration import Door
 
 LOCAL = "a local account"
 
@@ -51,8 +52,8 @@ def note_sign_in(request: HttpRequest | None, user: Any, **kwargs: object) -> No
     """Receives Django's `user_logged_in`, whichever way the person came."""
     if request is None or not hasattr(request, "session"):
         return
-    issuer, subject = _account_used(request, user)
-    note(request, user, issuer=issuer, subject=subject)
+    door, subject = account_used(request, user)
+    note(request, user, issuer=door.issuer[:255] if door else "", subject=subject[:255])
 
 
 def note(
@@ -101,11 +102,16 @@ def how(row: UserSession) -> str:
     return labels.get(row.issuer, row.issuer) or LOCAL
 
 
-def _account_used(request: HttpRequest, user: Any) -> tuple[str, str]:
-    """(issuer, its name of the account) where allauth signed in by another site's account."""
-    used = (get_authentication_records(request, user) or [{}])[-1]
+def account_used(request: HttpRequest, user: Any) -> tuple[Door | None, str]:
+    """The door, and its name of the account, where allauth signed in by another site's account.
+
+    A second factor that was asked for after it changes nothing of where the person came from.
+    """
+    records = get_authentication_records(request, user)
+    used = next((one for one in reversed(records) if one["method"] != "mfa"), {})
     if used.get("method") != "socialaccount":
-        return "", ""
-    provider = str(used.get("provider", ""))
-    door = settings.SIGNIN_DOORS.get(provider)
-    return (door.issuer if door else provider)[:255], str(used.get("uid", ""))[:255]
+        return None, ""
+    # For SAML the library notes its provider's entity id.
+    names = [(door, {door.provider, door.issuer}) for door in settings.SIGNIN_DOORS.values()]
+    door = next((door for door, its in names if used.get("provider") in its), None)
+    return door, str(used.get("uid", ""))

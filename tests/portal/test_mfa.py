@@ -10,8 +10,9 @@ from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
+from portal.leaving import end_access
 from portal.mfa import MFAAdapter
-from portal.models import AuditEvent
+from portal.models import AuditEvent, UserSession
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "right-password-1"
@@ -45,9 +46,8 @@ def code_for(secret: str, at: float | None = None) -> str:
 def activate(client: Client) -> str:
     page = client.get("/accounts/2fa/totp/activate/")
     secret = page.context["form"].secret
-    assert (
-        client.post("/accounts/2fa/totp/activate/", {"code": code_for(secret)}).status_code == 302
-    )
+    answer = client.post("/accounts/2fa/totp/activate/", {"code": code_for(secret)})
+    assert answer.status_code == 302
     return secret
 
 
@@ -70,6 +70,18 @@ def test_with_an_app_a_password_alone_signs_nobody_in(client, administrator):
     right = other.post("/accounts/2fa/authenticate/", {"code": code_for(secret)})
     assert right["Location"] == "/"
     assert AuditEvent.objects.filter(action="signin").count() == 2
+
+
+def test_who_left_meanwhile_is_not_signed_in_by_the_second_factor(client, administrator):
+    secret = activate(client)
+    other = Client()
+    log_in(other)
+    end_access(administrator, why="They left.")
+    cache.clear()
+    answer = other.post("/accounts/2fa/authenticate/", {"code": code_for(secret)})
+    assert answer["Location"] == "/signin/failed/"
+    assert AuditEvent.objects.filter(action="signin").count() == 1
+    assert not UserSession.objects.exists()
 
 
 def test_cancelling_the_second_factor_ends_the_half_sign_in(client, administrator):

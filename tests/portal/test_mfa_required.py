@@ -1,11 +1,15 @@
-"""A local account reaches nothing but the pages of its second factor until it has one."""
+"""A session of a local account reaches nothing but a second factor's pages until it shows one."""
 
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
+from django.test import Client
+
+from portal.models import AuditEvent, UserSession
+from tests.portal.oidc.provider import sign_in
+from tests.portal.test_mfa import PASSWORD, activate, log_in
 
 pytestmark = pytest.mark.django_db
-PASSWORD = "right-password-1"
 
 
 @pytest.fixture
@@ -37,9 +41,53 @@ def test_the_way_to_a_second_factor_and_out_are_open(client, root):
     assert client.post("/signout/")["Location"] == "/signed-out/"
 
 
+def enrol(client):
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    return activate(client)
+
+
+@pytest.mark.django_db(transaction=True)  # it is noted on commit
 def test_with_a_second_factor_everything_is_open(client, root):
-    Authenticator.objects.create(user=root, type=Authenticator.Type.TOTP, data={})
+    enrol(client)
     assert client.get("/admin/").status_code == 200
+
+
+def test_what_the_account_has_opens_no_session_that_has_not_shown_it(client, root):
+    Authenticator.objects.create(user=root, type=Authenticator.Type.TOTP, data={})
+    assert client.get("/admin/")["Location"] == "/accounts/2fa/"
+
+
+@pytest.mark.django_db(transaction=True)  # it is noted on commit
+def test_sessions_by_the_password_alone_end_when_a_second_factor_is_added(client, root):
+    thief = Client()
+    log_in(thief)
+    thief.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    enrol(client)
+    assert "_auth_user_id" not in thief.session
+    assert thief.post("/accounts/2fa/totp/deactivate/").status_code == 302
+    assert Authenticator.objects.filter(type="totp").exists()
+    assert UserSession.objects.get().session_key == client.session.session_key
+    assert AuditEvent.objects.get(action="session.end").reason == "A second factor was added."
+
+
+def test_a_password_does_not_open_what_changes_a_second_factor(client, root):
+    """As it stands after five minutes, when what was shown at the sign-in counts no more."""
+    enrol(client)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": 0}]
+    session.save()
+    answer = client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert answer["Location"] == "/accounts/2fa/reauthenticate/"
+    for path in ("recovery-codes/", "totp/deactivate/", "webauthn/add/"):
+        asked = client.get(f"/accounts/2fa/{path}")["Location"]
+        assert asked.startswith("/accounts/2fa/reauthenticate/"), path
+
+
+@pytest.mark.parametrize("path", ["", "totp/activate/", "webauthn/add/", "reauthenticate/"])
+def test_people_of_the_company_have_their_providers_second_factor(client, provider, path):
+    sign_in(client, provider)
+    assert client.get(f"/accounts/2fa/{path}")["Location"] == "/account/"
+    assert "you sign in there" in client.get("/account/").content.decode()
 
 
 def test_recovery_codes_are_no_second_factor(client, root):
