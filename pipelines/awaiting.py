@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from django.db.models import QuerySet, Window
+from django.db.models.functions import RowNumber
+
 from catalog.sources.web_urls import parse_repository
 from pipelines.approvers import PERMISSION, decide_approval, groups
 from pipelines.effects import effect_again
@@ -63,8 +66,7 @@ def waiting(actor: Actor) -> list[Waiting]:
     rows = Trigger.objects.filter(state=State.AWAITING)
     grants = [*seeing(actor), *grants_with(actor, PERMISSION)]
     seen = rows.filter(in_scope(grants, rows)) | rows.filter(actor=actor.user_id)
-    found = list(seen.select_related(*RELATED).order_by("approve_by", "pk")[:MAX_LISTED])
-    items = seen_by(actor, found)
+    items = seen_by(actor, _in_turn(seen))
     own = actor.user_id
     return sorted(items, key=lambda item: (not item.mine, item.trigger.actor_id != own))
 
@@ -75,8 +77,18 @@ def to_approve(actor: Actor) -> int:
     rows = Trigger.objects.filter(state=State.AWAITING).exclude(actor=actor.user_id)
     if not grants or not rows.exists():
         return 0
-    found = rows.filter(in_scope(grants, rows)).select_related(*RELATED)
-    return sum(item.mine for item in seen_by(actor, found[:MAX_LISTED]))
+    found = _in_turn(rows.filter(in_scope(grants, rows)))
+    return sum(item.mine for item in seen_by(actor, found))
+
+
+def _in_turn(rows: QuerySet[Trigger]) -> list[Trigger]:
+    """As many as are listed: of everybody their first, then their second, so that nobody's many
+    hide another's one; then what ends first."""
+    order = ("approve_by", "pk")
+    turn = Window(RowNumber(), partition_by="actor", order_by=order)
+    chosen = rows.annotate(turn=turn).order_by("turn", *order)[:MAX_LISTED]
+    found = Trigger.objects.filter(pk__in=[row.pk for row in chosen.only("pk")])
+    return list(found.select_related(*RELATED).order_by(*order))
 
 
 def seen_by(actor: Actor, triggers: Iterable[Trigger]) -> list[Waiting]:

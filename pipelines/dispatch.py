@@ -68,6 +68,10 @@ def dispatch(trigger_id: int) -> None:
         why = trigger.message or "It could not be sent before."
         _finish(trigger, State.FAILED, "trigger.failed", f"Given up after an hour. {why}")
         return
+    if trigger.approve_by and timezone.now() > trigger.approve_by + GIVE_UP_AFTER:
+        why = f"It waited for its turn until its approvals were too old. {ASK_AGAIN}"
+        _finish(trigger, State.DENIED, "trigger.refused", why)
+        return
     try:
         if not _still_allowed(trigger):
             return

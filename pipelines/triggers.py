@@ -38,6 +38,9 @@ from portal.api_denials import for_the_trail
 from portal.policy import Actor, Decision
 from portal.policy import Effect as Verdict
 
+MAX_WAITING = 20  # of one person for one pipeline: each is a message to all who may approve
+DENIED_VALUE = 100  # characters
+
 audit.register("build.start", "asked to start a build")
 audit.register("build.retry", "asked to retry a build")
 audit.register("build.cancel", "asked to cancel a build")
@@ -276,11 +279,9 @@ def _take(ask: _Ask, request: HttpRequest | None) -> Outcome:
     if not decision.askable:
         _audit(ask, decision, request)
         return Outcome(None, decision)
-    if ask.effect.errors:
-        return Outcome(None, decision, dict(ask.effect.errors))
-    why = "" if decision.allowed else ask.unpinned()
-    if why:
-        return Outcome(None, decision, {_field_of_commit(ask.wish): why})
+    errors = dict(ask.effect.errors) or ({} if decision.allowed else _in_the_way(ask))
+    if errors:
+        return Outcome(None, decision, errors)
     trigger, created = _keep(ask.trigger(decision))
     if not created:
         return _known(trigger, ask, request)
@@ -296,6 +297,18 @@ def _keep(trigger: Trigger) -> tuple[Trigger, bool]:
     except IntegrityError:
         return Trigger.objects.get(request_id=trigger.request_id), False
     return trigger, True
+
+
+def _in_the_way(ask: _Ask) -> dict[str, str]:
+    """Why it can't wait for approvals, as an error of its field; empty when it can."""
+    why = ask.unpinned()
+    if why:
+        return {_field_of_commit(ask.wish): why}
+    alike = {"actor": ask.actor.user_id, "pipeline": ask.wish.pipeline}
+    waiting = Trigger.objects.filter(state=Trigger.State.AWAITING, **alike).count()
+    if waiting < MAX_WAITING:
+        return {}
+    return {"": f"{waiting} of your requests wait for approval here. Withdraw one first."}
 
 
 def _field_of_commit(wish: _Wish) -> str:
@@ -318,6 +331,11 @@ def _known(trigger: Trigger, ask: _Ask, request: HttpRequest | None) -> Outcome:
         sentence = "This form was sent already, with other values. Open it anew to ask again."
         return Outcome(None, decision, {"": sentence})
     return Outcome(trigger, decision)
+
+
+def _cut(parameters: Mapping[str, str]) -> dict[str, str]:
+    """As the trail has those of a denial, which costs its sender nothing."""
+    return {name: value[:DENIED_VALUE] for name, value in parameters.items()}
 
 
 def _audit(
@@ -344,7 +362,7 @@ def _audit(
             "commit": trigger.commit if trigger else ask.effect.commit,
             "subject": wish.subject.id,
             "subject_name": wish.subject.name,
-            "parameters": ask.effect.parameters,
+            "parameters": ask.effect.parameters if trigger else _cut(ask.effect.parameters),
             "build": wish.build.external_id if wish.build else "",
             "mapping": decision.grant.mapping_id if decision.grant else None,
             "fingerprint": trigger.fingerprint if trigger else "",

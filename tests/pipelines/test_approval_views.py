@@ -88,7 +88,7 @@ def test_approval_list_of_many_costs_few_queries(client, link, ana, ben):
         connection,
     ) as few:
         client.get(PAGE)
-    for _ in range(20):
+    for _ in range(15):
         asked(ana, link)
     with CaptureQueriesContext(connection) as many:
         client.get(PAGE)

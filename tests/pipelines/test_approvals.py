@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from pipelines import approvals, outbox, settling
+from pipelines import approvals, awaiting, outbox, settling, triggers
 from pipelines.approvers import decide_approval
 from pipelines.dispatch import dispatch
 from pipelines.facts import facts_of
@@ -368,3 +368,29 @@ def test_many_people_may_be_asked_and_the_first_ones_do(link, ana):
         assert approve(person, trigger) == ""
     assert state(trigger) == "queued"
     assert approve(people("b4")[0], trigger) == approvals.NOT_WAITING
+
+
+def test_one_person_asks_for_so_much_at_once_and_for_no_more(link, ana, monkeypatch):
+    monkeypatch.setattr(triggers, "MAX_WAITING", 2)
+    first = asked(ana, link)
+    asked(ana, link)
+    outcome = ask(ana, link)
+    assert (outcome.trigger, list(outcome.errors)) == (None, [""])
+    settling.withdraw(ana, first)
+    assert ask(ana, link).trigger
+
+
+def test_one_persons_many_requests_hide_nobody_elses(link, ana, ben, monkeypatch):
+    monkeypatch.setattr(awaiting, "MAX_LISTED", 2)
+    carl = make_person("carl", "deployer")
+    mine = [asked(ana, link) for _ in range(3)]
+    other = asked(carl, link)
+    found = {item.trigger for item in awaiting.waiting(fresh_actor(ben.pk))}
+    assert found == {mine[0], other}
+
+
+def test_a_denial_keeps_no_more_of_values_than_a_look_at_them_needs(link, production):
+    variables = {"NOTE": "x" * 4000}
+    ask(make_person("vic"), link, parameters=variables)
+    event = AuditEvent.objects.get(action="build.start")
+    assert (event.outcome, len(event.data["parameters"]["NOTE"])) == ("denied", 100)

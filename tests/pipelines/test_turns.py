@@ -174,3 +174,16 @@ def test_who_only_waits_for_a_turn_is_not_given_up(link, ana):
     second.refresh_from_db()
     assert "Given up" not in second.message
     assert second.attempt == 1
+
+
+def test_approvals_do_not_outlive_the_wait_for_a_turn(link, ana):
+    """Else who asked could choose the night by holding the run before it open."""
+    first, second = ask(ana, link), ask(ana, link)
+    assert claim(first) == "dispatching"
+    assert claim(second).startswith("Waits for ")
+    becomes(first, "passed")
+    now = timezone.now()
+    Trigger.objects.filter(pk=second.pk).update(not_before=now, approve_by=now - timedelta(hours=2))
+    dispatch.dispatch(second.pk)
+    second.refresh_from_db()
+    assert (second.state, second.message[:23]) == ("denied", "It waited for its turn ")
