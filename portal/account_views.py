@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.encoding import iri_to_uri
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -67,7 +68,7 @@ def signin_renew(request: HttpRequest) -> HttpResponse:
     """A step between a refused form and its page, which renews the session when it loads."""
     next_url = safe_next(request) or reverse("portal:home")
     response = render(request, "portal/signin_renew.html", {"next_url": next_url})
-    response["Refresh"] = f"0; url={next_url}"
+    response["Refresh"] = f"0; url={iri_to_uri(next_url)}"
     return response
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 from portal import audit, recent_signin
-from portal.signin import fail
+from portal.signin import fail, is_plain
 from portal.signin_failure import SignInFailure
 from portal.social.links import remember_door
 from portal.user_sessions import account_used
@@ -19,6 +19,9 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def is_safe_url(self, url: str) -> bool:
+        return is_plain(url or "") and super().is_safe_url(url)
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         login = (kwargs.get("signal_kwargs") or {}).get("sociallogin")

@@ -7,6 +7,7 @@ ends on a page with a sentence and a reference instead of an error 500.
 """
 
 import logging
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -48,6 +49,7 @@ PROVIDER_LOGOUT_KEY = "provider_logout"
 # A longer ID token (one with thousands of groups) is not kept for the sign-out: as id_token_hint in
 # an address no server would take it, and each request would read it with the session.
 MAX_HINT = 4000
+NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]")
 # Failed sign-ins of nobody known that the trail takes a minute from one address; the log has all.
 MAX_FAILURES = 60
 # OAuth errors that a silent renewal (prompt=none) ends with when the person has to act.
@@ -262,17 +264,23 @@ def remember_next(request: HttpRequest, response: HttpResponseBase, next_url: st
     query = parse_qs(urlsplit(response.get("Location", "")).query)
     entry = request.session.get("oidc_states", {}).get(query.get("state", [""])[0])
     if entry is not None:
-        entry["next"] = next_url or ""
+        entry["next"] = next_url if next_url and is_plain(next_url) else ""
         request.session.modified = True
 
 
 def safe_next(request: HttpRequest) -> str:
     """The `next` parameter when it stays on this host, else ""."""
     url = request.POST.get("next") or request.GET.get("next") or ""
-    safe = url_has_allowed_host_and_scheme(
+    safe = is_plain(url) and url_has_allowed_host_and_scheme(
         url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return url if safe else ""
+
+
+def is_plain(url: str) -> bool:
+    """Whether browsers read the address as Django does: they strip tabs and the ends of lines
+    anywhere in it, so that "/<tab>/host" leads to that host, and take "\\" for "/"."""
+    return not NOT_PLAIN.search(url)
 
 
 def signin_url(request: HttpRequest, next_url: str = "") -> str:

@@ -51,6 +51,35 @@ def test_signin_renew_leads_nowhere_else(client):
     assert client.get("/signin/renew/?next=/account/")["Refresh"] == "0; url=/account/"
 
 
+# What browsers strip from an address, or take for another character, and a line's end in a header.
+ODD = [
+    "/%09//evil.example",
+    "/%0a/evil.example",
+    "/a%0d%0ab",
+    "/%5Cevil.example",
+    "%09//x",
+    "/%c2%85",
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_page_leads_to_what_browsers_read_otherwise(client, odd):
+    assert "next" not in text(client, f"/signin/?next={odd}")
+    password = "right-password-1"
+    User.objects.create_user("u", password=password)
+    form = {"login": "u", "password": password}
+    assert client.post(f"/accounts/login/?next={odd}", form)["Location"] == "/"
+    client.force_login(User.objects.create_user("v"))
+    assert client.get(f"/signin/renew/?next={odd}")["Refresh"] == "0; url=/"
+    assert client.get(f"/signin/?next={odd}")["Location"] == "/"
+
+
+def test_signin_renew_leads_to_pages_of_any_language(client):
+    client.force_login(User.objects.create_user("u"))
+    answer = client.get("/signin/renew/", {"next": "/catalog/?q=Zahlungsmöglichkeit"})
+    assert answer["Refresh"] == "0; url=/catalog/?q=Zahlungsm%C3%B6glichkeit"
+
+
 def test_signed_out_offers_to_sign_in_again(client):
     assert "Sign in again" in text(client, "/signed-out/")
 
