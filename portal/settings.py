@@ -16,6 +16,7 @@ from portal.database import database_from_url
 from portal.env import env_bool, env_int, env_list, env_secret, env_str
 from portal.environment import BASE_DIR, ENVIRONMENT, PRODUCTION  # noqa: F401  settings, too
 from portal.signin_settings import *  # noqa: F403  these as well
+from portal.way_in import DEMO_KEY
 
 DEBUG = env_bool("DEBUG", False)
 
@@ -23,18 +24,15 @@ DEBUG = env_bool("DEBUG", False)
 DATA_DIR = Path(env_str("STAGEDOOR_DATA_DIR") or BASE_DIR / "var")
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # its database holds sessions
 
-PORTAL_URL = env_str("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")
+# Taken apart and put together again it has its scheme in lower case.
+PORTAL_URL = urlsplit(env_str("PORTAL_URL", "http://127.0.0.1:8000")).geturl().rstrip("/")
 # Where the web server of `manage.py run` listens; differs from PORTAL_URL behind a TLS proxy.
 LISTEN_URL = env_str("LISTEN_URL", "http://127.0.0.1:8000" if PRODUCTION else PORTAL_URL)
 # Where the demo's stand-in CI listens.
 SANDBOX_URL = env_str("SANDBOX_URL", "http://127.0.0.1:9800").rstrip("/")
 # 2 makes its builds twice as fast.
 SANDBOX_SPEED = env_str("SANDBOX_SPEED", "1")
-SECRET_KEY = env_secret("SECRET_KEY", "" if PRODUCTION else "demo-only-key-" + "0" * 40)
-if not SECRET_KEY:
-    raise ImproperlyConfigured(
-        "Set SECRET_KEY (or SECRET_KEY_FILE) to 50 or more random characters."
-    )
+SECRET_KEY = env_secret("SECRET_KEY", "" if PRODUCTION else DEMO_KEY)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", urlsplit(PORTAL_URL).hostname or "127.0.0.1")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 

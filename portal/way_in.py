@@ -14,6 +14,10 @@ from portal.env import env_bool, env_secret, env_str
 # What groups of other origins begin with: a provider of that name could hand them out.
 TAKEN = {"idp-claim", "saml", "github", "bitbucket", "scim", "team"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# Everybody can read it in this project's source.
+DEMO_KEY = "demo-only-key-" + "0" * 40
+# As Django's own check has it, which only warns.
+MIN_KEY, MIN_CHARACTERS = 50, 5
 
 
 def check_way_in(
@@ -21,7 +25,7 @@ def check_way_in(
 ) -> None:
     """Raises ImproperlyConfigured; `doors` are the other providers that are set up."""
     slug = env_str("OIDC_ISSUER_SLUG", "idp", environ)
-    if slug in TAKEN or ":" in slug or not slug:
+    if slug.strip().lower() in TAKEN or ":" in slug or not slug:
         raise ImproperlyConfigured(
             f"OIDC_ISSUER_SLUG can't be {slug!r}: groups of another origin begin with it, or none "
             "could. Choose a word such as idp or okta."
@@ -35,11 +39,8 @@ def _problem(doors: Collection[str], environ: Mapping[str, str]) -> str:
     """The first thing that a portal in production lacks; "" when it lacks nothing."""
     issuer = env_str("OIDC_ISSUER", "", environ)
     local_only = env_bool("LOCAL_ACCOUNTS_ONLY", False, environ)
-    if not env_str("PORTAL_URL", "", environ):
-        return (
-            "Set PORTAL_URL to the address that people type, such as https://stagedoor.example: "
-            "sign-in, links in mails and secure cookies depend on it."
-        )
+    if problem := _insecure(environ):
+        return problem
     if local_only and (issuer or doors):
         return (
             "LOCAL_ACCOUNTS_ONLY says that nobody signs in through a provider, and one is set up "
@@ -54,9 +55,36 @@ def _problem(doors: Collection[str], environ: Mapping[str, str]) -> str:
     return _problem_of_issuer(issuer, environ) if issuer else ""
 
 
+def _insecure(environ: Mapping[str, str]) -> str:
+    key = env_secret("SECRET_KEY", "", environ)
+    if len(key) < MIN_KEY or len(set(key)) < MIN_CHARACTERS or key == DEMO_KEY:
+        return (
+            "Set SECRET_KEY (or SECRET_KEY_FILE) to 50 or more random characters: whoever guesses "
+            "it signs in as anybody."
+        )
+    if env_bool("DEBUG", False, environ):
+        return "Take DEBUG away: its error pages show settings and source code to everybody."
+    if not _is_safe(env_str("PORTAL_URL", "", environ)):
+        return (
+            "Set PORTAL_URL to the address that people type, such as https://stagedoor.example: "
+            "sign-in, links in mails and secure cookies depend on it. It begins with https://."
+        )
+    return ""
+
+
+def _is_safe(url: str) -> bool:
+    """An https:// address, or one that does not leave this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if parts.scheme == "http":
+        return parts.hostname in LOOPBACK
+    return parts.scheme == "https" and bool(parts.hostname)
+
+
 def _problem_of_issuer(issuer: str, environ: Mapping[str, str]) -> str:
-    parts = urlsplit(issuer)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+    if not _is_safe(issuer):
         return "OIDC_ISSUER must be an https:// address: who reads along could sign in as anybody."
     if not env_str("OIDC_CLIENT_ID", "", environ):
         return "Set OIDC_CLIENT_ID to the name of this portal's client at the provider."

@@ -25,7 +25,7 @@ from tests.plugins.ports import free_port
 START_SECONDS = 60
 PERSON = PEOPLE[0]
 PRODUCTION = {
-    "STAGEDOOR_ENV": "production", "SECRET_KEY": "s" * 60, "OIDC_CLIENT_ID": "stagedoor",
+    "STAGEDOOR_ENV": "production", "SECRET_KEY": "secret" * 10, "OIDC_CLIENT_ID": "stagedoor",
     "OIDC_CLIENT_SECRET": "x", "OIDC_ISSUER": "https://sso.example",
     "PORTAL_URL": "https://stagedoor.example",
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """A portal in production starts only where people can sign in, and safely."""
 
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,11 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
-from portal.way_in import check_way_in
+from portal.way_in import DEMO_KEY, check_way_in
 from tests.checks import production
 
 WHOLE = {
+    "SECRET_KEY": secrets.token_urlsafe(64),
     "PORTAL_URL": "https://stagedoor.example",
     "OIDC_ISSUER": "https://sso.example",
     "OIDC_CLIENT_ID": "stagedoor",
@@ -33,9 +35,19 @@ def test_a_whole_installation_starts():
     ("variables", "words"),
     [
         ({"PORTAL_URL": ""}, "Set PORTAL_URL"),
+        ({"PORTAL_URL": "http://stagedoor.example"}, "It begins with https://"),
+        ({"PORTAL_URL": "stagedoor.example"}, "It begins with https://"),
+        ({"PORTAL_URL": "https://"}, "It begins with https://"),
+        ({"PORTAL_URL": "https://[::1"}, "It begins with https://"),
+        ({"SECRET_KEY": ""}, "Set SECRET_KEY"),
+        ({"SECRET_KEY": "a"}, "Set SECRET_KEY"),
+        ({"SECRET_KEY": "a" * 60}, "Set SECRET_KEY"),
+        ({"SECRET_KEY": DEMO_KEY}, "Set SECRET_KEY"),
+        ({"DEBUG": "true"}, "Take DEBUG away"),
         ({"OIDC_ISSUER": ""}, "Nobody could sign in: set OIDC_ISSUER"),
         ({"OIDC_ISSUER": "http://sso.example"}, "must be an https:// address"),
         ({"OIDC_ISSUER": "sso.example"}, "must be an https:// address"),
+        ({"OIDC_ISSUER": "https://[::1"}, "must be an https:// address"),
         ({"OIDC_CLIENT_ID": ""}, "Set OIDC_CLIENT_ID"),
         ({"OIDC_CLIENT_SECRET": ""}, "Set OIDC_CLIENT_SECRET"),
         ({"LOCAL_ACCOUNTS_ONLY": "true"}, "Take one of the two away"),
@@ -46,13 +58,29 @@ def test_what_is_lacking_is_said_with_its_variable(variables, words):
         check(**variables)
 
 
+@pytest.mark.parametrize("url", ["HTTPS://stagedoor.example/", "http://localhost:8000"])
+def test_addresses_that_are_safe(url):
+    check(PORTAL_URL=url)
+
+
+@pytest.mark.parametrize("url", ["https://stagedoor.example", "HTTPS://stagedoor.example/"])
+def test_cookies_are_secure_however_https_is_written(tmp_path: Path, url):
+    variables = {**os.environ, "PYTHON_DOTENV_DISABLED": "1", **production(str(tmp_path))}
+    code = "from portal import settings as s; print(s.SESSION_COOKIE_SECURE, s.PORTAL_URL)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=django_settings.BASE_DIR,
+        env={**variables, "PORTAL_URL": url}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "True https://stagedoor.example\n"
+
+
 def test_another_provider_or_local_accounts_alone_are_ways_in():
     nothing = {"OIDC_ISSUER": "", "OIDC_CLIENT_ID": "", "OIDC_CLIENT_SECRET": ""}
     check(("saml",), **nothing)
     check(LOCAL_ACCOUNTS_ONLY="true", **nothing)
 
 
-@pytest.mark.parametrize("slug", ["github", "team", "idp-claim", "a:b"])
+@pytest.mark.parametrize("slug", ["github", "team", "idp-claim", "a:b", "SAML", "Team "])
 @pytest.mark.parametrize("live", [True, False])
 def test_no_provider_hands_out_groups_of_another_origin(slug, live):
     environ = {**WHOLE, "OIDC_ISSUER_SLUG": slug}
