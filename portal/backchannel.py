@@ -1,6 +1,7 @@
 """OpenID Connect Back-Channel Logout 1.0: the provider says that a session there has ended.
 
-A logout token that names one session ends that session here. One that names only the person means
+A logout token that names one session ends that session here, and those of the person whose name at
+the provider is not known. One that names only the person means
 all of their sessions there, so all that acts in their name ends here; they may sign in again, if
 the provider lets them.
 """
@@ -103,7 +104,9 @@ def _end(claims: dict[str, Any], request: HttpRequest) -> None:
     sid, sub = _text(claims, "sid"), _text(claims, "sub")
     if sid:
         rows = UserSession.objects.filter(issuer=claims["iss"], sid=sid)
-        end_sessions(rows.filter(subject=sub) if sub else rows, why=WHY, request=request)
+        if sub:  # those whose name there was not told may be the one that is meant
+            rows = UserSession.objects.filter(issuer=claims["iss"], subject=sub, sid__in=[sid, ""])
+        end_sessions(rows, why=WHY, request=request)
         return
     for user in users_of(claims["iss"], sub):
         end_access(user, why=WHY, request=request, deactivate=False)

@@ -78,6 +78,17 @@ def test_a_token_that_names_only_the_person_ends_all_that_acts_for_them(visitor,
     assert signed_in(visitor)
 
 
+def test_sessions_whose_name_was_not_told_end_with_the_persons(visitor, provider):
+    nameless = Client()
+    del provider.claims["sid"]
+    sign_in(nameless, provider)
+    assert told(signed(provider, sub="somebody-else", sid="there-9")).status_code == 200
+    assert signed_in(nameless)
+    assert told(signed(provider, jti="2", sid="there-9")).status_code == 200
+    assert not signed_in(nameless)
+    assert signed_in(visitor)
+
+
 def test_a_session_without_the_persons_name_is_enough(visitor, provider):
     assert told(signed(provider, sub=DROP, typ="JWT")).status_code == 200
     assert not signed_in(visitor)
