@@ -13,11 +13,18 @@ from portal.policy import PEOPLE_ONLY, PERMISSIONS, Actor
 DAYS = (1, 7, DEFAULT_DAYS, 60, MAX_DAYS)
 
 
+def check_printable(text: str) -> None:
+    """What turns the direction of writing, or is not seen, would make one name look like another
+    in the trail."""
+    if not text.isprintable():
+        raise forms.ValidationError("There are characters in it that can't be seen. Type it anew.")
+
+
 class TokenForm(forms.Form):
     """Offers what the person may do somewhere themselves; reading is chosen already."""
 
-    name = forms.CharField(max_length=100, strip=True)
-    agent = forms.CharField(max_length=60, required=False, strip=True)
+    name = forms.CharField(max_length=100, strip=True, validators=[check_printable])
+    agent = forms.CharField(max_length=60, required=False, strip=True, validators=[check_printable])
     days = forms.TypedChoiceField(
         choices=[(days, "1 day" if days == 1 else f"{days} days") for days in DAYS],
         coerce=int,

@@ -138,6 +138,17 @@ def test_token_create_makes_one_for_an_agent(signed_in, ana):
     assert "agent Claude" in signed_in.get("/account/tokens/").content.decode()
 
 
+@pytest.mark.parametrize("field", ["agent", "name"])
+@pytest.mark.parametrize(
+    "name", ["Claude\u202eedualC", "Cla\u200bude", "Claude\x1b[2J", "a\u2028b"]
+)
+def test_token_create_takes_no_name_that_looks_like_another(signed_in, field, name):
+    answer = signed_in.post("/account/tokens/new/", {**FORM, field: name})
+    assert answer.status_code == 422
+    assert "characters in it that can&#x27;t be seen" in answer.content.decode()
+    assert not ApiToken.objects.exists()
+
+
 def test_token_create_gives_an_agent_nothing_that_only_people_do(signed_in, ana):
     deployers = Group.objects.create(name="idp:deployers")
     ana.groups.add(deployers)
