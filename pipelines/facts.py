@@ -55,11 +55,14 @@ class Facts:
     ) -> tuple[str, ...]:
         """The groups whose role covers this, a few; `role` is the only one that counts."""
         found = []
-        scopes = self.scopes_with(pipeline)
+        needed = [self.scopes_with(pipeline)]
+        if permission == "link.confirm" and pipeline:  # see linking.confirm()
+            needed = [self.scopes, scopes_of_pipeline(pipeline)]
         for mapping in self.mappings:
             if role not in ("", mapping.role.name):
                 continue
-            covers = is_covered(mapping.scope_kind, mapping.scope_ref, scopes)
+            where = mapping.scope_kind, mapping.scope_ref
+            covers = all(is_covered(*where, scopes) for scopes in needed)
             in_environment = mapping.environment in ("", environment)
             if covers and in_environment and permission in mapping.role.permissions:
                 found.append(f"{people_of(mapping.group)} ({mapping.role})")

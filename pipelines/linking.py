@@ -16,10 +16,11 @@ from catalog.models import Entity
 from catalog.scopes import scopes_of
 from pipelines.annotations import Directory, Named, Problem
 from pipelines.models import LinkProblem, Pipeline, PipelineLink, Server
+from pipelines.scopes import scopes_of_pipeline
 from pipelines.standing import RELATED, source_of, standing
 from portal import audit
 from portal.access import fresh_actor
-from portal.policy import Decision, Target, decide
+from portal.policy import Actor, Decision, Target, decide
 
 audit.register("link.confirm", "confirmed a pipeline link")
 audit.register("link.unconfirm", "took back the confirmation of a pipeline link")
@@ -99,11 +100,11 @@ def unconfirm(user: User, link_id: int, request: HttpRequest | None = None) -> D
 
 def _give_word(user: User, link_id: int, request: HttpRequest | None, *, given: bool) -> Decision:
     with transaction.atomic():
-        link = PipelineLink.objects.select_related("entity__source", "pipeline").get(pk=link_id)
+        related = ("entity__source", "pipeline__server")
+        link = PipelineLink.objects.select_related(*related).get(pk=link_id)
         _locked({link.pipeline_id})
-        target = Target(label=str(link.entity), scopes=scopes_of(link.entity))
         actor = fresh_actor(user.pk)
-        decision = decide(actor, "link.confirm", target, now=timezone.now())
+        decision = _may_give_word(actor, link, given=given)
         changed = decision.allowed and _set_word(link, user if given else None)
         if changed or not decision.allowed:
             audit.record(
@@ -117,6 +118,16 @@ def _give_word(user: User, link_id: int, request: HttpRequest | None, *, given: 
         if changed:
             decide_standing({link.pipeline_id})
     return decision
+
+
+def _may_give_word(actor: Actor, link: PipelineLink, *, given: bool) -> Decision:
+    """Who administers one service alone does not lend it other people's pipelines."""
+    service = Target(label=str(link.entity), scopes=scopes_of(link.entity))
+    decision = decide(actor, "link.confirm", service, now=timezone.now())
+    if not given or not decision.allowed:
+        return decision
+    pipeline = Target(label=str(link.pipeline), scopes=scopes_of_pipeline(link.pipeline))
+    return decide(actor, "link.confirm", pipeline, now=timezone.now())
 
 
 def _set_word(link: PipelineLink, user: User | None) -> bool:

@@ -8,7 +8,7 @@ from catalog.apply import remove
 from pipelines import linking
 from pipelines.linking import confirm, link_entities, unconfirm
 from pipelines.models import LinkProblem, PipelineLink
-from portal.models import AuditEvent
+from portal.models import AuditEvent, Role, RoleMapping
 from tests.pipelines.world import (
     BUILDKITE_KEY,
     JENKINS_KEY,
@@ -282,6 +282,23 @@ def test_who_may_not_confirm_is_denied_and_audited():
     assert states() == {"a": "read"}
     event = AuditEvent.objects.get()
     assert (event.action, event.outcome, event.actor) == ("link.confirm", "denied", "Ana")
+
+
+@pytest.mark.usefixtures("shop")
+def test_who_administers_a_service_alone_lends_it_no_pipeline_of_others():
+    make_service("mine", {BUILDKITE_KEY: "acme/shop"})
+    relink_all()
+    mallory = make_person("mal", "admin", scope_kind="service", scope_ref="component:default/mine")
+    decision = confirm(mallory, only_link().pk)
+    assert (decision.allowed, states()) == (False, {"mine": "read"})
+    server = only_link().pipeline.server
+    both = make_person("both", "admin", scope_kind="service", scope_ref="component:default/mine")
+    group = both.groups.create(name="idp:servers")
+    role = Role.objects.get(slug="admin")
+    RoleMapping.objects.create(
+        group=group.name, role=role, scope_kind="server", scope_ref=server.slug
+    )
+    assert confirm(both, only_link().pk).allowed
 
 
 @pytest.mark.usefixtures("shop")
