@@ -20,7 +20,7 @@ CLAIM_PREFIX = "idp-claim:"
 FROM_GRAPH = "stagedoor:getMemberObjects"
 ABSENT = object()
 
-SEPARATORS = {"none": None, "comma": ",", "space": None}
+SEPARATORS = {"none": "", "comma": ",", "space": " "}
 FORMATS = ("as-sent", "path", "name")
 # Keycloak can escape a slash that belongs to a group's own name: "~/".
 SLASH = re.compile(r"(?<!~)/")
@@ -155,17 +155,17 @@ def _of_claim(claims: Mapping[str, Any], name: str, rules: GroupRules) -> Iterat
     items = value if isinstance(value, list) else [] if value in (ABSENT, None, "") else [value]
     for item in items:
         sent = _shown(item)
-        problem = _problem(item, f"{name}={sent.strip()}", CLAIM_PREFIX)
-        group = "" if problem else f"{CLAIM_PREFIX}{name}={sent.strip()}"
-        yield Arrived(name, sent, group, f"{name}={sent.strip()}", problem)
+        problem = _problem(item, f"{name}={sent}", CLAIM_PREFIX)
+        group = "" if problem else f"{CLAIM_PREFIX}{name}={sent}"
+        yield Arrived(name, sent, group, f"{name}={sent}", problem)
 
 
 def _arrived(items: list[Any], rules: GroupRules) -> Iterator[Arrived]:
     for item in items:
         sent = _shown(item)
-        name = _formed(sent.strip(), rules.form)
+        name = _formed(sent, rules.form)
         problem = _problem(item, name, rules.prefix)
-        label = rules.names.get(sent.strip()) or rules.names.get(name) or name
+        label = rules.names.get(sent) or rules.names.get(name) or name
         group = "" if problem else rules.prefix + name
         yield Arrived(rules.claim, sent, group, label, problem)
 
@@ -184,6 +184,8 @@ def _problem(item: object, name: str, prefix: str) -> str:
         return f"It is {_kind(item)}, not a name."
     if not name or not item.strip():
         return "It is empty."
+    if item != item.strip() or name != name.strip():
+        return "There is a space around it, so it is another name."
     if not name.isprintable():
         return "It holds characters that can't be shown."
     longest = MAX_NAME - len(prefix)
@@ -191,10 +193,11 @@ def _problem(item: object, name: str, prefix: str) -> str:
 
 
 def _split(value: str, separator: str) -> list[str]:
-    if separator == "none":
-        return [value] if value.strip() else []
-    parts = value.split(SEPARATORS[separator])
-    return [part.strip() for part in parts if part.strip()]
+    """Nothing is trimmed: who may make groups at the provider must not come into another by a
+    space. The one behind a comma belongs to the comma."""
+    parts = value.split(SEPARATORS[separator]) if SEPARATORS[separator] else [value]
+    names = [part.removeprefix(" ") for part in parts] if separator == "comma" else parts
+    return [name for name in names if name]
 
 
 def _shown(item: object) -> str:

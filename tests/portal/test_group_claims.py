@@ -50,7 +50,7 @@ def test_each_providers_way(quirk):
         ("a b,c", ["a b,c"]),
         ([], []),
         ("", []),
-        ([" a "], ["a"]),
+        ([" a", "b ", "\u00a0c", "d\u3000", "\x1ce", "f\n", "\u200bg", "h"], ["h"]),
         (["a", 7, None, {"x": 1}, "", "  ", "nul\0", "x" * 147], ["a"]),
         ({"a": True}, []),
         (7, []),
@@ -63,7 +63,7 @@ def test_the_groups_claim_is_a_list_of_names_or_one_name(raw, expected):
 
 
 def test_each_value_that_is_left_out_says_why():
-    sent = ["a", 7, None, True, {"x": 1}, " ", "nul\0", "x" * 147]
+    sent = ["a", 7, None, True, {"x": 1}, " ", "nul\0", "x" * 147, "\u00a0a "]
     groups = read_groups({"groups": sent}, RULES)
     assert [one.left_out for one in groups.arrived] == [
         "",
@@ -74,8 +74,32 @@ def test_each_value_that_is_left_out_says_why():
         "It is empty.",
         "It holds characters that can't be shown.",
         "It is longer than 146 characters.",
+        "There is a space around it, so it is another name.",
     ]
-    assert groups.left_out == 7
+    assert groups.left_out == 8
+
+
+def test_nobody_comes_into_a_group_by_a_space_around_its_name():
+    admins = replace(RULES, names={"0a1": "admins"}, claims=("department",))
+    groups = read_groups({"groups": [" 0a1"], "department": "admins\u00a0"}, admins)
+    assert [(one.group, one.label) for one in groups.arrived] == [
+        ("", " 0a1"),
+        ("", "department=admins\u00a0"),
+    ]
+    assert names({"groups": ["/x/ admins"]}, form="name") == []
+
+
+@pytest.mark.parametrize(
+    ("separator", "sent", "expected"),
+    [
+        ("comma", "a, b,c", ["a", "b", "c"]),
+        ("comma", "a,  b,c ,\u00a0d,e", ["a", "e"]),
+        ("space", "a  b\u00a0c d", ["a", "d"]),
+        ("none", " a", []),
+    ],
+)
+def test_only_what_separates_names_is_taken_from_them(separator, sent, expected):
+    assert names({"groups": sent}, separator=separator) == expected
 
 
 def test_a_claim_that_is_no_list_is_said_and_gives_nothing():
