@@ -6,6 +6,7 @@ database. Standard library only, beside the trail's own words for secrets.
 
 import json
 import re
+from itertools import accumulate
 from typing import Any
 
 from portal.text import storable
@@ -13,6 +14,10 @@ from portal.text import storable
 # One sign-in's claims, as JSON; 5,000 ids of groups take a third of it.
 MAX_SIZE = 600_000
 MAX_TEXT = 5_000
+MAX_NAME = 200
+# So many of those that are too much are named, the others counted.
+MAX_NAMED = 50
+MORE = "(more)"
 NOT_KEPT = "(not kept)"
 # Of one sign-in only, or good for acting on the session: nothing that a reader needs.
 PASSING = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "sid", "jti"})
@@ -24,13 +29,19 @@ TOKEN = re.compile(r"^[\w-]{8,}\.[\w-]{8,}\.[\w-]*$")
 def kept_claims(claims: dict[str, Any]) -> dict[str, Any]:
     """A copy that can be stored; what is left out says so in its place."""
     kept = {
-        storable(name, MAX_TEXT): NOT_KEPT if name in PASSING or _secret(name) else _clean(value)
+        storable(name, MAX_NAME): NOT_KEPT if name in PASSING or _secret(name) else _clean(value)
         for name, value in claims.items()
     }
-    sizes = {name: len(json.dumps(value)) for name, value in kept.items()}
-    while sum(sizes.values()) > MAX_SIZE:
-        largest = max(sizes, key=lambda name: sizes[name])
-        kept[largest] = f"(too long to keep: {sizes.pop(largest):,} characters)"
+    sizes = {name: len(json.dumps({name: value})) for name, value in kept.items()}
+    by_size = sorted(sizes, key=lambda name: sizes[name])
+    totals = accumulate(sizes[name] for name in by_size)
+    too_much = [name for name, total in zip(by_size, totals, strict=True) if total > MAX_SIZE]
+    for name in too_much[-MAX_NAMED:]:
+        kept[name] = f"(too long to keep: {sizes[name]:,} characters)"
+    for name in too_much[:-MAX_NAMED]:
+        del kept[name]
+    if len(too_much) > MAX_NAMED:
+        kept[MORE] = f"{len(too_much) - MAX_NAMED:,} more claims, which are not kept"
     return kept
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from portal.kept_claims import MAX_SIZE, NOT_KEPT, kept_claims
+from portal.kept_claims import MAX_SIZE, MORE, NOT_KEPT, kept_claims
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtYXJhIn0.c2lnbmF0dXJl"
 
@@ -48,3 +48,14 @@ def test_the_largest_goes_when_it_is_too_much():
     assert kept["huge"].startswith("(too long to keep: ")
     assert (kept["sub"], len(kept["groups"])) == ("1", 5000)
     assert len(json.dumps(kept)) < MAX_SIZE
+
+
+def test_many_small_claims_and_long_names_are_bounded_and_their_number_is_said():
+    many = {f"claim-{number:06}": "0123456789abcd" for number in range(30_000)}
+    names = {"n" * 150 + f"{number:06}": "" for number in range(5_000)}
+    for claims in (many, many | names, many | {"groups": ["g" * 4000] * 500}):
+        kept = kept_claims({"sub": "1", **claims})
+        assert len(json.dumps(kept)) < MAX_SIZE + 20_000
+        assert kept["sub"] == "1"
+        assert kept[MORE] == f"{len(claims) + 2 - len(kept):,} more claims, which are not kept"
+    assert kept["groups"].startswith("(too long to keep: ")
