@@ -18,8 +18,8 @@ OF_ALL = frozenset(
 
 def policy_places(ref: str = "") -> list[Place]:
     """Three queries, whatever the number of entities."""
-    whole = [] if ref else [Place(("all",), "the portal itself", OF_ALL, Target(""))]
-    return [*whole, *_of_entities(ref)]
+    everything = Place(("all",), "the portal itself", OF_ALL, Target(""), about_no_build=True)
+    return [*([] if ref else [everything]), *_of_entities(ref)]
 
 
 def entity_scopes(ref: str = "", kind: str = "") -> Iterator[tuple[Entity, Scopes]]:
@@ -37,4 +37,5 @@ def _of_entities(ref: str) -> Iterator[Place]:
     for entity, scopes in entity_scopes(ref):
         permissions = OF_OWNERS if entity.kind in ("Component", "Group") else OF_ENTITIES
         label = str(entity)
-        yield Place(("entity", entity.ref), label, permissions, Target(label, scopes))
+        target = Target(label, scopes)
+        yield Place(("entity", entity.ref), label, permissions, target, about_no_build=True)

@@ -25,6 +25,7 @@ from portal.policy.periods import Periods, joined
 SEEN = frozenset({"build.view", "log.view"})
 RUN = frozenset({*PERMISSIONS.values(), "trigger.settle"})
 GLASS = frozenset({"glass.break"})
+OF_SERVICE = frozenset({"build.view", "link.confirm"})
 APPROVE = frozenset({"trigger.approve"})
 
 
@@ -75,7 +76,7 @@ class _Service:
     def places(self, links: Iterable[PipelineLink]) -> Iterator[Place]:
         """Only confirmed links let anybody run a pipeline; the others are read."""
         label, target = self.label, Target(self.label, self.scopes)
-        yield Place(("service", self.ref), label, frozenset({"build.view", "link.confirm"}), target)
+        yield Place(("service", self.ref), label, OF_SERVICE, target, about_no_build=True)
         links = list(links)
         reached: dict[str, Environment | None] = {}
         for link in links:
@@ -92,7 +93,7 @@ class _Service:
                 yield from self._runs((*key, slug), target, environment)
         for slug in reached:
             target = Target(label, self.scopes, environment=slug)
-            yield Place(("glass", self.ref, slug), label, GLASS, target)
+            yield Place(("glass", self.ref, slug), label, GLASS, target, about_no_build=True)
 
     def _reachable(self, pipeline: Pipeline) -> Sequence[Environment | None]:
         return self.rules.reachable(pipeline) or [None]

@@ -7,10 +7,12 @@ GROUPS_MAX_AGE_DAYS are treated as known in part only: their person reads, until
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
@@ -19,6 +21,7 @@ from portal.models import Identity, ScimUser
 from portal.social.configuration import BITBUCKET, Door
 
 WARN_BEFORE = timedelta(days=7)
+_MARK = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -41,19 +44,30 @@ class Confirmation:
         return self.until - timezone.now() <= WARN_BEFORE
 
 
-def doubtful() -> QuerySet[Identity]:
+def doubtful(latest: datetime | None = None) -> QuerySet[Identity]:
     """What keeps people from doing more than reading: the one rule, for pages, tokens and dry run.
 
-    Whom a directory keeps up to date by SCIM does not age: it tells when they leave.
+    Whom a directory keeps up to date by SCIM does not age: it tells when they leave. Confirmed at
+    `latest` or before is too old; by itself that is what the limit says now.
     """
-    old = Q(confirmed_at__lte=timezone.now() - _limit()) & ~_pushed()
+    old = Q(confirmed_at__lte=latest or timezone.now() - _limit()) & ~_pushed()
     return Identity.objects.filter(~Q(incomplete="") | old).order_by("pk")
 
 
 def doubtful_sql(user_column: str) -> tuple[str, tuple[Any, ...]]:
     """The first of them of the person in that column of a query around it: its id."""
-    found = doubtful().filter(user_id=RawSQL(user_column, ())).values("pk")[:1]  # noqa: S611
-    sql, params = found.query.sql_with_params()
+    sql, params = _compiled(user_column, bool(settings.SCIM_TOKEN))
+    as_stored = connection.ops.adapt_datetimefield_value
+    mark, latest = as_stored(_MARK), as_stored(timezone.now() - _limit())
+    return sql, tuple(latest if param == mark else param for param in params)
+
+
+@lru_cache
+def _compiled(user_column: str, scim: bool) -> tuple[str, tuple[Any, ...]]:
+    """Made once for each setting, with a mark for the time: to compile it takes a millisecond, as
+    long as everything else that a call by token takes."""
+    found = doubtful(_MARK).filter(user_id=RawSQL(user_column, ()))  # noqa: S611
+    sql, params = found.values("pk")[:1].query.sql_with_params()
     return f"({sql})", params
 
 

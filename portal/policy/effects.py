@@ -29,7 +29,8 @@ Core = tuple[str, frozenset[str], Conditions]  # what a grant gives, wherever it
 class Place:
     """Something that permissions are about, in one environment; `key` is the same before and after.
 
-    `branches` are the only ones that run there, as globs; `frozen` is when nothing does.
+    `branches` are the only ones that run there, as globs; `frozen` is when nothing does. What is
+    `about_no_build` is asked without branch and parameters, so no condition about them holds.
     """
 
     key: tuple[str, ...]
@@ -38,6 +39,7 @@ class Place:
     target: Target
     branches: str = ""
     frozen: Periods = ()
+    about_no_build: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,7 @@ class _Rules:
     role: str
     branches: str
     frozen: Periods
+    about_no_build: bool
 
     def way(self, permission: str) -> Way:
         running = permission in RUNNING
@@ -189,6 +192,8 @@ class _Rules:
             self.frozen if running else (),
         )
 
+
+_NOWHERE = _Rules(_NONE, frozenset(), "", 0, "", "", (), about_no_build=True)
 
 # One change: of which permission, under which condition, from what to what.
 _Change = tuple[str, Conditions, Way | None, Way | None]
@@ -276,6 +281,8 @@ class _Comparison:
         new: _Rules | None,
     ) -> Iterator[_Change]:
         conditions = {self._cores[number][2] for number in before | after} - {NONE}
+        if (old or new or _NOWHERE).about_no_build:
+            conditions = {one for one in conditions if not (one.branches or one.parameters)}
         for permission in _permissions(old) | _permissions(new):
             always = (
                 self._way(before, old, permission, NONE, incomplete),
@@ -352,6 +359,7 @@ def _rules_of(policy: Policy) -> dict[tuple[str, ...], _Rules]:
             place.target.role,
             place.branches,
             place.frozen,
+            place.about_no_build,
         )
         for place in policy.places
     }

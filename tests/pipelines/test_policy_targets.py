@@ -76,7 +76,8 @@ def truth(actor, place, permission, situation, things):
     if kind in ("entity", "service", "seen"):
         scopes = facts.scopes
         scopes |= scopes_of_pipeline(pipeline) if kind == "seen" else frozenset()
-        target = Target("", scopes, branch=branch, parameters=parameters)
+        about = {"branch": branch, "parameters": parameters} if kind == "seen" else {}
+        target = Target("", scopes, **about)
         return decide(actor, permission, target, now=now)
     environment = things["environments"].get(rest[-1])
     if kind == "approve":
@@ -94,7 +95,7 @@ def truth(actor, place, permission, situation, things):
         environment=environment,
         blocked=blocked,
         pipeline=None if kind == "glass" else pipeline,
-        effect=effect,
+        effect=None if kind == "glass" else effect,
     )
 
 

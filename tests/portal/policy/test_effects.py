@@ -1,5 +1,6 @@
 """Comparing two policies: what cannot be tried out in a database's one moment, and times."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from portal.policy import NONE, Conditions, Grant, Target
@@ -71,3 +72,21 @@ def test_times_are_joined_and_subtracted():
         (DAYS[0], DAYS[1]),
         (DAYS[2], DAYS[3]),
     )
+
+
+def test_a_condition_about_builds_gives_nothing_where_no_build_is_asked_about():
+    place = Place(("all",), "the portal", START, Target(""), about_no_build=True)
+    branches, hours = Conditions(branches="main"), Conditions(hours="Mon-Fri 08:00-18:00 UTC")
+    for conditions, gained in ((branches, []), (hours, [hours])):
+        after = Policy({"idp:a": (grant(conditions=conditions),)}, (), (place,))
+        lines = compare([ANA], Policy({}, (), (place,)), after)
+        assert [line.conditions for line in lines] == gained
+
+
+def test_who_comes_into_a_group_gains_what_it_holds():
+    same = policy(grant())
+    moved = replace(ANA, groups=frozenset(), then=frozenset({"idp:a"}))
+    (line,) = compare([ANA, moved], same, same)
+    assert (line.people, line.gains, line.loses) == ((moved,), True, False)
+    left = replace(ANA, then=frozenset())
+    assert [line.loses for line in compare([left], same, same)] == [True]
