@@ -9,6 +9,8 @@ from django.db.models import Q
 from scim2_models import InvalidFilterException
 from scim2_models.path import CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator
 
+from portal.text import storable
+
 # An attribute in lower case -> what it is compared with.
 Columns = Mapping[str, Callable[[Any], Q]]
 NOTHING = Q(pk__in=[])
@@ -23,7 +25,10 @@ def query_of(node: FilterNode, columns: Columns) -> Q:
     if name not in columns:
         known = ", ".join(columns)
         raise InvalidFilterException(detail=f"Only these can be filtered by, with eq: {known}.")
-    return columns[name](node.value)  # type: ignore[attr-defined]
+    value = node.value  # type: ignore[attr-defined]
+    if isinstance(value, str) and storable(value, len(value)) != value:
+        raise InvalidFilterException(detail="The filter holds characters that no text here has.")
+    return columns[name](value)
 
 
 def same_id(value: Any) -> Q:

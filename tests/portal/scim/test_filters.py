@@ -53,6 +53,7 @@ def test_nobody_is_found(directory, ana, where):
     [
         "userName", 'userName co "a"', "userName pr", 'not (userName eq "ana")', 'x eq "y"',
         'emails[type eq "work"]', 'userName eq "ana', 'userName eq "a" and',
+        'displayName eq "\\ud800"', 'userName eq "a\\u0000" or id eq "1"',
         "(" * 5000, 'userName eq "a"' + ' and userName eq "a"' * 2000,
     ],
 )  # fmt: skip
