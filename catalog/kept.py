@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from django.core.cache import cache
+from portal.process_cache import answers
 
 SECONDS = 600
 
@@ -20,7 +20,7 @@ def key(name: str, version: int, *parts: object) -> str:
 
 def value(of: str, make: Callable[[], Any]) -> Any:
     """What is kept under the key, made first where nothing is."""
-    found = cache.get(of)
+    found = answers.get(of)
     if found is None:
         found = make()
         put(of, found)
@@ -29,9 +29,9 @@ def value(of: str, make: Callable[[], Any]) -> Any:
 
 def peek(of: str) -> Any:
     """What is kept under the key, or None."""
-    return cache.get(of)
+    return answers.get(of)
 
 
 def put(of: str, found: Any) -> None:
     """Keeps it under the key."""
-    cache.set(of, found, SECONDS)
+    answers.set(of, found, SECONDS)

@@ -7,7 +7,6 @@ costs. Nothing is held that is larger than one chunk of an adapter.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from django.core.cache import cache
 from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 
@@ -20,6 +19,7 @@ from pipelines.servers import admit, client_for
 from pipelines.sharing import key_of, shared
 from portal.credential_ages import references
 from portal.credentials import CredentialError, resolve
+from portal.process_cache import answers
 
 # Seconds that a reading of a moving build serves all viewers.
 STEPS_SECONDS = 10
@@ -84,7 +84,7 @@ def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1, fold: 
     chunk = _chunk(build, log_id, offset)
     if chunk.restarted:
         offset, first_line, fold = 0, 1, 0
-    text = cache.get(key_of("tail", build.pk, log_id, offset), "") + chunk.text
+    text = answers.get(key_of("tail", build.pk, log_id, offset), "") + chunk.text
     if not chunk.done:
         text, _, tail = text.rpartition("\n")
         text += "\n" if text else ""
@@ -92,8 +92,8 @@ def read(build: Build, log_id: str, offset: int = 0, first_line: int = 1, fold: 
         tail = tail.rstrip("\r").rpartition("\r")[2][:MAX_TAIL]
         key = key_of("tail", build.pk, log_id, chunk.next_offset)
         # Whoever began within the line, as an address may ask for, holds only a part of it.
-        known = cache.get(key, "") if offset else ""
-        cache.set(key, max(tail, known, key=len), FINISHED_SECONDS)
+        known = answers.get(key, "") if offset else ""
+        answers.set(key, max(tail, known, key=len), FINISHED_SECONDS)
     text, left_out = _newest(text)
     first_line += left_out
     text = masked(text, secrets_of(build.pipeline.server))

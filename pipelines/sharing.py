@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.core.cache import cache
+from portal.process_cache import answers
 
 T = TypeVar("T")
 # Which lock is chosen by the key.
@@ -14,14 +14,14 @@ _LOCKS = tuple(threading.Lock() for _ in range(256))
 
 def shared(key: str, ask: Callable[[], tuple[T, int]]) -> T:
     """What is kept under the key, else what asking gives, for as many seconds as it says."""
-    found: T | None = cache.get(key)
+    found: T | None = answers.get(key)
     if found is not None:
         return found
     with _LOCKS[int(key[:2], 16)]:
-        found = cache.get(key)
+        found = answers.get(key)
         if found is None:
             found, seconds = ask()
-            cache.set(key, found, seconds)
+            answers.set(key, found, seconds)
     return found
 
 

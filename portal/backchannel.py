@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -25,6 +24,7 @@ from portal.id_token import signed_claims
 from portal.identities import users_of
 from portal.leaving import end_access, end_sessions
 from portal.models import Delivery, UserSession
+from portal.process_cache import notes
 from portal.signin_failure import SignInFailure
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def verified_logout(token: str) -> dict[str, Any]:
 
 
 def _keys(refetch: bool) -> list[dict[str, Any]]:
-    return signing_keys(refetch=refetch and cache.add("logout-keys", 1, timeout=REFETCH_SECONDS))
+    return signing_keys(refetch=refetch and notes.add("logout-keys", 1, timeout=REFETCH_SECONDS))
 
 
 def _take_once(jti: str, now: datetime) -> None:

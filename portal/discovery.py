@@ -8,16 +8,18 @@ the letter, and the library's `get_settings` is answered from it (`DiscoveredSet
 import hashlib
 import logging
 import time
+from collections.abc import Callable
 from functools import lru_cache
+from threading import BoundedSemaphore, Lock
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.cache import cache
 from django.utils.functional import lazy
 from mozilla_django_oidc.utils import import_from_settings
 
 from portal.http import HttpClient, HttpError, Response
+from portal.process_cache import notes
 from portal.signin_failure import SignInFailure
 
 logger = logging.getLogger(__name__)
@@ -25,11 +27,16 @@ logger = logging.getLogger(__name__)
 FRESH_SECONDS = 3600
 # A copy this old still says where the endpoints are while the provider is down.
 STALE_SECONDS = 7 * 24 * 3600
-# With the provider down, the old copy serves this long before the provider is asked again.
+# With the provider down, the old copy serves this long before the provider is asked again; without
+# a copy all are refused so long. Strangers come here, too, and a provider that hangs takes seconds.
 RETRY_SECONDS = 30
+# One asks the provider for its documents; so many more may wait for it, of all that answer pages.
+MAX_WAITING = 8
 MAX_BYTES = 1_000_000
 REQUIRED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 ENDPOINTS = (*REQUIRED, "userinfo_endpoint", "end_session_endpoint")
+NOTHING = {"at": 0, "value": None, "failure": ""}
+_ASKING, _WAITING = Lock(), BoundedSemaphore(MAX_WAITING)
 # the library's setting -> the member of the discovery document
 DISCOVERED = {
     "OIDC_OP_AUTHORIZATION_ENDPOINT": "authorization_endpoint",
@@ -63,34 +70,64 @@ def endpoint(name: str) -> str:
 
 def discovery_document() -> dict[str, Any]:
     """The checked document: at most an hour old, or older while the provider is down."""
-    key, now = _cache_key("discovery"), time.time()
-    entry = cache.get(key)
-    if entry and now - entry["at"] < FRESH_SECONDS:
-        return entry["value"]
-    try:
-        document = _checked(_get_json(_discovery_url()))
-    except SignInFailure as failure:
-        if not entry or failure.code != "provider_down":
-            raise
-        logger.warning("discovery: %s; going on with the last copy", failure.detail)
-        entry["at"] = now - FRESH_SECONDS + RETRY_SECONDS
-        cache.set(key, entry, STALE_SECONDS)
-        return entry["value"]
-    cache.set(key, {"at": now, "value": document}, STALE_SECONDS)
+    document: dict[str, Any] = _kept("discovery", lambda: _checked(_get_json(_discovery_url())))
     return document
 
 
 def signing_keys(*, refetch: bool = False) -> list[dict[str, Any]]:
-    """The provider's JWKS (RFC 7517), cached for an hour; `refetch` when a key id is unknown."""
-    key = _cache_key("jwks")
-    keys = None if refetch else cache.get(key)
-    if keys is None:
-        keys = _get_json(endpoint("jwks_uri")).get("keys")
-        if not isinstance(keys, list):
-            raise SignInFailure("provider_down", "the JWKS holds no list of keys")
-        keys = [item for item in keys if isinstance(item, dict)]
-        cache.set(key, keys, FRESH_SECONDS)
+    """The provider's JWKS (RFC 7517), kept as the document; `refetch` when a key id is unknown."""
+    url = endpoint("jwks_uri")
+    keys: list[dict[str, Any]] = _kept("jwks", lambda: _keys_at(url), refetch=refetch)
     return keys
+
+
+def _keys_at(url: str) -> list[dict[str, Any]]:
+    keys = _get_json(url).get("keys")
+    if not isinstance(keys, list):
+        raise SignInFailure("provider_down", "the JWKS holds no list of keys")
+    return [item for item in keys if isinstance(item, dict)]
+
+
+def _kept(what: str, ask: Callable[[], Any], *, refetch: bool = False) -> Any:
+    """What the provider said when it was last asked; asks anew when that is an hour old.
+
+    Raises SignInFailure when nothing is known of it.
+    """
+    key = _cache_key(what)
+    entry = notes.get(key) or NOTHING
+    if _serves(entry, refetch) or not _WAITING.acquire(blocking=False):
+        return _value(entry)
+    try:
+        with _ASKING:
+            newer = notes.get(key) or NOTHING
+            if newer == entry or not _serves(newer, refetch=False):
+                newer = _asked(what, ask, entry)
+                notes.set(key, newer, STALE_SECONDS)
+    finally:
+        _WAITING.release()
+    return _value(newer)
+
+
+def _serves(entry: dict[str, Any], refetch: bool) -> bool:
+    """Whether nobody need ask; when asking has just failed, it would fail again."""
+    return time.time() - entry["at"] < FRESH_SECONDS and not (refetch and not entry["failure"])
+
+
+def _asked(what: str, ask: Callable[[], Any], entry: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"at": time.time(), "value": ask(), "failure": ""}
+    except SignInFailure as failure:
+        if failure.code != "provider_down":
+            raise
+        logger.warning("%s: %s; going on with the last copy, if any", what, failure.detail)
+        at = time.time() - FRESH_SECONDS + RETRY_SECONDS
+        return {"at": at, "value": entry["value"], "failure": failure.detail}
+
+
+def _value(entry: dict[str, Any]) -> Any:
+    if entry["value"] is None:
+        raise SignInFailure("provider_down", entry["failure"] or "too many wait for its documents")
+    return entry["value"]
 
 
 def ask_provider(method: str, url: str, **kwargs: Any) -> Response:

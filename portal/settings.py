@@ -108,6 +108,19 @@ DATABASES = {
     "default": database_from_url(env_secret("DATABASE_URL", f"sqlite:///{DATA_DIR}/db.sqlite3"))
 }
 DATABASE_STATEMENT_TIMEOUT = env_int("DATABASE_STATEMENT_TIMEOUT", 30)
+# The default cache is in the database, where every process sees it: allauth keeps there how often a
+# password or a code was tried, and which code was used. Readers' answers stay in their process and
+# can push nothing of the portal's own out (portal/process_cache.py).
+_LOCAL = "django.core.cache.backends.locmem.LocMemCache"
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "portal_cacheentry",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+    "answers": {"BACKEND": _LOCAL, "LOCATION": "answers"},
+    "notes": {"BACKEND": _LOCAL, "LOCATION": "notes", "OPTIONS": {"MAX_ENTRIES": 10_000}},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en-gb"

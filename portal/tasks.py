@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from portal import inbox, leaving, notify
 from portal.health import touch
+from portal.models import CacheEntry
 from portal.social import membership
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,12 @@ def tick() -> None:
 
 @shared_task
 def forget_sessions() -> None:
-    """Deletes the expired ones: they hold who was signed in, and every visitor can make some."""
+    """Deletes the expired ones: they hold who was signed in, and every visitor can make some.
+
+    So can every visitor of what the cache counts.
+    """
     call_command("clearsessions")
+    CacheEntry.objects.filter(expires__lt=timezone.now()).delete()
 
 
 @shared_task

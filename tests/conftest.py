@@ -2,8 +2,8 @@
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 
+from portal.process_cache import answers, notes
 from tests.plugins.machine import chromium
 
 
@@ -18,8 +18,9 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
-    """What is kept by the catalog's version: each test begins with the same versions anew."""
-    cache.clear()
+    """What a process keeps: each test begins anew, with the same versions of the catalog."""
+    answers.clear()
+    notes.clear()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +13,7 @@ from django.utils import timezone
 from catalog import counted, version
 from catalog.models import Entity
 from portal.models import AuditEvent
+from portal.process_cache import answers
 from tests.catalog.pages import names, page, queries
 from tests.catalog.trees import component, read, user
 
@@ -194,11 +194,11 @@ def test_entity_list_shows_fifty_a_page_and_takes_any_page_number(viewer, tree):
 def test_entity_list_asks_the_same_number_of_queries_however_many_rows(viewer, shop, tree):
     page(viewer, LIST)
     few = queries(viewer, LIST)
-    cache.clear()
+    answers.clear()
     counting = queries(viewer, LIST)
     tree.write(FILE, *(component(f"c{n}", {"tags": [f"t{n}"]}) for n in range(60)))
     read(shop)
-    cache.clear()
+    answers.clear()
     assert queries(viewer, LIST) == counting <= 25
     assert queries(viewer, LIST) == few <= 9
 

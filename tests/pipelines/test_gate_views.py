@@ -3,7 +3,6 @@
 import uuid
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +15,7 @@ from pipelines.models import Build, PipelineLink, Trigger
 from pipelines.providers.base import StartRequest, State
 from pipelines.servers import client_for
 from portal.models import AuditEvent, RoleMapping
+from portal.process_cache import answers
 from tests.pipelines.providers.conftest import build_of, until
 from tests.pipelines.world import (
     confirmed_link,
@@ -38,7 +38,7 @@ NAMES = {"jenkins": "shop", "buildkite": "acme/shop"}
 
 @pytest.fixture(autouse=True)
 def _fresh():
-    cache.clear()
+    answers.clear()
     make_environments()
 
 
@@ -166,7 +166,7 @@ def test_many_viewers_of_a_gate_cost_one_question(waiting, sandbox, monkeypatch)
     asked = len(sandbox.requests())
     for _ in range(5):
         assert gates_of(build)[0][0].name == "Deploy?"
-    cache.clear()
+    answers.clear()
     sandbox.stop()
     first = gates_of(build)
     sandbox.start()
@@ -214,7 +214,7 @@ def test_build_unblock_twice_is_one_request(client, ana, waiting):
     sent = data(build)
     first = client.post(unblock_url(build), sent)
     send(Trigger.objects.get())
-    cache.clear()
+    answers.clear()
     again = client.post(unblock_url(build), sent)
     assert first["Location"] == again["Location"]
     assert Trigger.objects.count() == 1

@@ -4,7 +4,6 @@ import base64
 from urllib.parse import quote
 
 import pytest
-from django.core.cache import cache
 
 from pipelines.log_lines import masked
 from pipelines.logs import (
@@ -19,6 +18,7 @@ from pipelines.logs import (
 from pipelines.models import Build, Pipeline, Server
 from pipelines.providers.base import LogChunk, State, Step
 from pipelines.sharing import key_of
+from portal.process_cache import answers
 
 
 def build_on(**server):
@@ -29,7 +29,7 @@ def test_a_reader_who_begins_in_a_line_takes_nothing_from_the_others():
     build = build_on()
     for offset, text in {0: "one\ntw", 5: "w", 6: "o\n"}.items():
         answer = LogChunk(text, min(offset + len(text), 8), done=offset == 6)
-        cache.set(key_of("log", build.pk, "", offset), answer)
+        answers.set(key_of("log", build.pk, "", offset), answer)
     assert [line.html for line in read(build, "").lines] == ["one"]
     read(build, "", offset=5)
     assert [line.html for line in read(build, "", offset=6).lines] == ["two"]
@@ -67,7 +67,7 @@ def test_a_line_without_an_end_is_not_held_whole():
     for offset in range(5):
         keep(build, offset, f"shown{piece}", offset + 1, done=offset == 4)
         page = read(build, "", offset)
-        kept = cache.get(key_of("tail", build.pk, "", offset + 1), "")
+        kept = answers.get(key_of("tail", build.pk, "", offset + 1), "")
         assert len(kept) <= MAX_TAIL
     assert [str(line.html)[:6] for line in page.lines] == ["shownx"]
 
@@ -85,7 +85,7 @@ def test_of_a_log_of_empty_lines_a_browser_gets_the_last():
 
 
 def keep(build, offset, text, next_offset, *, done=True, **more):
-    cache.set(key_of("log", build.pk, "", offset), LogChunk(text, next_offset, done=done, **more))
+    answers.set(key_of("log", build.pk, "", offset), LogChunk(text, next_offset, done=done, **more))
 
 
 def test_an_export_is_every_piece_without_colours():

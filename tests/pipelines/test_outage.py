@@ -4,11 +4,11 @@ The clock is accelerated (see accelerated.py); requests, database and pages are 
 """
 
 import pytest
-from django.core.cache import cache
 from django.urls import reverse
 
 from pipelines.models import Build, Pipeline, Server, Trigger
 from pipelines.providers import PROVIDERS
+from portal.process_cache import answers
 from tests.pipelines.accelerated import accelerated
 from tests.pipelines.world import (
     confirmed_link,
@@ -28,7 +28,7 @@ MAX_TRIES = 10
 @pytest.fixture
 def clock(sandbox):
     sandbox.speed = 1
-    cache.clear()
+    answers.clear()
     with accelerated(sandbox.advance) as clock:
         yield clock
 

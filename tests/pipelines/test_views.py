@@ -4,7 +4,6 @@ import uuid
 from urllib.parse import quote
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -18,6 +17,7 @@ from pipelines.servers import client_for
 from pipelines.sharing import key_of
 from pipelines.views import PER_PAGE
 from portal.models import Role
+from portal.process_cache import answers
 from tests.pipelines.world import (
     confirmed_link,
     make_build,
@@ -45,7 +45,7 @@ def ana(client):
 @pytest.fixture
 def live(sandbox, server_at):
     """A build of the sandbox that runs until its test ends it, and has been read."""
-    cache.clear()  # of another test's build with the same key
+    answers.clear()  # of another test's build with the same key
     sandbox.speed = 0.01
     sandbox.buildkite.pipeline("acme/shop")
     pipeline = make_pipeline(server_at(sandbox.buildkite), "acme/shop")
@@ -189,7 +189,7 @@ def test_build_log_is_followed_from_where_the_reader_stands(client, ana, live, s
     first = get(client, "build_detail", live.pk).content.decode()
     assert "build-log-more" in first
     end(sandbox, live)
-    cache.clear()
+    answers.clear()
     rest = get(client, "build_log", live.pk).content.decode()
     assert 'id="L1"' in rest
     assert "build-log-more" not in rest
@@ -197,7 +197,7 @@ def test_build_log_is_followed_from_where_the_reader_stands(client, ana, live, s
 
 def test_build_log_is_waited_for_while_no_step_has_one_yet(client, ana, live):
     gate = Step("1", "Release?", State.WAITING, "blocked")
-    cache.set(key_of("steps", live.pk, live.state), [gate])
+    answers.set(key_of("steps", live.pk, live.state), [gate])
     page = get(client, "build_detail", live.pk).content.decode()
     assert "build-log-more" in page
     assert "No output yet" in page
@@ -207,7 +207,7 @@ def test_build_log_goes_on_where_it_stood_when_the_server_is_away_for_a_moment(
     client, ana, live, sandbox
 ):
     sandbox.stop()
-    cache.clear()
+    answers.clear()
     mark = mark_of(live, "some-step", 40)
     asked = {"step": "some-step", "offset": mark, "line": "7"}
     page = client.get(reverse("pipelines:build_log", args=[live.pk]), asked).content.decode()

@@ -14,10 +14,10 @@ import pytest
 import requests
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
-from django.core.cache import cache
 
 from portal.demo_idp.people import PEOPLE
 from portal.models import Identity
+from portal.process_cache import notes
 from portal.recent_signin import ASKED_KEY, AT_KEY
 from portal.user_sessions import SessionStore
 from tests.plugins.ports import free_port
@@ -82,13 +82,13 @@ def idp(tmp_path_factory: pytest.TempPathFactory, live_server) -> Iterator[Runni
 
 @pytest.fixture
 def portal(idp, live_server, settings) -> str:
-    cache.clear()
+    notes.clear()
     settings.OIDC_OP_ISSUER = idp.url
     settings.OIDC_RP_CLIENT_ID, settings.OIDC_RP_CLIENT_SECRET = "stagedoor", "demo-client-secret"
     settings.OIDC_USER_REF_CLAIM = "catalog_user"
     settings.OIDC_ADMIN_GROUPS = ["stagedoor-admins"]
     yield live_server.url
-    cache.clear()
+    notes.clear()
 
 
 def token_in(page: str) -> str:

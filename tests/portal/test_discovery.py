@@ -1,11 +1,14 @@
 """The provider's description is believed only when it is the configured issuer's."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from django.core.cache import cache
 
 from portal import discovery
+from portal.process_cache import notes
 from portal.signin_failure import SignInFailure
 from tests.httpd import endless, json_reply, reply
 from tests.portal.oidc.provider import DROP, Provider
@@ -17,11 +20,11 @@ def code_of_failure() -> str:
     return caught.value.code
 
 
-def age_the_copy(seconds: float) -> None:
-    key = discovery._cache_key("discovery")
-    entry = cache.get(key)
+def age_the_copy(seconds: float, what: str = "discovery") -> None:
+    key = discovery._cache_key(what)
+    entry = notes.get(key)
     entry["at"] = time.time() - seconds
-    cache.set(key, entry)
+    notes.set(key, entry)
 
 
 def test_the_document_is_fetched_once_an_hour(provider: Provider):
@@ -104,3 +107,50 @@ def test_a_key_set_without_a_list_counts_as_down(provider, keys):
     with pytest.raises(SignInFailure) as caught:
         discovery.signing_keys()
     assert caught.value.code == "provider_down"
+
+
+def keys_of(provider: Provider) -> list[str | None]:
+    return [key.get("kid") for key in discovery.signing_keys()]
+
+
+def test_while_the_provider_is_down_the_last_keys_serve(provider: Provider):
+    before = keys_of(provider)
+    age_the_copy(3601, "jwks")
+    provider.httpd.behaviour = reply(503)
+    asked = len(provider.httpd.asked)
+    assert [keys_of(provider), keys_of(provider)] == [before, before]
+    assert discovery.signing_keys(refetch=True)
+    assert len(provider.httpd.asked) == asked + 1
+
+
+@pytest.mark.parametrize("ask", [discovery.discovery_document, discovery.signing_keys])
+def test_a_provider_that_is_down_is_not_asked_for_every_visitor(provider: Provider, ask):
+    provider.httpd.behaviour = reply(503)
+    for _ in range(3):
+        with pytest.raises(SignInFailure, match="503"):
+            ask()
+    assert len(provider.httpd.asked) == 1
+
+
+def test_a_provider_that_hangs_is_asked_by_one_while_few_wait_and_the_others_are_answered(
+    provider: Provider,
+):
+    discovery.discovery_document()
+    asked, answer = threading.Event(), threading.Event()
+
+    def hang(handler: Any) -> None:
+        asked.set()
+        answer.wait(20)
+        json_reply('{"keys": []}')(handler)
+
+    provider.httpd.behaviour = hang
+    with ThreadPoolExecutor(discovery.MAX_WAITING) as visitors:
+        waiting = [visitors.submit(discovery.signing_keys) for _ in range(discovery.MAX_WAITING)]
+        assert asked.wait(20)
+        while discovery._WAITING._value:
+            time.sleep(0.01)
+        with pytest.raises(SignInFailure, match="too many wait"):
+            discovery.signing_keys()
+        answer.set()
+        assert [one.result() for one in waiting] == [[]] * discovery.MAX_WAITING
+    assert provider.paths().count("/jwks") == 1

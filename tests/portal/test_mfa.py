@@ -18,13 +18,6 @@ pytestmark = pytest.mark.django_db
 PASSWORD = "right-password-1"
 
 
-@pytest.fixture(autouse=True)
-def _fresh_rate_limits():
-    cache.clear()
-    yield
-    cache.clear()
-
-
 @pytest.fixture
 def administrator(client: Client) -> User:
     user = User.objects.create_superuser("root", "root@example.com", PASSWORD)

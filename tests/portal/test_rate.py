@@ -1,14 +1,14 @@
 """What is counted by the minute."""
 
 import pytest
-from django.core.cache import cache
 
+from portal.process_cache import notes
 from portal.rate import within
 
 
 @pytest.fixture(autouse=True)
 def _empty():
-    cache.clear()
+    notes.clear()
 
 
 def test_the_first_ones_of_a_minute_pass_and_no_more():

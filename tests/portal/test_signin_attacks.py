@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import jwt
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 
 from portal.id_token import LEEWAY_SECONDS
 from portal.models import AuditEvent, Identity
+from portal.process_cache import notes
 from tests.portal.oidc.provider import (
     CLIENT_ID,
     Key,
@@ -92,7 +92,7 @@ def test_one_person_at_two_providers_is_two_people_here(client, provider, evil, 
     provider.userinfo = evil.userinfo = {"email": "mara@example.com", "email_verified": True}
     sign_in(client, provider)
     settings.OIDC_OP_ISSUER = evil.issuer
-    cache.clear()
+    notes.clear()
     sign_in(Client(), evil)
     assert User.objects.count() == 2
     assert set(Identity.objects.values_list("issuer", flat=True)) == {provider.issuer, evil.issuer}

@@ -3,10 +3,10 @@
 import uuid
 
 import pytest
-from django.core.cache import cache
 
 from pipelines.dispatch import dispatch
 from pipelines.models import Trigger
+from portal.process_cache import answers
 from tests.pipelines.api.conftest import Api
 from tests.pipelines.test_gate_views import make_waiting
 from tests.pipelines.world import make_person
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def waiting(sandbox, server_at):
-    cache.clear()
+    answers.clear()
     return make_waiting(sandbox.jenkins, server_at, "shop")
 
 

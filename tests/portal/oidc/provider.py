@@ -13,11 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
-from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from jwt.algorithms import RSAAlgorithm
 
+from portal.process_cache import notes
 from tests.httpd import Httpd, json_reply, reply, serve
 
 CLIENT_ID = "portal-under-test"
@@ -134,13 +134,13 @@ def running_provider() -> Iterator[Provider]:
 def configured_provider(settings: Any) -> Iterator[Provider]:
     """A provider, and the portal set up for it."""
     with running_provider() as running:
-        cache.clear()
+        notes.clear()
         settings.OIDC_OP_ISSUER = running.issuer
         settings.OIDC_RP_CLIENT_ID = CLIENT_ID
         settings.OIDC_RP_CLIENT_SECRET = CLIENT_SECRET
         settings.OIDC_TIMEOUT = 2
         yield running
-        cache.clear()
+        notes.clear()
 
 
 def begin(client: Client, provider: Provider, next_url: str = "") -> dict[str, str]:

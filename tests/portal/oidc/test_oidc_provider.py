@@ -13,10 +13,10 @@ import pytest
 import requests
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 
 from portal.models import AuditEvent, Identity
+from portal.process_cache import notes
 from tests.httpd import Httpd, reply, serve
 from tests.npm import install
 from tests.plugins.ports import free_port
@@ -63,11 +63,11 @@ def issuer(listener: Httpd) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _portal(issuer: str, settings: Any) -> Iterator[None]:
-    cache.clear()
+    notes.clear()
     settings.OIDC_OP_ISSUER = issuer
     settings.OIDC_RP_CLIENT_ID, settings.OIDC_RP_CLIENT_SECRET = CLIENT_ID, CLIENT_SECRET
     yield
-    cache.clear()
+    notes.clear()
 
 
 def follow(browser: requests.Session, method: str, url: str, **kwargs: Any) -> requests.Response:

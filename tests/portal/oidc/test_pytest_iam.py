@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import requests
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 
 from portal.models import AuditEvent, Identity
+from portal.process_cache import notes
 
 pytestmark = pytest.mark.django_db
 SECRET = "s" * 32
@@ -61,13 +61,13 @@ def mara(iam_server: Any, registered: Any) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def _portal(iam_server: Any, settings: Any) -> Iterator[None]:
-    cache.clear()
+    notes.clear()
     settings.OIDC_OP_ISSUER = requests.get(
         f"{iam_server.url}.well-known/openid-configuration", timeout=10
     ).json()["issuer"]
     settings.OIDC_RP_CLIENT_ID, settings.OIDC_RP_CLIENT_SECRET = "portal", SECRET
     yield
-    cache.clear()
+    notes.clear()
 
 
 def at_the_provider(client: Client) -> str:

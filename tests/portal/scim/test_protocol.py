@@ -1,9 +1,9 @@
 """Who is let in, what is taken, and how errors are said."""
 
 import pytest
-from django.core.cache import cache
 
 from portal.models import Delivery, ScimUser
+from portal.process_cache import notes
 from portal.scim import protocol
 from tests.portal.scim.directory import GROUP, USER, Directory
 
@@ -28,7 +28,7 @@ def test_without_a_token_in_the_settings_there_is_no_scim(settings):
 
 def test_a_flood_is_told_to_wait(directory, monkeypatch):
     monkeypatch.setattr(protocol, "PER_MINUTE", 3)
-    cache.clear()
+    notes.clear()
     answers = [directory.call("GET", "ServiceProviderConfig") for _ in range(5)]
     assert {answer.status_code for answer in answers[3:]} == {429}
     assert answers[4]["Retry-After"] == "60"

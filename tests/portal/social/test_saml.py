@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 
 from portal import recent_signin
 from portal.models import AuditEvent, Identity
+from portal.process_cache import notes
 from portal.social import saml_views
 from portal.social.configuration import doors, provider_settings
 from tests.portal.social import saml_idp
@@ -220,6 +220,6 @@ def test_saml_sls_signs_nobody_out(client, on_paper, key):
 def test_saml_acs_keeps_neither_much_nor_often(client, on_paper, monkeypatch):
     assert client.post(ACS, {"SAMLResponse": "x" * 400_000}, **HOST).status_code == 413
     monkeypatch.setattr(saml_views, "MAX_A_MINUTE", 2)
-    cache.clear()
+    notes.clear()
     answers = [client.post(ACS, {"SAMLResponse": "x"}, **HOST).status_code for _ in range(4)]
     assert answers == [302, 302, 413, 413]
