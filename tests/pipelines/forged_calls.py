@@ -20,6 +20,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from pipelines.models import PipelineLink, Trigger
+from pipelines.providers.labels import UNSAFE
 from pipelines.triggers import request as ask
 from portal.api_gate import _answer
 from portal.api_tokens import create, digest_of
@@ -133,7 +134,7 @@ def _body(chance: random.Random, callers: Callers, names: list[str]) -> tuple[by
     }
     field = chance.choice(FIELDS)
     variable = field.removeprefix("parameter:")
-    if chance.random() < 0.2 and variable not in ("STAGEDOOR_PERSON", "user"):
+    if chance.random() < 0.2 and variable.upper() not in {*UNSAFE, "STAGEDOOR_PERSON"}:
         right["parameters"] = {variable: name}  # the build's, and none that a machine relies on
     if chance.random() < 0.5:
         return json.dumps(right).encode(), True
@@ -153,17 +154,21 @@ def _body(chance: random.Random, callers: Callers, names: list[str]) -> tuple[by
     ]
     if chance.random() < 0.8:
         return json.dumps(chance.choice(wrongs)()).encode(), False
+    return _no_object(chance, right, field, name), False
+
+
+def _no_object(chance: random.Random, right: dict[str, Any], field: str, name: str) -> bytes:
+    """What other parsers might take for the same request, and one that names a field twice."""
     texts = [
         json.dumps(right)[:-1] + f", {json.dumps(field)}: 1, {json.dumps(field)}: null}}",
         json.dumps(right).encode("utf-16").decode("latin-1"),
-        urlencode({**right, **inner}),
-        json.dumps(right) + json.dumps(inner),
+        urlencode({**right, field: name}),
+        json.dumps(right) + json.dumps({field: name}),
         f'--x\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{name}\r\n--x--\r\n',
         f"<start><{field}>{name}</{field}></start>",
         "",
     ]
-    # Twice the same field means its last value, as in all of JSON; the last is wrong here.
-    return chance.choice(texts).encode("latin-1", "replace"), False
+    return chance.choice(texts).encode("latin-1", "replace")
 
 
 def found(callers: Callers, call: Call) -> str:
