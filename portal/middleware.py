@@ -1,5 +1,5 @@
-"""Request ids, so that a log line, an error page and an audit event can be matched; no caches;
-no secret of a webhook's address anywhere.
+"""Request ids, so that a log line, an error page and an audit event can be matched; the visitor's
+own address behind a proxy; no caches; no secret of a webhook's address anywhere.
 
 The logging configuration names this module, so it is imported before any model can be.
 """
@@ -12,6 +12,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_ipv46_address
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import add_never_cache_headers
@@ -58,8 +61,29 @@ class RequestIdMiddleware:
 
 
 def begin(request: HttpRequest) -> None:
+    """What pages and calls of the API alike begin with."""
+    request.META["REMOTE_ADDR"] = client_address(request)
     request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
     current_request_id.set(request.request_id)  # type: ignore[attr-defined]
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address that our outermost proxy was asked from: limits and the trail count by it.
+
+    Each proxy adds at the right whom it was asked by; what stands left of ours anybody may have
+    written. Who comes past the proxies has no entry of theirs, and keeps the address of the call.
+    """
+    direct = str(request.META.get("REMOTE_ADDR") or "")
+    told = request.headers.get("X-Forwarded-For", "").split(",")
+    count = settings.TRUSTED_PROXIES
+    if not count or len(told) < count:
+        return direct
+    address = told[-count].strip()
+    try:
+        validate_ipv46_address(address)
+    except ValidationError:
+        return direct
+    return address
 
 
 def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -158,6 +158,10 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
 if env_bool("BEHIND_TLS_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# REMOTE_ADDR is set from it, which allauth counts by, too (portal/middleware.py).
+TRUSTED_PROXIES = env_int("TRUSTED_PROXIES", 0)
+if not 0 <= TRUSTED_PROXIES <= 9:
+    raise ImproperlyConfigured("TRUSTED_PROXIES must be from 0 to 9.")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

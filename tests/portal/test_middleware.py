@@ -6,6 +6,7 @@ import re
 from urllib.parse import unquote
 
 import pytest
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import AsyncClient, RequestFactory
 
@@ -15,6 +16,7 @@ from portal.middleware import (
     RequestIdMiddleware,
     current_request_id,
 )
+from portal.models import AuditEvent
 
 logger = logging.getLogger("test")
 
@@ -105,3 +107,40 @@ def test_a_portal_below_a_prefix_keeps_it():
     PathSecretMiddleware(HttpResponse).process_request(request)
     assert request.path == "/portal/hooks/drone/"
     assert request.path_secret == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "told", "address"),
+    [
+        (0, "203.0.113.9", "127.0.0.1"),
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "10.9.9.9, 203.0.113.9", "203.0.113.9"),  # the left one is the visitor's own word
+        (2, "10.9.9.9,203.0.113.9 ,10.0.0.1", "203.0.113.9"),
+        (1, "2001:db8::9", "2001:db8::9"),
+        (1, "", "127.0.0.1"),
+        (2, "203.0.113.9", "127.0.0.1"),
+        (1, "unknown", "127.0.0.1"),
+        (1, "203.0.113.9\x00", "127.0.0.1"),
+    ],
+)
+def test_behind_proxies_visitors_have_their_own_addresses(settings, proxies, told, address):
+    settings.TRUSTED_PROXIES = proxies
+    request = RequestFactory().get("/", headers={"X-Forwarded-For": told})
+    RequestIdMiddleware(view)(request)
+    assert request.META["REMOTE_ADDR"] == address
+
+
+@pytest.mark.django_db
+def test_a_strangers_guesses_behind_a_proxy_shut_nobody_else_out(client, settings):
+    settings.TRUSTED_PROXIES = 1
+    User.objects.create_superuser("root", password="right-password-1")
+    for number in range(31):
+        form = {"login": f"nobody{number}", "password": "x"}
+        client.post("/accounts/login/", form, headers={"X-Forwarded-For": "203.0.113.9"})
+    form = {"login": "root", "password": "right-password-1"}
+    refused = client.post("/accounts/login/", form, headers={"X-Forwarded-For": "203.0.113.9"})
+    assert refused.status_code == 429
+    answer = client.post("/accounts/login/", form, headers={"X-Forwarded-For": "203.0.113.8"})
+    assert answer["Location"] == "/"
+    events = AuditEvent.objects.filter(action="signin.failed")
+    assert set(events.values_list("ip", flat=True)) == {"203.0.113.9"}
