@@ -18,8 +18,13 @@ from portal.identities import group_label
 from portal.models import Identity, UserLink
 from portal.policy import PERMISSIONS, SCOPE_KINDS, Actor, Grant
 from portal.role_mapping_form import OF_ENTITIES
-from portal.signin import FAILURE_KEY, OIDC_BACKEND, PROVIDER_LOGOUT_KEY, safe_next
-from portal.signin_failure import sentence
+from portal.signin import (
+    FAILURE_KEY,
+    OIDC_BACKEND,
+    PROVIDER_LOGOUT_KEY,
+    failure_page,
+    safe_next,
+)
 from portal.social.configuration import DOOR_KEY
 from portal.user_sessions import of_request
 
@@ -57,9 +62,7 @@ def signin_failed(request: HttpRequest) -> HttpResponse:
     failure = request.session.get(FAILURE_KEY)
     if not failure:
         return redirect("portal:signin")
-    words = sentence(failure["code"], failure.get("provider", ""))
-    context = {"sentence": words, "reference": failure["reference"]}
-    return render(request, "portal/signin_failed.html", context)
+    return failure_page(request, failure)
 
 
 @never_cache

@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.contrib.messages import warning
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -302,13 +302,21 @@ def fail(request: HttpRequest, failure: SignInFailure) -> HttpResponse:
             reason=failure.sentence,
             data={"code": failure.code, "detail": failure.detail},
         )
-    reference = getattr(request, "request_id", "")
-    request.session[FAILURE_KEY] = {
+    told = {
         "code": failure.code,
-        "reference": reference,
+        "reference": getattr(request, "request_id", ""),
         "provider": failure.provider,
     }
+    if not request.session.keys():  # a session for each of a stranger's requests would be a row
+        return failure_page(request, told, status=400)
+    request.session[FAILURE_KEY] = told
     return redirect("portal:signin_failed")
+
+
+def failure_page(request: HttpRequest, told: dict[str, str], status: int = 200) -> HttpResponse:
+    words = sentence(told["code"], told.get("provider", ""))
+    context = {"sentence": words, "reference": told["reference"]}
+    return render(request, "portal/signin_failed.html", context, status=status)
 
 
 def _counted(request: HttpRequest) -> bool:

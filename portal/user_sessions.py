@@ -10,6 +10,7 @@ from typing import Any
 import jwt
 from allauth.account.authentication import get_authentication_records
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -21,10 +22,16 @@ from portal.models import UserSession
 from portal.social.configuration import Door
 
 LOCAL = "a local account"
+BEFORE_SIGN_IN_SECONDS = 1800
 
 
 class SessionStore(DatabaseSessions):
     """As Django's, and keeps the row that says whose the session is with it."""
+
+    def get_session_cookie_age(self) -> int:
+        """Every visitor can make a session, and a sign-in under way needs it for minutes only."""
+        age = super().get_session_cookie_age()
+        return age if SESSION_KEY in self else min(age, BEFORE_SIGN_IN_SECONDS)
 
     def cycle_key(self) -> None:
         """A new key for the same session, at sign-in and after a new password."""

@@ -210,6 +210,7 @@ def test_a_state_is_used_once(client, provider):
 
 def test_a_state_of_another_browser_is_refused(client, provider):
     sent = begin(Client(), provider)
+    begin(client, provider)
     assert_refused(client, finish(client, sent), "unknown_state")
 
 

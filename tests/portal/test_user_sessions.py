@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
 from portal import tasks, user_sessions
 from portal.models import UserSession
@@ -93,3 +94,25 @@ def test_a_provider_that_ends_the_session_ends_only_that_one(client, provider):
     sent = begin(client, provider)
     client.get("/oidc/callback/", {"error": "login_required", "state": sent["state"]})
     assert UserSession.objects.get().session_key == other.session.session_key
+
+
+def test_a_failure_makes_no_session(client, provider):
+    answer = client.get("/oidc/callback/?state=x")
+    assert answer.status_code == 400
+    assert "Reference for your administrator" in answer.content.decode()
+    client.cookies["stagedoor_session"] = "of-somebody-elses-making"
+    assert client.get("/oidc/callback/?state=x").status_code == 400
+    assert not Session.objects.exists()
+
+
+def test_a_session_is_short_until_somebody_has_signed_in(client, provider):
+    sent = begin(client, provider)
+    assert lasts() <= user_sessions.BEFORE_SIGN_IN_SECONDS
+    assert client.cookies["stagedoor_session"]["max-age"] == user_sessions.BEFORE_SIGN_IN_SECONDS
+    finish(client, sent)
+    assert lasts() > 11 * 3600
+    assert client.cookies["stagedoor_session"]["max-age"] == 12 * 3600
+
+
+def lasts() -> float:
+    return (Session.objects.get().expire_date - timezone.now()).total_seconds()
