@@ -7,7 +7,6 @@ the provider lets them.
 """
 
 import logging
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +22,7 @@ from portal.discovery import signing_keys
 from portal.id_token import signed_claims
 from portal.identities import users_of
 from portal.leaving import end_access, end_sessions
-from portal.models import Delivery, UserSession
+from portal.models import UserSession
 from portal.process_cache import notes
 from portal.signin_failure import SignInFailure
 
@@ -48,7 +47,8 @@ def backchannel_logout(request: HttpRequest) -> JsonResponse:
     try:
         claims = verified_logout(token)
         with transaction.atomic():
-            _take_once(claims["jti"], now)
+            if not inbox.take_once(RECEIVER, claims["jti"], "logout", now):
+                raise SignInFailure("token_refused", "this token was sent before")
             _end(claims, request)
     except SignInFailure as failure:
         logger.warning("back-channel logout refused: %s", failure)
@@ -90,14 +90,6 @@ def verified_logout(token: str) -> dict[str, Any]:
 
 def _keys(refetch: bool) -> list[dict[str, Any]]:
     return signing_keys(refetch=refetch and notes.add("logout-keys", 1, timeout=REFETCH_SECONDS))
-
-
-def _take_once(jti: str, now: datetime) -> None:
-    """Notes the token, in the caller's transaction: one that fails may be sent again."""
-    delivery, new = inbox.keep(RECEIVER, jti, {}, b"", now)
-    if not new:
-        raise SignInFailure("token_refused", "this token was sent before")
-    inbox.finish(delivery.pk, Delivery.Status.DONE, event="logout", now=now)
 
 
 def _end(claims: dict[str, Any], request: HttpRequest) -> None:

@@ -74,6 +74,15 @@ def keep(
     )
 
 
+def take_once(receiver: str, delivery_id: str, event: str, now: datetime) -> bool:
+    """Notes what may be used once only; False when it was used before. In the caller's transaction:
+    what fails may be sent again."""
+    delivery, new = keep(receiver, delivery_id, {}, b"", now)
+    if new:
+        finish(delivery.pk, Status.DONE, event=event, now=now)
+    return new
+
+
 def refuse(receiver: str, reason: str, size: int, now: datetime) -> None:
     """Notes that a delivery was not believed, for an administrator; its content is not kept."""
     reason = storable(reason, 300)

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from portal.env import env_list, env_secret, env_str
+from portal.env import env_choice, env_list, env_secret, env_str
 
 Environ = Mapping[str, str]
 # Session key: through which provider a session came, and when that is asked again.
@@ -29,6 +29,13 @@ ATTRIBUTES = {
     "first_name": ["given_name", "givenName", "firstName", f"{_WS}givenname", "urn:oid:2.5.4.42"],
     "last_name": ["family_name", "sn", "lastName", f"{_WS}surname", "urn:oid:2.5.4.4"],
     "username": ["preferred_username", "username", "uid", f"{_WS}name"],
+}
+# What a NameID can be (SAML 2.0 Core, section 8.3), for SAML_NAMEID_FORMAT. One that changes with
+# each sign-in (transient) identifies nobody.
+NAMEID_FORMATS = {
+    "persistent": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+    "unspecified": "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
+    "emailAddress": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
 }
 # What Entra sends where the attribute's name was left as it is.
 ENTRA_GROUPS = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"
@@ -141,6 +148,7 @@ def _saml_door(environ: Environ) -> Door | None:
 def _saml(environ: Environ) -> dict[str, Any]:
     idp = _metadata(environ)
     subject = env_str("SAML_SUBJECT_ATTRIBUTE", environ=environ)
+    nameid = env_choice("SAML_NAMEID_FORMAT", (*NAMEID_FORMATS,), environ)
     return {
         "APPS": [
             {
@@ -154,12 +162,15 @@ def _saml(environ: Environ) -> dict[str, Any]:
                         "sso_url": idp["singleSignOnService"]["url"],
                         "x509cert": idp["certificates"][0],
                         "certificates": idp["certificates"],  # for saml_views.py
+                        "subject": subject,
                     },
                     # The assertion is what is believed, so it is what must be signed.
                     "advanced": {
                         "strict": True,
                         "want_assertion_signed": True,
                         "want_name_id": True,
+                        # Where an attribute says who it is, nobody reads the NameID.
+                        "name_id_format": NAMEID_FORMATS["unspecified" if subject else nameid],
                         "reject_idp_initiated_sso": True,
                         "reject_deprecated_algorithm": True,
                         "allow_repeat_attribute_name": True,

@@ -15,6 +15,7 @@ from portal.rate import within
 from portal.signin import fail
 from portal.signin_failure import SignInFailure
 from portal.social.configuration import SAML
+from portal.social.saml_answers import Answer
 
 MAX_ANSWER = 300_000  # bytes; an assertion with some thousand groups
 MAX_A_MINUTE = 60  # from one address
@@ -28,10 +29,12 @@ def _with_all_certificates(request: HttpRequest, app: dict[str, Any], org: str) 
     """
     config: dict[str, Any] = _library_config(request, app, org)
     config["idp"]["x509certMulti"] = {"signing": [*app["idp"]["certificates"]]}
+    config["idp"]["subject"] = app["idp"]["subject"]  # for saml_answers.py
     return config
 
 
 utils.build_saml_config = _with_all_certificates
+utils.OneLogin_Saml2_Auth.response_class = Answer
 
 
 @login_not_required
@@ -76,6 +79,8 @@ def saml_finish_acs(request: HttpRequest, organization_slug: str) -> HttpRespons
     try:
         response: HttpResponseBase = views.finish_acs(request, organization_slug=organization_slug)
         return response
+    except SignInFailure as failure:
+        return fail(request, failure)
     except (SyntaxError, ValueError) as error:  # lxml's syntax error is the first of these
         door = settings.SIGNIN_DOORS[SAML]
         detail = f"the answer can't be read: {type(error).__name__}"

@@ -107,9 +107,10 @@ def assertion(
     name_id: str = "mara-0001",
     groups: tuple[str, ...] = ("payments",),
     lasts: int = 300,
-    assertion_id: str = "_assertion",
+    assertion_id: str = "",
 ) -> str:
     """An unsigned assertion; `lasts` is in seconds and may be negative."""
+    assertion_id = assertion_id or f"_of{request_id}"
     now = datetime.datetime.now(datetime.UTC)
     before, after = (
         _time(now - datetime.timedelta(hours=1)),

@@ -14,7 +14,10 @@ function profileMapper() {
       family_name: "Koch",
       groups: ["payments", "payments-deployers"],
     }),
-    getNameIdentifier: () => ({ nameIdentifier: person.id }),
+    getNameIdentifier: () => ({
+      nameIdentifier: person.id,
+      nameIdentifierFormat: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+    }),
   };
 }
 
