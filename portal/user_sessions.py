@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.models import UserSession
-from portal.social.configuration import Door
+from portal.social.configuration import SAML_ISSUER, Door
 
 LOCAL = "a local account"
 BEFORE_SIGN_IN_SECONDS = 1800
@@ -119,6 +119,6 @@ def account_used(request: HttpRequest, user: Any) -> tuple[Door | None, str]:
     if used.get("method") != "socialaccount":
         return None, ""
     # For SAML the library notes its provider's entity id.
-    names = [(door, {door.provider, door.issuer}) for door in settings.SIGNIN_DOORS.values()]
-    door = next((door for door, its in names if used.get("provider") in its), None)
+    names = {door.issuer.removeprefix(SAML_ISSUER): door for door in settings.SIGNIN_DOORS.values()}
+    door = (names | settings.SIGNIN_DOORS).get(used.get("provider"))
     return door, str(used.get("uid", ""))

@@ -18,6 +18,8 @@ Environ = Mapping[str, str]
 # Session key: through which provider a session came, and when that is asked again.
 DOOR_KEY = "signin_door"
 SAML, GITHUB, BITBUCKET = "saml", "github", "bitbucket_oauth2"
+# What a SAML provider's name begins with in Identity.issuer.
+SAML_ISSUER = "saml:"
 # In addresses that the SAML provider is told: /accounts/saml/company/acs/.
 SAML_ORGANISATION = "company"
 # Loaded where there is metadata to parse: it takes 16 MB.
@@ -141,7 +143,8 @@ def _saml_door(environ: Environ) -> Door | None:
         "saml_login",
         (SAML_ORGANISATION,),
         prefix="saml:",
-        issuer=_metadata(environ)["entityId"],
+        # One Keycloak realm has the same name as issuer and as entity id, and other subjects.
+        issuer=SAML_ISSUER + _metadata(environ)["entityId"],
     )
 
 

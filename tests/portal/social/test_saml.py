@@ -14,10 +14,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from portal import recent_signin
-from portal.models import AuditEvent, Identity
+from portal.models import AuditEvent, Identity, UserSession
 from portal.process_cache import notes
 from portal.social import saml_views
-from portal.social.configuration import doors, provider_settings
+from portal.social.configuration import DOOR_KEY, doors, provider_settings
 from tests.portal.social import saml_idp
 from tests.portal.social.saml_idp import assertion, encoded, response, signed
 
@@ -105,7 +105,7 @@ def test_the_same_subject_is_the_same_person_and_groups_are_replaced(client, on_
         assert signed_in(browser)
     user = User.objects.get()
     assert sorted(user.groups.values_list("name", flat=True)) == ["saml:b", "saml:c"]
-    assert Identity.objects.get().issuer == "https://idp.example/metadata"
+    assert Identity.objects.get().issuer == "saml:https://idp.example/metadata"
 
 
 def test_an_address_leads_into_nobodys_account(client, on_paper, key):
@@ -113,6 +113,21 @@ def test_an_address_leads_into_nobodys_account(client, on_paper, key):
     xml = signed(assertion(asked(client)), key)
     answered(client, response(_asked_by(xml), xml))
     assert client.session["_auth_user_id"] != str(boss.pk)
+
+
+def test_who_one_realm_calls_the_same_in_openid_connect_is_somebody_else(
+    client, settings, on_paper, key
+):
+    """Keycloak's entity id of a realm is its issuer, letter by letter."""
+    settings.OIDC_OP_ISSUER = "https://idp.example/metadata"
+    lena = User.objects.create_user("lena")
+    Identity.objects.create(issuer=settings.OIDC_OP_ISSUER, subject="mara-0001", user=lena)
+    xml = signed(assertion(asked(client)), key)
+    answered(client, response(_asked_by(xml), xml))
+    assert signed_in(client)
+    assert client.session["_auth_user_id"] != str(lena.pk)
+    assert client.session[DOOR_KEY]["provider"] == "saml"
+    assert UserSession.objects.get().issuer == "saml:https://idp.example/metadata"
 
 
 FORGED = {
@@ -195,7 +210,8 @@ def test_saml_finish_acs_shows_nonsense_on_a_page(client, on_paper):
 
 def test_a_deactivated_person_stays_outside(client, on_paper, key):
     user = User.objects.create_user("mara", is_active=False)
-    Identity.objects.create(issuer="https://idp.example/metadata", subject="mara-0001", user=user)
+    issuer = "saml:https://idp.example/metadata"
+    Identity.objects.create(issuer=issuer, subject="mara-0001", user=user)
     xml = signed(assertion(asked(client)), key)
     answered(client, response(_asked_by(xml), xml))
     assert not signed_in(client)
