@@ -1,22 +1,17 @@
 """Annotations become links and problems; what a link grants follows claims and an admin's word."""
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
-from catalog.apply import remove
 from pipelines import linking
-from pipelines.linking import confirm, link_entities, unconfirm
+from pipelines.linking import link_entities
 from pipelines.models import LinkProblem, PipelineLink
-from portal.models import AuditEvent, Role, RoleMapping
 from tests.pipelines.world import (
     BUILDKITE_KEY,
     JENKINS_KEY,
-    make_person,
     make_pipeline,
     make_server,
     make_service,
-    make_source,
 )
 
 pytestmark = pytest.mark.django_db
@@ -30,11 +25,6 @@ def server():
 @pytest.fixture
 def shop(server):
     return make_pipeline(server, "acme/shop")
-
-
-@pytest.fixture
-def admin():
-    return make_person("root", "admin")
 
 
 def only_link():
@@ -239,98 +229,6 @@ def test_claims_resolve_a_conflict_only_when_they_cover_one(server):
 
 
 @pytest.mark.usefixtures("shop")
-def test_a_newcomer_takes_nothing_from_what_an_admin_confirmed(admin):
-    make_service("a", {BUILDKITE_KEY: "acme/shop"})
-    relink_all()
-    assert confirm(admin, only_link().pk).allowed
-    make_service("b", {BUILDKITE_KEY: "acme/shop"})
-    relink_all()
-    assert states() == {"a": "confirmed", "b": "read"}
-    assert PipelineLink.objects.get(entity__name="a").confirmed_by == admin
-
-
-@pytest.mark.usefixtures("shop")
-def test_an_admin_decides_a_conflict_and_may_take_it_back(admin):
-    for name in ("a", "b"):
-        make_service(name, {BUILDKITE_KEY: "acme/shop"})
-    relink_all()
-    link = PipelineLink.objects.get(entity__name="a")
-    for _ in range(2):
-        assert confirm(admin, link.pk).allowed
-    assert states() == {"a": "confirmed", "b": "read"}
-    for _ in range(2):
-        assert unconfirm(admin, link.pk).allowed
-    assert states() == {"a": "conflict", "b": "conflict"}
-    actions = list(AuditEvent.objects.order_by("pk").values_list("action", "actor", "reason"))
-    given, taken = "Your role Admin covers everything.", "Also claimed by component:default/b."
-    assert actions == [
-        ("link.confirm", "Root", given),
-        ("link.change", "Stagedoor", "Confirmed by Root."),
-        ("link.unconfirm", "Root", given),
-        ("link.change", "Stagedoor", taken),
-    ]
-
-
-@pytest.mark.usefixtures("shop")
-def test_who_may_not_confirm_is_denied_and_audited():
-    make_service("a", {BUILDKITE_KEY: "acme/shop"})
-    relink_all()
-    user = make_person("ana", "deployer")
-    user.is_superuser = True
-    user.save()
-    assert not confirm(user, only_link().pk).allowed
-    assert states() == {"a": "read"}
-    event = AuditEvent.objects.get()
-    assert (event.action, event.outcome, event.actor) == ("link.confirm", "denied", "Ana")
-
-
-@pytest.mark.usefixtures("shop")
-def test_who_administers_a_service_alone_lends_it_no_pipeline_of_others():
-    make_service("mine", {BUILDKITE_KEY: "acme/shop"})
-    relink_all()
-    mallory = make_person("mal", "admin", scope_kind="service", scope_ref="component:default/mine")
-    decision = confirm(mallory, only_link().pk)
-    assert (decision.allowed, states()) == (False, {"mine": "read"})
-    server = only_link().pipeline.server
-    both = make_person("both", "admin", scope_kind="service", scope_ref="component:default/mine")
-    group = both.groups.create(name="idp:servers")
-    role = Role.objects.get(slug="admin")
-    RoleMapping.objects.create(
-        group=group.name, role=role, scope_kind="server", scope_ref=server.slug
-    )
-    assert confirm(both, only_link().pk).allowed
-
-
-@pytest.mark.usefixtures("shop")
-def test_an_admins_word_outlives_the_account_but_not_the_source(admin):
-    entity = make_service("a", {BUILDKITE_KEY: "acme/shop"})
-    relink_all()
-    confirm(admin, only_link().pk)
-    admin.delete()
-    relink_all()
-    assert states() == {"a": "confirmed"}
-    entity.source = make_source("intruder")
-    entity.save()
-    relink_all()
-    assert states() == {"a": "read"}
-    assert AuditEvent.objects.filter(
-        action="link.unconfirm", reason="It comes from another source now."
-    ).exists()
-
-
-@pytest.mark.usefixtures("shop")
-def test_an_entity_missing_from_its_source_claims_nothing(admin):
-    gone = make_service("a", {BUILDKITE_KEY: "acme/shop"})
-    relink_all()
-    confirm(admin, only_link().pk)
-    gone.state = "missing"
-    gone.save()
-    make_service("b", {BUILDKITE_KEY: "acme/shop"})
-    relink_all()
-    assert states() == {"a": "read", "b": "read"}
-
-
-@pytest.mark.usefixtures("shop")
 def test_a_removed_entity_frees_what_it_was_in_conflict_about(server):
     server.claims = [{"source": "payments", "pipelines": "*"}]
     server.save()
@@ -340,18 +238,6 @@ def test_a_removed_entity_frees_what_it_was_in_conflict_about(server):
     entities[1].delete()
     link_entities({gone})
     assert states() == {"a": "confirmed"}
-
-
-@pytest.mark.usefixtures("shop")
-def test_losing_a_confirmed_link_is_audited(admin):
-    entity = make_service("a", {BUILDKITE_KEY: "acme/shop"})
-    relink_all()
-    confirm(admin, only_link().pk)
-    entity.document["metadata"]["annotations"] = {}
-    entity.save()
-    link_entities({entity.pk})
-    event = AuditEvent.objects.get(reason="The annotation was removed.")
-    assert (event.action, event.target) == ("link.change", "component:default/a to acme/shop")
 
 
 @pytest.mark.usefixtures("shop")
@@ -394,18 +280,3 @@ def test_a_list_that_is_read_while_a_batch_waits_for_its_turn_counts(monkeypatch
     link_entities()
     assert states() == {"a": "read"}
     assert not LinkProblem.objects.exists()
-
-
-@pytest.mark.usefixtures("shop")
-def test_a_confirmed_link_that_goes_with_its_entity_is_audited(admin):
-    services = [make_service(name, {BUILDKITE_KEY: "acme/shop"}) for name in ("a", "b")]
-    relink_all()
-    confirm(admin, PipelineLink.objects.get(entity=services[0]).pk)
-    before = AuditEvent.objects.filter(action="link.change").count()
-    with transaction.atomic():
-        remove([service.pk for service in services])
-    events = AuditEvent.objects.filter(action="link.change").order_by("pk")[before:]
-    assert [(event.reason, event.data) for event in events] == [
-        ("The entity was removed from the catalog.", {"from": "confirmed", "to": ""})
-    ]
-    assert not PipelineLink.objects.exists()
