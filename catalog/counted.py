@@ -2,7 +2,8 @@
 
 Rows come by index however large the catalog is; counting reads all that the filters let through.
 So counts are made once per version and filters, and where they aren't at hand and the catalog is
-large, the page goes out without them and asks for them in a fragment of their own.
+large, the page goes out without them and asks for them in a fragment of their own. Who may not
+see everything has counts of their own, which are made for each page and never kept.
 """
 
 from dataclasses import dataclass
@@ -42,16 +43,21 @@ class Counts:
 
 def counts_of(version: int, filters: Filters, mine: Mine, expand: str, at_once: bool) -> Counts:
     """The counts where they are kept, the catalog is small, or they are wanted `at_once`."""
+    if not mine.seen.everything:
+        wanted = at_once or not is_large(version)
+        return _count("", filters, mine, expand) if wanted else _uncounted(filters, mine)
     key = kept.key("counts", version, filters, expand, concerned(filters, mine))
     if at_once or not is_large(version):
         return kept.value(key, lambda: _count(key, filters, mine, expand))
-    return kept.peek(key) or _uncounted(filters)
+    return kept.peek(key) or _uncounted(filters, mine)
 
 
 def shows_of(version: int, filters: Filters, mine: Mine, counts: Counts) -> list[Choice]:
     """The person's own facet, kept under what is theirs; without counts where there are none."""
     if counts.total is None:
         return uncounted_links(filters)[0]
+    if not mine.seen.everything:
+        return show_choices(filters, mine)
     key = kept.key("shows", version, filters, sorted(mine.owners), sorted(mine.stars))
     return kept.value(key, lambda: show_choices(filters, mine))
 
@@ -63,24 +69,25 @@ def is_large(version: int) -> bool:
 
 
 def concerned(filters: Filters, mine: Mine) -> list[str]:
-    """Whose list it is, as far as the filters ask: all people share what does not."""
+    """Whose list it is, as far as the filters ask: who sees everything shares what does not."""
     return sorted({OWNED: mine.owners, STARRED: mine.stars}.get(filters.show, ()))
 
 
 def _count(key: str, filters: Filters, mine: Mine, expand: str) -> Counts:
     states = listed(filters, mine).order_by().values_list("state")
     totals: dict[str, int] = dict(states.annotate(count=Count("*")))
-    facets = value_facets(filters, expand, mine)
+    facets = value_facets(filters, mine, expand)
     offered = [one.value for f in facets if f.name in ("owner", "system") for one in f.choices]
     return Counts(
         sum(totals.values()),
         totals.get(MISSING, 0),
         kind_choices(filters, mine),
-        named(facets, names_of(offered)),
+        named(facets, names_of(offered, mine.seen)),
         key,
     )
 
 
-def _uncounted(filters: Filters) -> Counts:
-    chosen = named(chosen_facets(filters), names_of([*filters.owner, *filters.system]))
+def _uncounted(filters: Filters, mine: Mine) -> Counts:
+    names = names_of([*filters.owner, *filters.system], mine.seen)
+    chosen = named(chosen_facets(filters), names)
     return Counts(None, 0, uncounted_links(filters)[1], chosen)

@@ -25,4 +25,4 @@ def entity_definition(request: HttpRequest, namespace: str, kind: str, name: str
         return response
     lines = lines_of(definition.shown.removesuffix("\n"), definition.language)
     context = {"definition": definition, "lines": lines}
-    return render(request, "catalog/entity_definition.html", head(entity) | context)
+    return render(request, "catalog/entity_definition.html", head(request, entity) | context)

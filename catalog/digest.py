@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from catalog.models import Digest, Entity, SyncIssue, Team
 from catalog.problems import MAX_ENTITIES, Troubled, problems_of, troubled
+from catalog.seen import EVERYTHING
 from portal import notify
 from portal.templatetags.ui import entity_url
 
@@ -72,11 +73,11 @@ def send(digest_id: int, now: datetime) -> None:
     # Read again: trust, the address and the problems may have changed since the row was made.
     team = _teams().filter(ref=digest.team_ref).first()
     address = address_of(team) if team else ""
-    found = problems_of([digest.team_ref])
+    found = problems_of([digest.team_ref], EVERYTHING)
     if team is None or not address or not found:
         _finish(digest, _State.NEEDLESS, now)
         return
-    count = troubled([digest.team_ref]).count()
+    count = troubled([digest.team_ref], EVERYTHING).count()
     try:
         notify.send_mail(address, _subject(team, count), _text(team, found, count))
     except notify.NotSent as error:

@@ -24,6 +24,7 @@ from catalog.near_names import hints_for
 from catalog.queries import ROW_FIELDS, Names, names_of
 from catalog.reading import CONFLICT_STAGE
 from catalog.rules.kinds import KINDS
+from catalog.seen import Seen
 
 SHOWN_RELATIONS = 30  # of one type on one page
 SHOWN_ISSUES = 50
@@ -87,9 +88,9 @@ class Relations:
         return next((edge for edge in edges if edge.target_ref.startswith("component:")), None)
 
 
-def relations_of(entity: Entity, but: Iterable[str] = ()) -> Relations:
+def relations_of(entity: Entity, seen: Seen, but: Iterable[str] = ()) -> Relations:
     """The edges by type, without the types in `but`; three queries for a few edges, five for any
-    number."""
+    number; one more for who does not see everything."""
     edges = Relation.objects.filter(source=entity).exclude(type__in=list(but))
     ordered = with_targets(edges).order_by("type", "target_ref")
     every = list(ordered[: SHOWN_RELATIONS + 1])
@@ -98,11 +99,12 @@ def relations_of(entity: Entity, but: Iterable[str] = ()) -> Relations:
         totals = dict(edges.values_list("type").annotate(total=Count("pk")).order_by("type"))
         place = Window(RowNumber(), partition_by=[F("type")], order_by=[F("target_ref").asc()])
         every = list(ordered.annotate(place=place).filter(place__lte=SHOWN_RELATIONS))
+    seen.veil(every)
     found: dict[str, list[Relation]] = {kind: [] for kind in sorted(totals, key=_place)}
     for edge in every:
         found[edge.type].append(edge)
     groups = {kind: RelationGroup(kind, tuple(rows), totals[kind]) for kind, rows in found.items()}
-    return Relations(groups, owners_of(every), hints_of(every))
+    return Relations(groups, owners_of(every, seen), hints_of(every, seen))
 
 
 def with_targets(edges: QuerySet[Relation]) -> QuerySet[Relation]:
@@ -118,14 +120,14 @@ def in_order(edges: QuerySet[Relation]) -> QuerySet[Relation]:
     return edges.annotate(place=place).order_by("place", "type", "target_ref")
 
 
-def owners_of(edges: Sequence[Relation]) -> Names:
+def owners_of(edges: Sequence[Relation], seen: Seen) -> Names:
     """What the owners of the edges' other ends are called; one query."""
-    return names_of(edge.target.owner_ref for edge in edges if edge.target)
+    return names_of((edge.target.owner_ref for edge in edges if edge.target), seen)
 
 
-def hints_of(edges: Sequence[Relation]) -> dict[str, list[str]]:
+def hints_of(edges: Sequence[Relation], seen: Seen) -> dict[str, list[str]]:
     """What the dangling ones among the edges may have meant; one query where there are any."""
-    return hints_for([edge.target_ref for edge in edges if edge.target is None])
+    return hints_for([edge.target_ref for edge in edges if edge.target is None], seen)
 
 
 def _place(kind: str) -> tuple[int, str]:
@@ -150,19 +152,20 @@ def issues_of(entity: Entity) -> list[SyncIssue]:
     return list(issues.order_by("severity", "location", "line", "pk")[:SHOWN_ISSUES])
 
 
-def system_and_domain(entity: Entity) -> tuple[Entity | None, Entity | None]:
-    """The system that the entity is part of and that system's domain, where both are known; what
-    a link says of them."""
+def system_and_domain(entity: Entity, seen: Seen) -> tuple[Entity | None, Entity | None]:
+    """The system that the entity is part of and that system's domain, where both may be seen;
+    what a link says of them."""
     if entity.kind == "System":
-        return None, _part_of(entity, "Domain")
+        return None, _domain_of(entity, seen)
     if not entity.system_ref:
         return None, None
-    system = Entity.objects.filter(ref=entity.system_ref).only(*LINKED).first()
-    return system, _part_of(system, "Domain") if system else None
+    system = seen.entities().filter(ref=entity.system_ref).only(*LINKED).first()
+    return system, _domain_of(system, seen) if system else None
 
 
-def _part_of(entity: Entity, kind: str) -> Entity | None:
-    edges = Relation.objects.filter(source=entity, type="partOf", target__kind=kind)
+def _domain_of(entity: Entity, seen: Seen) -> Entity | None:
+    edges = Relation.objects.filter(source=entity, type="partOf", target__kind="Domain")
     fields = [f"target__{name}" for name in LINKED]
     edge = edges.select_related("target").only("source", *fields).first()
+    seen.veil([edge] if edge else [])
     return edge.target if edge else None

@@ -12,6 +12,7 @@ from catalog.models import Entity
 from catalog.origin import origin_of
 from catalog.pages import about, entity_or_404, head
 from catalog.repository_panel import repository_panel
+from catalog.seen import seen_of
 from catalog.yaml_text import yaml_text
 from portal.templatetags.ui import entity_url
 
@@ -26,7 +27,7 @@ SHOWN_RAW = 300_000
 def service_detail(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     """A component: is it broken, whose is it, what ran, what may you do; then what it is."""
     entity = entity_or_404(request, namespace, "component", name)
-    context = about(entity) | repository_panel(entity)
+    context = about(request, entity) | repository_panel(entity)
     return render(request, "catalog/service_detail.html", context)
 
 
@@ -37,7 +38,7 @@ def entity_detail(request: HttpRequest, namespace: str, kind: str, name: str) ->
     if canonical and canonical != request.path:
         return redirect(canonical, permanent=True)
     entity = entity_or_404(request, namespace, kind, name)
-    context = about(entity) | {"spec_lines": _spec_lines(entity)}
+    context = about(request, entity) | {"spec_lines": _spec_lines(entity)}
     return render(request, "catalog/entity_detail.html", context)
 
 
@@ -55,9 +56,9 @@ def entity_raw(request: HttpRequest, namespace: str, kind: str, name: str) -> Ht
     context = {
         "lines": lines_of(text[:SHOWN_RAW].removesuffix("\n"), "yaml"),
         "is_cut": len(text) > SHOWN_RAW,
-        "origin": origin_of(entity),
+        "origin": origin_of(entity, seen_of(request)),
     }
-    return render(request, "catalog/entity_raw.html", head(entity) | context)
+    return render(request, "catalog/entity_raw.html", head(request, entity) | context)
 
 
 def _spec_lines(entity: Entity) -> list[SafeString]:

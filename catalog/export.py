@@ -18,9 +18,8 @@ from catalog import version
 from catalog.forms import read_filters
 from catalog.mine import mine_of
 from catalog.models import Entity, Relation, Tag
-from catalog.pages import CATALOG
+from catalog.pages import seen_or_denied
 from catalog.queries import listed
-from portal.guard import require
 
 BATCH = 500
 COLUMNS = (
@@ -46,7 +45,7 @@ TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 @require_safe
 def entity_export(request: HttpRequest, format: str) -> StreamingHttpResponse:
     """Everything that the filters let through, by ref; not only the page that is shown."""
-    require(request, "catalog.view", CATALOG)
+    seen_or_denied(request)
     if format not in TYPES:
         raise Http404("The catalog is exported as csv or json.")
     filters, _ = read_filters(request.GET)

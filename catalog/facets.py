@@ -21,7 +21,7 @@ from catalog.forms import (
     UNSUPPORTED,
     Filters,
 )
-from catalog.mine import NOBODY, Mine
+from catalog.mine import Mine
 from catalog.models import Tag
 from catalog.queries import COLUMNS, Names, listed
 
@@ -78,7 +78,7 @@ class Chip:
 
 
 # --- Links: one of them holds ------------------------------------------------------------------
-def kind_choices(filters: Filters, mine: Mine = NOBODY) -> list[Choice]:
+def kind_choices(filters: Filters, mine: Mine) -> list[Choice]:
     """Our kinds in our order, all of them together, and what is of no kind that we support."""
     found = listed(filters, mine, but=("kind", "state", "type", "lifecycle"))
     counts: dict[str, int] = {}
@@ -125,7 +125,7 @@ def _show_choices(filters: Filters, counts: Mapping[str, int]) -> list[Choice]:
 
 
 # --- Checkboxes: several may hold --------------------------------------------------------------
-def value_facets(filters: Filters, expand: str = "", mine: Mine = NOBODY) -> list[Facet]:
+def value_facets(filters: Filters, mine: Mine, expand: str = "") -> list[Facet]:
     """Type, owner and so on; `expand` names the one that shows all its values."""
     facets = []
     for name, title in TITLES.items():

@@ -10,18 +10,21 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Q
 
 from catalog.models import Entity, Relation, TeamClosure
+from catalog.seen import Seen
 
 SERVICE = "Component"
 _ACTIVE = Entity.State.ACTIVE
 
 
-def services_of(objects: Sequence[Entity], *, below: bool = False) -> dict[int, set[int]]:
-    """{pk of a team, person, system or domain: pks of its services}.
+def services_of(
+    objects: Sequence[Entity], seen: Seen, *, below: bool = False
+) -> dict[int, set[int]]:
+    """{pk of a team, person, system or domain: pks of its services that may be seen}.
 
     `below`: the services of a team's subteams too. A domain's are those of its systems.
     """
     owners, systems = _owners(objects, below), _systems(objects)
-    mine = Entity.objects.filter(kind=SERVICE, state=_ACTIVE)
+    mine = seen.entities().filter(kind=SERVICE, state=_ACTIVE)
     mine = mine.filter(Q(owner_ref__in=list(owners)) | Q(system_ref__in=list(systems)))
     found: dict[int, set[int]] = {item.pk: set() for item in objects}
     for pk, owner, system in mine.values_list("pk", "owner_ref", "system_ref"):

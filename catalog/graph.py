@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from catalog.models import Entity, Relation
 from catalog.relations import INVERSE
+from catalog.seen import Seen
 
 MAX_DEPTH = 4
 MAX_NODES = 60
@@ -76,8 +77,9 @@ def default_types(entity: Entity) -> tuple[str, ...]:
     return ("dependsOn", "providesApi", "consumesApi", "partOf")
 
 
-def graph_of(entity: Entity, wish: Wish) -> Graph:
-    """The graph around the entity; one query for each step."""
+def graph_of(entity: Entity, wish: Wish, seen: Seen) -> Graph:
+    """The graph around the entity; one query for each step, two for who does not see everything:
+    what they may not see is a name that leads no further."""
     graph = Graph(entity.ref)
     graph.nodes[entity.ref] = Node(entity.ref, str(entity), entity.kind, 0, entity.state)
     edges: dict[Edge, None] = {}
@@ -85,6 +87,7 @@ def graph_of(entity: Entity, wish: Wish) -> Graph:
     for _ in range(wish.depth):
         rows = list(_rows(frontier, wish)[: MAX_ROWS + 1])
         graph.left_out |= len(rows) > MAX_ROWS
+        seen.veil(rows)
         frontier = _step(graph, edges, frontier, rows[:MAX_ROWS])
         if not frontier:
             break

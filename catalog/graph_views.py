@@ -26,6 +26,7 @@ from catalog.models import Entity, Relation
 from catalog.pages import entity_or_404, head, page_of
 from catalog.relations import INVERSE
 from catalog.rules.kinds import KINDS
+from catalog.seen import seen_of
 from catalog.templatetags.catalog import relation_verb
 
 DIRECTIONS = {BOTH: "both ways", OUTGOING: "what it needs", INCOMING: "what needs it"}
@@ -55,7 +56,7 @@ def entity_graph(request: HttpRequest, namespace: str, kind: str, name: str) -> 
     """What it needs and what needs it, up to four steps away; filters are in the address."""
     entity = entity_or_404(request, namespace, kind, name)
     wish = read_wish(request.GET, entity)
-    graph = graph_of(entity, wish)
+    graph = graph_of(entity, wish, seen_of(request))
     context: dict[str, Any] = {
         "wish": wish,
         "depths": DEPTHS,
@@ -66,7 +67,7 @@ def entity_graph(request: HttpRequest, namespace: str, kind: str, name: str) -> 
         "most": MAX_NODES,
     }
     context |= _drawn(graph) | _table(request, entity)
-    return render(request, "catalog/entity_graph.html", head(entity) | context)
+    return render(request, "catalog/entity_graph.html", head(request, entity) | context)
 
 
 def read_wish(query: QueryDict, entity: Entity) -> Wish:
@@ -117,10 +118,12 @@ def _table(request: HttpRequest, entity: Entity) -> dict[str, Any]:
         edges = edges.filter(type=only)
     page = page_of(request, in_order(with_targets(edges)), edges.count())
     rows = list(page.object_list)
+    seen = seen_of(request)
+    seen.veil(rows)
     return {
         "page": page,
         "rows": rows,
-        "names": owners_of(rows),
-        "hints": hints_of(rows),
+        "names": owners_of(rows, seen),
+        "hints": hints_of(rows, seen),
         "only": only,
     }

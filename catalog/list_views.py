@@ -16,10 +16,9 @@ from catalog.facets import chips
 from catalog.forms import ANY_KIND, KINDS, MISSING, WITHOUT_BUILDS, Filters, read_filters
 from catalog.mine import Mine, mine_of
 from catalog.models import Entity
-from catalog.pages import CATALOG, PER_PAGE
+from catalog.pages import PER_PAGE, seen_or_denied
 from catalog.queries import listed, names_in, names_of, page_of_rows
 from portal.fragments import render_either, wants_fragment
-from portal.guard import require
 
 MAX_PAGE = 1_000_000
 
@@ -38,12 +37,12 @@ class Asked:
 @require_safe
 def entity_list(request: HttpRequest) -> HttpResponse:
     """The catalog: facets, search and 50 rows a page; htmx gets the table with its facets."""
-    require(request, "catalog.view", CATALOG)
+    seen = seen_or_denied(request)
     filters, problems = read_filters(request.GET)
     asked = _asked(request, filters, at_once="counts" in request.GET)
     fragment = wants_fragment(request)
     context = _counted(asked) | _rows(request, asked)
-    context |= {"problems": problems, "fragment": fragment}
+    context |= {"problems": problems, "fragment": fragment, "sees_all": seen.everything}
     response = render_either(
         request, "catalog/entity_list.html", "catalog/_entity_table.html", context
     )
@@ -58,7 +57,7 @@ def entity_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def entity_facets(request: HttpRequest) -> HttpResponse:
     """The facets with their counts, and the total, for a page that went out before them."""
-    require(request, "catalog.view", CATALOG)
+    seen_or_denied(request)
     filters, _ = read_filters(request.GET)
     asked = _asked(request, filters, at_once=True)
     context = _counted(asked) | {"chips": filters.query() != "?", "counted": True}
@@ -115,7 +114,7 @@ def _rows(request: HttpRequest, asked: Asked) -> dict[str, Any]:
         "rows": drawn.rows if drawn.count else "",
         "first": start + 1,
         "last": start + drawn.count,
-        "chips": chips(filters, names_of([*filters.owner, *filters.system])),
+        "chips": chips(filters, names_of([*filters.owner, *filters.system], asked.mine.seen)),
         "stars": asked.mine.stars,
         "owns": bool(asked.mine.owners),
         "export_query": filters.query().rstrip("?"),
@@ -128,7 +127,9 @@ def _rows(request: HttpRequest, asked: Asked) -> dict[str, Any]:
 
 def _kept_rows(request: HttpRequest, asked: Asked, start: int) -> Drawn:
     """The rows as drawn before for the same filters and stars, while the catalog stands."""
-    if "states" in request.GET:  # which are the person's own, and of this moment
+    # Which states are shown is the person's own, and of this moment; as are rows of those who may
+    # not see all of them.
+    if "states" in request.GET or not asked.mine.seen.everything:
         return _draw_rows(request, asked, start)[0]
     mine = asked.mine
     shown = concerned(asked.filters, mine)
@@ -149,7 +150,7 @@ def _draw_rows(request: HttpRequest, asked: Asked, start: int) -> tuple[Drawn, b
     shown = found[:PER_PAGE]
     context = {
         "entities": shown,
-        "names": names_in(shown),
+        "names": names_in(shown, asked.mine.seen),
         "stars": asked.mine.stars,
         "without_states": filters.kind in WITHOUT_BUILDS,
         "states_wanted": "states" in request.GET,
@@ -186,8 +187,8 @@ def _count_words(count: int | None, kind: str) -> str:
 @require_safe
 def entity_states(request: HttpRequest) -> HttpResponse:
     """The build states of the rows on a page, `?ids=1,2,3`, as out-of-band cells."""
-    require(request, "catalog.view", CATALOG)
+    seen = seen_or_denied(request)
     words = request.GET.get("ids", "").split(",")[:PER_PAGE]
     ids = [int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 19]
-    entities = list(Entity.objects.filter(pk__in=ids).only("ref", "kind", "state"))
+    entities = list(seen.entities().filter(pk__in=ids).only("ref", "kind", "state"))
     return render(request, "catalog/_entity_states.html", {"entities": entities})

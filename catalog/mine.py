@@ -1,4 +1,4 @@
-"""What a person has to do with the catalog: what they own, and what they have starred."""
+"""What a person has to do with the catalog: what they may see, own, and have starred."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,16 @@ from django.http import HttpRequest
 from catalog import kept
 from catalog.models import Entity, Star, TeamClosure
 from catalog.people import teams_of
+from catalog.seen import NOTHING, Seen, seen_of
 from portal.guard import actor_of
 
 
 @dataclass(frozen=True)
 class Mine:
-    """Refs: the teams (and the person) whose things are theirs, and the entities with a star."""
+    """What they may see, which without a word is nothing; and refs: the teams (and the person)
+    whose things are theirs, and the entities with a star."""
 
+    seen: Seen = NOTHING
     owners: frozenset[str] = frozenset()
     stars: frozenset[str] = frozenset()
 
@@ -31,7 +34,7 @@ def mine_of(request: HttpRequest, version: int) -> Mine:
     key = kept.key("owners", version, actor.user_ref, sorted(actor.groups))
     owners = kept.value(key, lambda: frozenset({actor.user_ref} - {""} | _team_refs(user)))
     stars = Star.objects.filter(user=user).values_list("entity_ref", flat=True)
-    return Mine(owners, frozenset(stars))
+    return Mine(seen_of(request), owners, frozenset(stars))
 
 
 def _team_refs(user: User) -> set[str]:

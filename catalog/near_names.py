@@ -5,9 +5,9 @@ from difflib import get_close_matches
 
 from django.db.models import Q
 
-from catalog.models import Entity
 from catalog.refs import DEFAULT_NAMESPACE
 from catalog.rules.kinds import KINDS
+from catalog.seen import Seen
 
 # Refs that are looked at on one page, hints for each of them, and rows that are compared.
 LOOKED_AT = 10
@@ -18,8 +18,8 @@ ALIKE = 0.75
 SURE_LETTERS = 3
 
 
-def hints_for(refs: Sequence[str]) -> dict[str, list[str]]:
-    """{dangling ref: refs of the catalog that are near}; one query, none without refs."""
+def hints_for(refs: Sequence[str], seen: Seen) -> dict[str, list[str]]:
+    """{dangling ref: refs that may be seen and are near}; one query, none without refs."""
     looked_at = sorted({ref for ref in refs if "/" in ref})[:LOOKED_AT]
     if not looked_at:
         return {}
@@ -27,7 +27,7 @@ def hints_for(refs: Sequence[str]) -> dict[str, list[str]]:
     for ref in looked_at:
         place, _, name = ref.rpartition("/")
         wanted |= Q(ref__startswith=f"{place}/{name[:SURE_LETTERS]}")
-    known = list(Entity.objects.filter(wanted).values_list("ref", flat=True)[:COMPARED])
+    known = list(seen.entities().filter(wanted).values_list("ref", flat=True)[:COMPARED])
     return {ref: near(ref, known) for ref in looked_at if near(ref, known)}
 
 

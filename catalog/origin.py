@@ -1,9 +1,11 @@
 """Where an entity comes from: source, file at the host, and the Locations that led there."""
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 from catalog.links import safe_url
 from catalog.models import Entity
+from catalog.seen import Seen
 
 SHOWN_NEIGHBOURS, SHOWN_OTHERS = 8, 200
 # How far up Locations are followed.
@@ -26,16 +28,18 @@ class Origin:
     ancestry: tuple[Entity, ...]
 
 
-def origin_of(entity: Entity) -> Origin:
-    """Its neighbours with one query, and one for each Location that led there."""
+def origin_of(entity: Entity, seen: Seen) -> Origin:
+    """Its neighbours with one query, and one for each Location that led there; of both only what
+    may be seen."""
     file = entity.file
     # By the file's own row: a source may hold a hundred thousand entities.
     same = Entity.objects.filter(file=file) if file else Entity.objects.none()
-    light = same.exclude(pk=entity.pk).only(*_SHOWN)
+    light = seen.among(same).exclude(pk=entity.pk).only(*_SHOWN)
     found = list(light.order_by("document_index", "ref")[:SHOWN_NEIGHBOURS])
     told = {entity.ref, *(other.ref for other in found)}
     # The file's own list is at hand, however long it is.
-    others = [ref for ref in file.refs if ref not in told] if file else []
+    listed = file.refs if file and seen.everything else []
+    others = [ref for ref in listed if ref not in told]
     return Origin(
         url=line_url(file.url, entity.line) if file else "",
         edit_url=safe_url(file.edit_url) if file else "",
@@ -43,8 +47,15 @@ def origin_of(entity: Entity) -> Origin:
         neighbours=tuple(found),
         others=tuple(others[:SHOWN_OTHERS]),
         more=max(0, len(others) - SHOWN_OTHERS),
-        ancestry=tuple(ancestry_of(entity)),
+        ancestry=tuple(shown_ancestry(entity, seen)),
     )
+
+
+def shown_ancestry(entity: Entity, seen: Seen) -> list[Entity]:
+    """As ancestry_of(), up to the first that may not be seen: what led to that is not told."""
+    above = ancestry_of(entity)
+    shown = seen.shown(above)
+    return list(takewhile(shown.__contains__, above))
 
 
 def line_url(url: str, line: int | None) -> str:

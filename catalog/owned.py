@@ -12,6 +12,7 @@ from django.urls import reverse
 from catalog.forms import DEFAULT_KIND, KINDS, WITHOUT_BUILDS
 from catalog.models import Entity
 from catalog.queries import ROW_FIELDS, names_in
+from catalog.seen import seen_of
 
 SHOWN = 50
 MAX_NAMED = 20  # in an address
@@ -47,8 +48,11 @@ def by_kind(
 ) -> dict[str, Any]:
     """For _by_kind.html: the kinds with their counts, and the first rows of the one asked for.
 
-    `keep` stays in the address. `where` are the catalog's filters that give the same. Four queries.
+    Of `found` the person sees what they may. `keep` stays in the address. `where` are the catalog's
+    filters that give the same. Four queries.
     """
+    seen = seen_of(request)
+    found = seen.among(found)
     counts = dict(found.values_list("kind").annotate(count=Count("pk")).order_by("kind"))
     order = [kind for kind in KINDS if kind in counts] + sorted(set(counts) - set(KINDS))
     asked = request.GET.get("kind", "")
@@ -72,7 +76,7 @@ def by_kind(
         "total": sum(counts.values()),
         "kind_total": counts.get(kind, 0),
         "entities": entities,
-        "names": names_in(entities),
+        "names": names_in(entities, seen),
         "all_url": _in_catalog(kind, where),
         "without_states": kind in WITHOUT_BUILDS,
         "states_wanted": "states" in request.GET,

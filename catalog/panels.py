@@ -4,16 +4,15 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from catalog.forms import DEFAULT_KIND, Filters
-from catalog.models import Entity, Team
+from catalog.mine import Mine
+from catalog.models import Entity
 from catalog.people import teams_of
 from catalog.problems import troubled
 from catalog.queries import names_in, rows
-from portal.guard import actor_of
-from portal.policy import Actor, Target, decide
+from catalog.seen import seen_of
 
 SHOWN_SERVICES = 25
 SHOWN_TROUBLED = 5
@@ -26,19 +25,14 @@ def home_teams(place: str, request: HttpRequest, objects: list[Any]) -> dict[Any
     return {user.pk: _my_services(request, user) for user in objects}
 
 
-def _may_see_services(actor: Actor, team: Team) -> bool:
-    """Being in a team is no role: what home shows of its services needs one."""
-    target = Target(str(team), frozenset({("everything", ""), ("team", team.ref)}))
-    return decide(actor, "catalog.view", target, now=timezone.now()).allowed
-
-
 def _my_services(request: HttpRequest, user: Any) -> SafeString:
-    actor = actor_of(request)
-    mine = teams_of(user).only("ref", "title", "name")
-    teams = [team for team in mine if _may_see_services(actor, team)]
-    filters = Filters(owner=tuple(team.ref for team in teams))
-    wrong = troubled([team.ref for team in teams]) if teams else Entity.objects.none()
-    services = list(rows(filters)[: SHOWN_SERVICES + 1]) if teams else []
+    # Being in a team is no role: what home shows of it and of its services needs one.
+    seen = seen_of(request)
+    teams = list(seen.among(teams_of(user)).only("ref", "title", "name"))
+    refs = [team.ref for team in teams]
+    filters = Filters(owner=tuple(refs))
+    wrong = troubled(refs, seen) if teams else Entity.objects.none()
+    services = list(rows(filters, Mine(seen))[: SHOWN_SERVICES + 1]) if teams else []
     context = {
         "teams": teams,
         "one_team": len(teams) == 1,
@@ -47,7 +41,7 @@ def _my_services(request: HttpRequest, user: Any) -> SafeString:
         "entities": services[:SHOWN_SERVICES],
         "more": len(services) > SHOWN_SERVICES,
         "all_query": filters.query(),
-        "names": names_in(services),
+        "names": names_in(services, seen),
         "catalog_is_empty": not services and not Entity.objects.filter(kind=DEFAULT_KIND).exists(),
         "states_wanted": "states" in request.GET,
     }

@@ -9,6 +9,7 @@ from catalog.links import contact_of
 from catalog.models import Entity
 from catalog.owned import by_kind, owned_by
 from catalog.pages import about, entity_or_404
+from catalog.seen import seen_of
 from catalog.team_queries import teams_of_person
 from portal.access import display_name
 from portal.models import UserLink
@@ -22,10 +23,11 @@ def user_detail(request: HttpRequest, namespace: str, name: str) -> HttpResponse
     person = entity_or_404(request, namespace, "user", name)
     teams = list(teams_of_person(person))
     refs = [person.ref, *(team.ref for team, direct in teams if direct)]
-    context = about(person, but=SAID) | by_kind(request, owned_by(refs), {}, owner=refs)
+    shown = seen_of(request).shown(team for team, _ in teams)
+    context = about(request, person, but=SAID) | by_kind(request, owned_by(refs), {}, owner=refs)
     context |= {
         "contacts": contact_of(person),
-        "teams": teams,
+        "teams": [pair for pair in teams if pair[0] in shown],
         "account": _account(request, person),
     }
     return render(request, "catalog/user_detail.html", context)

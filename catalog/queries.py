@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from django.db.models import Count, Q, QuerySet
 
 from catalog.forms import ANY_KIND, OWNED, PROBLEMS, STARRED, UNSUPPORTED, Filters
-from catalog.mine import NOBODY, Mine
+from catalog.mine import Mine
 from catalog.models import Entity, Tag
 from catalog.search import best_first, matching
+from catalog.seen import Seen
 from portal.templatetags.ui import short_ref
 
 # filter -> the column it filters by
@@ -44,27 +45,25 @@ class Names(dict[str, str]):
         return short_ref(ref)
 
 
-def names_of(refs: Iterable[str]) -> Names:
-    """The titles of these entities; one query."""
+def names_of(refs: Iterable[str], seen: Seen) -> Names:
+    """The titles of those of these entities that may be seen; one query."""
     wanted = {ref for ref in refs if ref}
     if not wanted:
         return Names()
-    rows = Entity.objects.filter(ref__in=wanted).values_list("ref", "title", "name")
+    rows = seen.among(Entity.objects.filter(ref__in=wanted)).values_list("ref", "title", "name")
     return Names({ref: title or name for ref, title, name in rows})
 
 
-def names_in(entities: Iterable[Entity]) -> Names:
+def names_in(entities: Iterable[Entity], seen: Seen) -> Names:
     """The titles of what these rows name: their owners and systems."""
-    return names_of(ref for row in entities for ref in (row.owner_ref, row.system_ref))
+    return names_of((ref for row in entities for ref in (row.owner_ref, row.system_ref)), seen)
 
 
 # --- The list --------------------------------------------------------------------------------
-def listed(filters: Filters, mine: Mine = NOBODY, but: tuple[str, ...] = ()) -> QuerySet[Entity]:
-    """The entities that the filters let through, leaving out the filters named in `but`.
-
-    `mine` is what `filters.show` speaks of: nothing, unless the caller says whose list it is.
-    """
-    found = Entity.objects.all()
+def listed(filters: Filters, mine: Mine, but: tuple[str, ...] = ()) -> QuerySet[Entity]:
+    """The entities that the person may see and the filters let through, leaving out the filters
+    named in `but`."""
+    found = mine.seen.entities()
     if "kind" not in but:
         found = found.filter(_in_states(filters, but))
         if filters.kind != ANY_KIND:
@@ -92,7 +91,7 @@ def _with_tags(tags: tuple[str, ...]) -> QuerySet[Tag]:
     return rows.annotate(having=Count("pk")).filter(having=len(tags)).values("entity")
 
 
-def rows(filters: Filters, mine: Mine = NOBODY) -> QuerySet[Entity]:
+def rows(filters: Filters, mine: Mine) -> QuerySet[Entity]:
     """The list's rows in reading order, without their documents."""
     return best_first(listed(filters, mine), filters.q).only(*ROW_FIELDS)
 

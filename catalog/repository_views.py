@@ -1,4 +1,7 @@
-"""The pages about repositories: what the sources found, with a descriptor and without."""
+"""The pages about repositories: what the sources found, with a descriptor and without.
+
+A repository is seen by who sees an entity that it describes; one without, by who sees everything.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +15,11 @@ from django.views.decorators.http import require_safe
 
 from catalog.descriptor_offer import offer_for
 from catalog.links import safe_url
-from catalog.models import Entity, PullRequest, Repository, Source
-from catalog.pages import page_of
+from catalog.models import PullRequest, Repository, Source
+from catalog.pages import page_of, seen_or_denied
 from catalog.repository_panel import newest
+from catalog.seen import Seen, seen_of
 from portal.fragments import render_either
-from portal.guard import require
 from portal.policy import Target
 
 REPOSITORIES = Target("the repositories that sources found")
@@ -48,15 +51,15 @@ class Filters:
 @require_safe
 def repository_list(request: HttpRequest) -> HttpResponse:
     """Every repository that is listed at its host, 50 a page."""
-    require(request, "catalog.view", REPOSITORIES)
+    seen = seen_or_denied(request, REPOSITORIES)
     filters = _filters(request)
-    found = _found(filters)
+    found = _found(filters, seen)
     page = page_of(request, _rows(found), found.count())
     context = {
         "filters": filters,
         "page": page,
         "repositories": page.object_list,
-        "sources": _sources(),
+        "sources": _sources(seen),
         "choices": CHOICES,
         "previous_query": filters.query(page.number - 1),
         "next_query": filters.query(page.number + 1),
@@ -69,11 +72,13 @@ def repository_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def repository_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One repository: what describes it, its pull requests and builds, or a descriptor to add."""
-    require(request, "catalog.view", REPOSITORIES)
-    repository = Repository.objects.select_related("source").filter(pk=pk).first()
+    seen = seen_of(request)
+    repository = _shown(seen).select_related("source").filter(pk=pk).first()
     if repository is None:
-        raise Http404("There is no such repository. Its source may have been deleted.")
-    entities = Entity.objects.filter(file__repository=repository).order_by("kind", "name")
+        raise Http404(
+            "There is no such repository, or you may not see it. Its source may have been deleted."
+        )
+    entities = seen.entities().filter(file__repository=repository).order_by("kind", "name")
     context: dict[str, Any] = {
         "repository": repository,
         "url": safe_url(repository.url),
@@ -93,8 +98,15 @@ def _filters(request: HttpRequest) -> Filters:
     return Filters(**given, descriptor=descriptor if descriptor in DESCRIPTOR else "")
 
 
-def _found(filters: Filters) -> QuerySet[Repository]:
-    found = Repository.objects.filter(state=Repository.State.ACTIVE)
+def _shown(seen: Seen) -> QuerySet[Repository]:
+    if seen.everything:
+        return Repository.objects.all()
+    described = seen.entities().exclude(file__repository=None)
+    return Repository.objects.filter(pk__in=described.values("file__repository"))
+
+
+def _found(filters: Filters, seen: Seen) -> QuerySet[Repository]:
+    found = _shown(seen).filter(state=Repository.State.ACTIVE)
     if filters.descriptor:
         found = found.filter(has_descriptor=DESCRIPTOR[filters.descriptor])
     if filters.source:
@@ -110,7 +122,8 @@ def _rows(found: QuerySet[Repository]) -> QuerySet[Repository]:
     return found.select_related("source").annotate(pull_count=Coalesce(counted, 0))
 
 
-def _sources() -> QuerySet[Source]:
-    """Those of a kind that has repositories."""
+def _sources(seen: Seen) -> QuerySet[Source]:
+    """Those of a kind that has repositories, as far as some may be seen."""
     kinds = [Source.Kind.BITBUCKET, Source.Kind.BITBUCKET_DC, Source.Kind.GITHUB]
-    return Source.objects.filter(kind__in=kinds).only("slug", "name")
+    found = Source.objects.filter(kind__in=kinds).only("slug", "name")
+    return found if seen.everything else found.filter(pk__in=_shown(seen).values("source"))

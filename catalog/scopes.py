@@ -35,9 +35,9 @@ def scopes_of(entity: Entity) -> Scopes:
     """Every (scope kind, scope ref) that covers the entity, for a policy Target; one query.
 
     Owner, system, tags and labels are the descriptor's own word: whoever can edit it decides them.
-    A team is covered by its own scope as well as by its owner's. The teams above come from
-    TeamClosure, which sync makes of trusted sources alone; trust is asked again here, for it may
-    have been withdrawn.
+    A team and a system are covered by their own scope, too. The teams above come from TeamClosure,
+    which sync makes of trusted sources alone; trust is asked again here, for it may have been
+    withdrawn. catalog.seen says the same in SQL.
     """
     teams = _teams_of(entity)
     above = teams_above(teams) if teams else {}
@@ -49,8 +49,8 @@ def scopes_below(entity: Entity, above: Mapping[str, Iterable[str]]) -> Scopes:
     scopes = {("everything", ""), ("service", entity.ref)}
     scopes |= {("tag", tag) for tag in _texts(entity.metadata.get("tags"))}
     scopes |= {("label", label) for label in _pairs(entity.metadata.get("labels"))}
-    if entity.system_ref:
-        scopes.add(("system", entity.system_ref))
+    systems = {entity.system_ref, entity.ref if entity.ref.startswith("system:") else ""}
+    scopes |= {("system", ref) for ref in systems if ref}
     for team in _teams_of(entity):
         scopes |= {("team", team), *(("team", ref) for ref in above.get(team, ()))}
     return frozenset(scopes)

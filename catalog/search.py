@@ -14,6 +14,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Abs, Length, Lower
 
 from catalog.models import Entity
+from catalog.seen import Seen
 
 MAX_WORDS = 8
 GRAM = 3
@@ -63,8 +64,9 @@ def best_first(entities: QuerySet[Entity], text: str) -> QuerySet[Entity]:
     return entities.order_by(rank, Lower("name"), "ref")
 
 
-def similar(text: str) -> list[Entity]:
-    """Entities with names much like the text, the likest first; for "did you mean". Two queries."""
+def similar(text: str, seen: Seen) -> list[Entity]:
+    """Entities that may be seen, with names much like the text, the likest first; for "did you
+    mean". Two queries."""
     meant = "-".join(words_of(text))
     grams = _grams(meant)
     if not grams:
@@ -73,7 +75,7 @@ def similar(text: str) -> list[Entity]:
         (Case(When(name__icontains=gram, then=1), default=0) for gram in grams), start=Value(0)
     )
     any_gram = reduce(or_, (Q(search_text__contains=gram) for gram in grams))
-    light = Entity.objects.only("ref", "kind", "name", "title")
+    light = seen.entities().only("ref", "kind", "name", "title")
     found = _narrowed(light.filter(any_gram), grams, "OR").order_by(-shared, "name", "ref")
     # Two letters that have changed places can leave no trigram as it was.
     begin, length = meant[:2], Abs(Length("name") - len(meant))

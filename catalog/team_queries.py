@@ -8,6 +8,7 @@ from django.db.models import Count, QuerySet
 
 from catalog.models import Entity, Membership, Relation, Team, TeamClosure
 from catalog.queries import ROW_FIELDS, names_of
+from catalog.seen import Seen
 
 # Of the tree of subteams; who has more has a page that nobody reads to its end.
 MAX_NODES = 200
@@ -19,19 +20,23 @@ def teams() -> QuerySet[Team]:
     return Team.objects.only(*ROW_FIELDS).annotate(people=people).order_by("name", "ref")
 
 
-def parents_of(found: Iterable[Entity]) -> dict[int, list[Relation]]:
+def parents_of(found: Iterable[Entity], seen: Seen) -> dict[int, list[Relation]]:
     """{team pk: the edges to the teams directly above it}; one query."""
     edges = Relation.objects.filter(source__in=list(found), type="childOf").select_related("target")
     above: dict[int, list[Relation]] = defaultdict(list)
-    for edge in edges.defer("target__document").order_by("target_ref"):
+    rows = list(edges.defer("target__document").order_by("target_ref"))
+    seen.veil(rows)
+    for edge in rows:
         above[edge.source_id].append(edge)
     return above
 
 
 # --- Teams around a team ---------------------------------------------------------------------
-def above(team: Entity) -> list[Entity]:
-    """The teams above it, the highest first, as trusted sources say."""
+def above(team: Entity, seen: Seen) -> list[Entity]:
+    """The teams above it that may be seen, the highest first, as trusted sources say."""
     rows = TeamClosure.objects.filter(descendant=team, depth__gt=0).select_related("ancestor")
+    if not seen.everything:
+        rows = rows.filter(ancestor__in=seen.entities())
     rows = rows.defer("ancestor__document").order_by("-depth", "ancestor__ref")
     return [row.ancestor for row in rows]
 
@@ -47,14 +52,14 @@ def refs_below(team: Entity) -> list[str]:
 
 @dataclass
 class Node:
-    """A subteam; `entity` is None where nobody describes it."""
+    """A subteam; `entity` is None where nobody describes it, or the reader may not see it."""
 
     ref: str
     entity: Entity | None
     below: list["Node"] = field(default_factory=list)
 
 
-def subteams(team: Entity, refs: Collection[str]) -> list[Node]:
+def subteams(team: Entity, refs: Collection[str], seen: Seen) -> list[Node]:
     """The teams below as a tree, by name; `refs` are those that refs_below() gives. One query.
 
     A team that is below several stands under the first; a cycle ends where it began.
@@ -66,7 +71,9 @@ def subteams(team: Entity, refs: Collection[str]) -> list[Node]:
         .order_by("target_ref")
     )
     children: dict[int, list[Relation]] = defaultdict(list)
-    for edge in edges:
+    rows = list(edges)
+    seen.veil(rows)
+    for edge in rows:
         children[edge.source_id].append(edge)
     root = Node(team.ref, team)
     seen, waiting = {team.ref}, [root]
@@ -85,7 +92,7 @@ def subteams(team: Entity, refs: Collection[str]) -> list[Node]:
 class Member:
     """A person in a team or several: who, in which, and which source says so.
 
-    `known`: the catalog has the person; else a team names somebody whom nobody describes.
+    `known`: the catalog has the person, and the reader may see them; else there is only a ref.
     """
 
     ref: str
@@ -96,14 +103,14 @@ class Member:
     team: str = ""
 
 
-def members_of(team: Entity, refs: Collection[str] = ()) -> list[Member]:
+def members_of(team: Entity, seen: Seen, refs: Collection[str] = ()) -> list[Member]:
     """The direct members, by name; with `refs` those of all these teams. Two queries."""
     rows = Membership.objects.select_related("origin", "team").defer("team__document")
     rows = rows.filter(team__ref__in=list(refs)) if refs else rows.filter(team=team)
     found: dict[tuple[str, int], list[Membership]] = defaultdict(list)
     for row in rows.order_by("team__name"):
         found[row.user_ref, row.origin_id].append(row)
-    names = names_of(ref for ref, _ in found)
+    names = names_of((ref for ref, _ in found), seen)
     members = [
         Member(
             ref,

@@ -12,6 +12,7 @@ from catalog.apply import grace
 from catalog.models import Entity
 from catalog.origin import origin_of
 from catalog.pages import entity_or_404, head
+from catalog.seen import seen_of
 from portal.guard import actor_of
 from portal.templatetags.ui import entity_url
 
@@ -31,7 +32,7 @@ def entity_unregister(request: HttpRequest, namespace: str, kind: str, name: str
         else:
             messages.success(request, f"{entity.source} is not read any more. {_marked(count)}")
             return redirect(entity_url(entity.ref))
-    context = head(entity) | _what_goes(request, entity) | {"problem": problem}
+    context = head(request, entity) | _what_goes(request, entity) | {"problem": problem}
     status = 422 if problem else 200
     return render(request, "catalog/entity_unregister.html", context, status=status)
 
@@ -40,12 +41,13 @@ def _what_goes(request: HttpRequest, entity: Entity) -> dict[str, Any]:
     source = entity.source
     here = source is not None and register.can_unregister(source)
     goes = register.what_goes(source) if here and source is not None else Entity.objects.none()
+    seen = seen_of(request)
     return {
         "here": here,
-        "goes": goes[:SHOWN],
+        "goes": seen.among(goes)[:SHOWN],
         "total": goes.count(),
         "decision": register.decide_for(actor_of(request)) if here else None,
-        "origin": origin_of(entity),
+        "origin": origin_of(entity, seen),
         "grace": grace().total_seconds(),
     }
 

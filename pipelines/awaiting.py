@@ -65,7 +65,7 @@ def waiting(actor: Actor) -> list[Waiting]:
     """What this person may see: first what waits for them, then their own, then other people's."""
     rows = Trigger.objects.filter(state=State.AWAITING)
     grants = [*seeing(actor), *grants_with(actor, PERMISSION)]
-    seen = rows.filter(in_scope(grants, rows)) | rows.filter(actor=actor.user_id)
+    seen = rows.filter(in_scope(grants)) | rows.filter(actor=actor.user_id)
     items = seen_by(actor, _in_turn(seen))
     own = actor.user_id
     return sorted(items, key=lambda item: (not item.mine, item.trigger.actor_id != own))
@@ -77,7 +77,7 @@ def to_approve(actor: Actor) -> int:
     rows = Trigger.objects.filter(state=State.AWAITING).exclude(actor=actor.user_id)
     if not grants or not rows.exists():
         return 0
-    found = _in_turn(rows.filter(in_scope(grants, rows)))
+    found = _in_turn(rows.filter(in_scope(grants)))
     return sum(item.mine for item in seen_by(actor, found))
 
 

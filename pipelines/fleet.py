@@ -13,9 +13,10 @@ from django.template.loader import render_to_string
 
 from catalog.fleet import services_of
 from catalog.models import Entity
-from pipelines.offers import may_see
+from catalog.seen import Seen
 from pipelines.panels import Panels
 from pipelines.queries import WORST_FIRST, worst_states
+from pipelines.seen import seen_builds
 
 # Of these the services are named, as many of each.
 TELLING = ("failed", "unknown", "waiting")
@@ -47,7 +48,7 @@ class Health:
 def page_panels(place: str, request: HttpRequest, objects: Sequence[Entity]) -> Panels:
     """Hook: "fleet" and "fleet_below" (subteams too) on a page, "fleet_row" in a list."""
     draw = PLACES.get(place)
-    if draw is None or not may_see(request, []).allowed:
+    if draw is None or seen_builds(request).entities.nothing:
         return {}
     return draw(request, objects)
 
@@ -56,7 +57,9 @@ def on_page(request: HttpRequest, objects: Sequence[Entity], *, below: bool = Fa
     """Each state with how many services are in it, and which."""
     return {
         pk: render_to_string("pipelines/_fleet.html", {"health": health}, request)
-        for pk, health in healths(objects, below=below, names=True).items()
+        for pk, health in healths(
+            objects, seen_builds(request).entities, below=below, names=True
+        ).items()
         if health.total
     }
 
@@ -65,16 +68,17 @@ def in_row(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
     """The same in one line, without names."""
     return {
         pk: render_to_string("pipelines/_fleet_row.html", {"health": health}, request)
-        for pk, health in healths(objects).items()
+        for pk, health in healths(objects, seen_builds(request).entities).items()
         if health.total
     }
 
 
 def healths(
-    objects: Sequence[Entity], *, below: bool = False, names: bool = False
+    objects: Sequence[Entity], seen: Seen, *, below: bool = False, names: bool = False
 ) -> dict[int, Health]:
-    """Per team, person, system or domain; as many queries for many as for one."""
-    fleets = services_of(objects, below=below)
+    """Per team, person, system or domain, of the services that may be seen; as many queries for
+    many as for one."""
+    fleets = services_of(objects, seen, below=below)
     states = worst_states(set(chain.from_iterable(fleets.values())))
     found = {pk: _health(services, states) for pk, services in fleets.items()}
     if names:

@@ -1,6 +1,5 @@
 """The pages of freezes and of broken glass: what is in force, what was done, what to review."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -17,6 +16,7 @@ from pipelines.freezes import not_over
 from pipelines.glass_form import GlassForm, ReviewForm
 from pipelines.models import BrokenGlass, Environment, Trigger
 from pipelines.offers import may_see
+from pipelines.seen import seen_builds
 from pipelines.unsettled import may_list
 from portal.guard import actor_of, require
 from portal.policy import Decision, Target
@@ -44,7 +44,9 @@ def glass_list(request: HttpRequest) -> HttpResponse:
     if not may_list(actor_of(request)):
         require(request, "build.view", Target("broken glass"))
     now = timezone.now()
-    rows = _seen(request, _rows().order_by("-starts_at")[:MAX_LISTED])
+    seen = seen_builds(request)
+    every = _rows() if seen.everything else _rows().filter(entity__in=seen.entities.entities())
+    rows = every.order_by("-starts_at")[:MAX_LISTED]
     unreviewed = [one for one in rows if one.reviewed_at is None]
     context = {
         "open": [one for one in unreviewed if glass.is_open(one, now)],
@@ -59,18 +61,6 @@ def _rows() -> QuerySet[BrokenGlass]:
     return BrokenGlass.objects.select_related(
         "entity__source", "environment__approver_role", "by", "reviewer"
     )
-
-
-def _seen(request: HttpRequest, rows: Iterable[BrokenGlass]) -> list[BrokenGlass]:
-    """Those of the rows whose service the person may see; asked once for each service."""
-    seen: dict[int | None, bool] = {}
-    found = []
-    for row in rows:
-        if row.entity_id not in seen:
-            seen[row.entity_id] = _may_see(request, row.entity)
-        if seen[row.entity_id]:
-            found.append(row)
-    return found
 
 
 def _may_see(request: HttpRequest, entity: Entity | None) -> bool:

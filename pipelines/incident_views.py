@@ -7,14 +7,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from pipelines import incidents
 from pipelines.models import Incident
-from portal.guard import actor_of, require
-from portal.policy import Target
+from pipelines.seen import seen_builds_or_denied
+from portal.guard import actor_of
 
 
 @require_safe
 def incident_list(request: HttpRequest) -> HttpResponse:
     """The open ones first, with a form for those who may close them."""
-    require(request, "build.view", Target("incidents"))
+    seen_builds_or_denied(request, "incidents")
     actor = actor_of(request)
     items = [(one, incidents.may_close(actor, one)) for one in incidents.listed(actor)]
     return render(request, "pipelines/incident_list.html", {"items": items})

@@ -10,15 +10,15 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog.models import Entity
-from catalog.scopes import scopes_of
 from pipelines.bounds import text
 from pipelines.facts import Facts, facts_of
 from pipelines.models import Build, Incident, Trigger
+from pipelines.seen import seen_builds_by
 from pipelines.targets import decide_about
 from pipelines.trigger_trail import about, note, target_of
 from portal import audit
 from portal.access import fresh_actor
-from portal.policy import Actor, Decision, Target, decide
+from portal.policy import Actor, Decision
 
 audit.register("incident.raise", "found something that must not happen")
 audit.register("incident.close", "closed an incident")
@@ -73,26 +73,20 @@ def may_close(actor: Actor, incident: Incident, facts: Facts | None = None) -> D
 
 
 def listed(actor: Actor) -> list[Incident]:
-    """The newest ones that the person may see: open ones first, then those of the last month."""
+    """The newest ones that the person may see, or asked for: open ones first, then those of the
+    last month."""
     recent = timezone.now() - SHOWN_FOR
-    rows = Incident.objects.filter(Q(closed_at=None) | Q(closed_at__gt=recent))
+    seen = seen_builds_by(actor).of_triggers("trigger__")
+    mine = Q(trigger__actor=actor.user_id) if seen else Q()
+    rows = Incident.objects.filter(seen | mine).filter(Q(closed_at=None) | Q(closed_at__gt=recent))
     related = ("pipeline__server", "entity__source", "environment")
     rows = rows.select_related("closed_by", *(f"trigger__{name}" for name in related))
-    found = rows.order_by(F("closed_at").asc(nulls_first=True), "-pk")[:MAX_LISTED]
-    return [incident for incident in found if _may_see(actor, incident)]
+    return list(rows.order_by(F("closed_at").asc(nulls_first=True), "-pk")[:MAX_LISTED])
 
 
 def open_incidents(entity: Entity) -> QuerySet[Incident]:
     """Those of a service that nobody has closed."""
     return Incident.objects.filter(trigger__entity=entity, closed_at=None)
-
-
-def _may_see(actor: Actor, incident: Incident) -> bool:
-    trigger = incident.trigger
-    if trigger is not None and trigger.actor_id == actor.user_id:
-        return True
-    scopes = scopes_of(trigger.entity) if trigger and trigger.entity else frozenset()
-    return decide(actor, "build.view", Target("incidents", scopes), now=timezone.now()).allowed
 
 
 def close(user: User, incident: Incident, comment: str, request: HttpRequest | None = None) -> str:

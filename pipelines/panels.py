@@ -31,6 +31,7 @@ from pipelines.queries import (
     triggers_of,
     worst,
 )
+from pipelines.seen import seen_builds
 from pipelines.unsettled import to_settle
 from portal.guard import actor_of
 from portal.policy import Decision
@@ -212,9 +213,9 @@ def service_problems(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
 
 # --- Lists, teams, home ----------------------------------------------------------------------
 def catalog_row(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
-    """One state for each entity that has builds; two queries for them all."""
-    if not may_see(request, []).allowed:
-        return {}
+    """One state for each entity that has builds that the person may see; two queries for them all,
+    and one for who does not see everything."""
+    objects = seen_builds(request).entities.shown(objects)
     return {
         pk: render_to_string("pipelines/_row_state.html", {"build": build}, request)
         for pk, build in states_of(objects).items()
@@ -223,14 +224,12 @@ def catalog_row(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
 
 def team_builds(request: HttpRequest, objects: Sequence[Entity]) -> Panels:
     """What is broken or waiting among the services that a team owns."""
-    if not may_see(request, []).allowed:
-        return {}
     return {team.pk: html for team in objects if (html := _attention(request, [team.ref]))}
 
 
 def home(request: HttpRequest, objects: Sequence[Any]) -> Panels:
     """What is broken or waiting and mine, and what I asked for."""
-    if not may_see(request, []).allowed:
+    if seen_builds(request).nothing:
         return {}
     found: Panels = {}
     for user in objects:
@@ -271,7 +270,8 @@ def account(request: HttpRequest, objects: Sequence[Any]) -> Panels:
 
 
 def _attention(request: HttpRequest, team_refs: Iterable[str]) -> SafeString:
-    owned = Entity.objects.filter(owner_ref__in=list(team_refs), state=Entity.State.ACTIVE)
+    seen = seen_builds(request).entities.entities()
+    owned = seen.filter(owner_ref__in=list(team_refs), state=Entity.State.ACTIVE)
     owned = owned.filter(pipeline_links__isnull=False).distinct().defer("document", "search_text")
     by_pk = {entity.pk: entity for entity in owned[:MAX_ATTENTION]}
     rows = [

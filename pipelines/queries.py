@@ -11,6 +11,7 @@ from catalog.relations import batches
 from pipelines.accounts import started_by
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
 from pipelines.outbox import MAX_LOOKUPS
+from pipelines.seen import SeenBuilds
 
 # What a reader must see first when several pipelines differ.
 WORST_FIRST = (
@@ -178,11 +179,10 @@ def recent_branches(pipeline: Pipeline, limit: int = 8) -> list[str]:
     return list(dict.fromkeys([*first, *recent]))[:limit]
 
 
-def build_list(*, state: str = "", mine: int | None = None) -> QuerySet[Build]:
-    """Builds over all servers, newest first; `mine` is a user's id."""
-    builds = Build.objects.select_related("pipeline__server", "trigger").order_by(
-        "-queued_at", "-pk"
-    )
+def build_list(seen: SeenBuilds, *, state: str = "", mine: int | None = None) -> QuerySet[Build]:
+    """Builds over all servers that may be seen, newest first; `mine` is a user's id."""
+    builds = seen.builds(Build.objects.select_related("pipeline__server", "trigger"))
+    builds = builds.order_by("-queued_at", "-pk")
     if state:
         builds = builds.filter(state=state)
     if mine is not None:

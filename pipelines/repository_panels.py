@@ -14,11 +14,11 @@ from django.template.loader import render_to_string
 from catalog.models import Repository
 from pipelines import accounts
 from pipelines.models import Pipeline
-from pipelines.offers import may_see
 from pipelines.panels import Panels, ask_for
 from pipelines.providers import PROVIDERS
 from pipelines.queries import newest_builds
 from pipelines.repository_places import is_at
+from pipelines.seen import seen_builds
 
 BUILDS_SHOWN = 5  # of each pipeline
 MAX_PIPELINES = 20
@@ -26,11 +26,11 @@ MAX_PIPELINES = 20
 
 def page_panels(place: str, request: HttpRequest, objects: Sequence[Repository]) -> Panels:
     """Hook: the newest builds of each repository."""
-    if place != "repository" or not may_see(request, []).allowed:
+    if place != "repository":
         return {}
     found: Panels = {}
     for repository in objects:
-        pipelines = pipelines_of(repository)
+        pipelines = seen_builds(request).shown(pipelines_of(repository))
         if not pipelines:
             continue
         ask_for(pipelines)

@@ -1,19 +1,18 @@
 """Uncertain requests and who can say what became of them: the list for people, and its count."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from catalog.models import Entity
-from catalog.scopes import Scopes, scopes_of
 from pipelines.calls import WITHOUT_BUILD
 from pipelines.facts import Facts, facts_of
-from pipelines.models import Pipeline, Trigger
+from pipelines.models import Trigger
 from pipelines.outbox import MAX_LOOKUPS, State
 from pipelines.queries import settles_itself
-from pipelines.scopes import scopes_of_pipeline
+from pipelines.seen import SeenBuilds
 from pipelines.settling import may_settle
 from portal.policy import Actor, Decision, Grant, Target
 
@@ -43,7 +42,7 @@ def unsettled(actor: Actor) -> list[Unsettled]:
     """The newest uncertain requests that the person may see; their own always, and first."""
     uncertain = Trigger.objects.filter(state=State.UNCERTAIN)
     mine = uncertain.filter(actor=actor.user_id) if actor.user_id else uncertain.none()
-    others = uncertain.exclude(actor=actor.user_id).filter(in_scope(seeing(actor), uncertain))
+    others = uncertain.exclude(actor=actor.user_id).filter(in_scope(seeing(actor)))
     return _items(actor, mine, others)
 
 
@@ -60,7 +59,7 @@ def to_settle(actor: Actor) -> int:
     if any(grant.scope_kind == "everything" and not grant.environment for grant in grants):
         return Trigger.objects.filter(state=State.UNCERTAIN, lookups__gte=MAX_LOOKUPS).count()
     waiting = Trigger.objects.filter(state=State.UNCERTAIN, lookups__gte=MAX_LOOKUPS)
-    theirs = waiting.filter(in_scope(grants, waiting))
+    theirs = waiting.filter(in_scope(grants))
     return sum(item.settle.allowed for item in _items(actor, theirs))
 
 
@@ -89,25 +88,11 @@ def seeing(actor: Actor) -> list[Grant]:
     return [grant for grant in held if not grant.environment and not grant.problem(builds, now)]
 
 
-def in_scope(grants: Sequence[Grant], rows: QuerySet[Trigger]) -> Q:
-    """Those of the rows whose service or pipeline a grant covers. Chosen before any are cut off: a
-    hundred of another team's must not hide this one's."""
-    if any(grant.scope_kind == "everything" for grant in grants):
-        return Q()
-    found = Q(pk__in=[])
-    about = Entity.objects.filter(pk__in=rows.values("entity")).select_related("source")
-    for entity in about:
-        if _is_covered(grants, scopes_of(entity)):
-            found |= Q(entity=entity)
-    pipelines = Pipeline.objects.filter(pk__in=rows.values("pipeline")).select_related("server")
-    for pipeline in pipelines:
-        if _is_covered(grants, scopes_of_pipeline(pipeline)):
-            found |= Q(pipeline=pipeline)
-    return found
-
-
-def _is_covered(grants: Sequence[Grant], scopes: Scopes) -> bool:
-    return any(grant.covers(Target("", scopes)) for grant in grants)
+def in_scope(grants: Iterable[Grant]) -> Q:
+    """Requests whose service or pipeline a grant covers. Chosen before any are cut off: a hundred
+    of another team's must not hide this one's."""
+    scopes = frozenset((grant.scope_kind, grant.scope_ref) for grant in grants)
+    return SeenBuilds(scopes).of_triggers()
 
 
 def facts_by_entity(triggers: Iterable[Trigger]) -> dict[int | None, Facts]:

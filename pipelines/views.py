@@ -22,12 +22,12 @@ from pipelines.providers.base import Step
 from pipelines.providers.errors import ProviderError
 from pipelines.queries import acting_link
 from pipelines.queries import build_list as listed
+from pipelines.seen import seen_builds_or_denied
 from portal.fragments import render_either
-from portal.guard import actor_of, require
-from portal.policy import Decision, Target
+from portal.guard import Denied, actor_of
+from portal.policy import Decision
 
 PER_PAGE = 50
-EVERYTHING = Target("builds")
 
 
 class NewestFirst(Paginator):
@@ -66,11 +66,11 @@ def service_verdict(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def build_list(request: HttpRequest) -> HttpResponse:
     """Builds over all servers, newest first, by state or by "mine"."""
-    require(request, "build.view", EVERYTHING)
+    seen = seen_builds_or_denied(request, "builds")
     state = request.GET.get("state", "")
     state = state if state in STATES else ""
     mine = "mine" in request.GET
-    found = listed(state=state, mine=request.user.pk if mine else None)
+    found = listed(seen, state=state, mine=request.user.pk if mine else None)
     pages = NewestFirst(found, PER_PAGE)
     pages.shown = max(1, _number(request, "page", 1))
     page = pages.get_page(pages.shown)
@@ -79,6 +79,7 @@ def build_list(request: HttpRequest) -> HttpResponse:
     accounts.tell(builds_shown)
     context = {
         "page": page,
+        "sees_all": seen.everything,
         "filtered": bool(state or mine),
         "filters": _filters(state, mine),
         "moving": any(not build.is_final for build in builds_shown),
@@ -126,8 +127,7 @@ def build_status(request: HttpRequest, pk: int) -> HttpResponse:
 def build_log(request: HttpRequest, pk: int) -> HttpResponse:
     """The lines that follow `?offset=&line=`: htmx puts them where it was told to wait."""
     build, links = _build(request, pk)
-    if not _may_see(request, build, links, "log.view").allowed:
-        raise Http404("There is no such log, or you may not read it.")
+    _require_log(request, build, links)
     context = _log(request, build, *_steps(build))
     return render(request, "pipelines/_build_log.html", {"build": build, **context})
 
@@ -136,8 +136,7 @@ def build_log(request: HttpRequest, pk: int) -> HttpResponse:
 def build_log_export(request: HttpRequest, pk: int) -> HttpResponse:
     """The log as a text file that says whose build it is."""
     build, links = _build(request, pk)
-    if not _may_see(request, build, links, "log.view").allowed:
-        raise Http404("There is no such log, or you may not read it.")
+    _require_log(request, build, links)
     steps, error = _steps(build)
     step = logs.step_to_show(steps, request.GET.get("step", ""))
     try:
@@ -165,6 +164,13 @@ def _build(request: HttpRequest, pk: int) -> tuple[Build, list[PipelineLink]]:
     if not _may_see(request, build, links).allowed:
         raise Http404("There is no such build, or you may not see it.")
     return build, list(links)
+
+
+def _require_log(request: HttpRequest, build: Build, links: Iterable[PipelineLink]) -> None:
+    """Who sees the build is told why they may not read its log."""
+    decision = _may_see(request, build, links, "log.view")
+    if not decision.allowed:
+        raise Denied(decision)
 
 
 def _may_see(

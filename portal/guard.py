@@ -1,7 +1,7 @@
 """Lets a page through only when policy allows it; a refusal says why, and is audited."""
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 
 from portal import audit
@@ -47,3 +47,12 @@ def require(request: HttpRequest, action: str, target: Target) -> Decision:
         )
         raise Denied(decision)
     return decision
+
+
+def require_seen(request: HttpRequest, action: str, target: Target, sentence: str) -> None:
+    """Lets through whoever may see the target. For anybody else it is not there: Http404 with the
+    sentence that is said of what does not exist. The trail says why."""
+    try:
+        require(request, action, target)
+    except Denied:
+        raise Http404(sentence) from None

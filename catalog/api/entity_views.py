@@ -5,7 +5,6 @@ import binascii
 import json
 import uuid
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -19,7 +18,7 @@ from catalog.api.ordering import MAX_FIELDS, Order, ordered, read_order
 from catalog.api.search import condition_of, matching
 from catalog.api.seen import Seen
 from catalog.models import Entity
-from catalog.origin import ancestry_of
+from catalog.origin import shown_ancestry
 from catalog.refs import RefError, parse_ref
 from portal.api_errors import ApiError, encode
 from portal.api_tokens import Caller
@@ -72,12 +71,7 @@ def ancestry(
     def make(seen: Seen) -> HttpResponse:
         pk = _pk(seen, kind, namespace, name) or _missing(kind, namespace, name)
         entity = Entity.objects.select_related("file").get(pk=pk)
-        above = ancestry_of(entity)
-        shown = set(
-            seen.entities().filter(pk__in=[one.pk for one in above]).values_list("pk", flat=True)
-        )
-        # Where a Location may not be seen, what led to it is not told either.
-        chain = [entity, *takewhile(lambda one: one.pk in shown, above)]
+        chain = [entity, *shown_ancestry(entity, seen)]
         rows = serialized([one.pk for one in chain], EVERYTHING)
         parents = [[one.ref] for one in chain[1:]] + [[]]
         items = [

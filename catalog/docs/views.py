@@ -12,6 +12,7 @@ from catalog.docs.links import docs_url, resolve
 from catalog.docs.rendering import render as rendered
 from catalog.models import DocPage, Entity
 from catalog.pages import entity_or_404, head
+from catalog.seen import Seen, seen_of
 
 
 @require_safe
@@ -29,7 +30,7 @@ def entity_docs(
     text = DocPage.objects.values_list("text", flat=True).get(pk=shown.pk)
     paths = {found.path for found in pages}
     made = rendered(text, partial(resolve, entity, shown, paths))
-    context = head(entity) | {
+    context = head(request, entity) | {
         "page": shown,
         "pages": [(found, docs_url(entity, found.path)) for found in pages],
         "html": mark_safe(made.html),  # noqa: S308, sanitised by docs/rendering.py
@@ -56,16 +57,18 @@ def _shown(pages: list[DocPage], path: str) -> DocPage:
 
 def _without(request: HttpRequest, entity: Entity, page: str) -> HttpResponse:
     """It has no pages of its own: another entity's are named, or how to add some is said."""
-    other = _documented_by(entity)
+    other = _documented_by(entity, seen_of(request))
     if other is not None and other.docs.exists():
         return redirect(docs_url(other, page))
     if page:
         raise Http404(f"{entity} has no documentation in the catalog.")
-    return render(request, "catalog/entity_docs.html", head(entity) | {"key": TECHDOCS_REF})
+    return render(
+        request, "catalog/entity_docs.html", head(request, entity) | {"key": TECHDOCS_REF}
+    )
 
 
-def _documented_by(entity: Entity) -> Entity | None:
+def _documented_by(entity: Entity, seen: Seen) -> Entity | None:
     named = entity.annotations.get(TECHDOCS_ENTITY)
     if not isinstance(named, str):
         return None
-    return Entity.objects.filter(ref=named.strip().lower()).exclude(pk=entity.pk).first()
+    return seen.entities().filter(ref=named.strip().lower()).exclude(pk=entity.pk).first()

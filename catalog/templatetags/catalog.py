@@ -3,14 +3,16 @@
 from typing import Any
 
 from django import template
+from django.template import Context
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from catalog.forms import WITHOUT_BUILDS
 from catalog.links import contact_of
 from catalog.models import Entity
 from catalog.origin import line_url
 from catalog.queries import Names
+from catalog.seen import seen_of
 from portal.templatetags.ui import entity_url
 
 register = template.Library()
@@ -34,12 +36,26 @@ RELATION_WORDS = {
 CONTACTS = 3
 
 
-@register.inclusion_tag("catalog/_owner_cell.html")
-def owner_cell(entity: Entity) -> dict[str, Any]:
+@register.inclusion_tag("catalog/_owner_cell.html", takes_context=True)
+def owner_cell(context: Context, entity: Entity) -> dict[str, Any]:
     """The verdict strip's Owner cell: who owns the entity and how to reach them; one query."""
-    owner = Entity.objects.filter(ref=entity.owner_ref).first() if entity.owner_ref else None
+    seen = seen_of(context["request"])
+    owner = seen.entities().filter(ref=entity.owner_ref).first() if entity.owner_ref else None
     contacts = contact_of(owner)[:CONTACTS] if owner else []
-    return {"ref": entity.owner_ref, "owner": owner, "contacts": contacts}
+    return {
+        "ref": entity.owner_ref,
+        "owner": owner,
+        "contacts": contacts,
+        "sees_all": seen.everything,
+    }
+
+
+@register.simple_tag(takes_context=True)
+def dangling(context: Context) -> SafeString:
+    """Beside a ref that leads nowhere: nobody describes it, or the reader may not see it."""
+    if seen_of(context["request"]).everything:
+        return mark_safe('<span class="tag tag--warning">not in the catalog</span>')
+    return mark_safe('<span class="tag">not in what you may see</span>')
 
 
 @register.filter

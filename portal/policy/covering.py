@@ -1,12 +1,33 @@
-"""Which of many scopes cover a target: is_covered(), for thousands of targets at once."""
+"""Which of many scopes cover a target, and which let somebody in: for thousands at once."""
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from fnmatch import fnmatchcase
 
-from portal.policy.facts import Target
+from portal.policy.decision import decide
+from portal.policy.facts import Actor, Grant, Target
 
 Scope = tuple[str, str, str]  # kind, ref and environment, as a mapping names them
+EVERYTHING = ("everything", "")
+ANYWHERE = Target("everything")
+
+
+def allowed_scopes(actor: Actor, action: str, now: datetime) -> frozenset[tuple[str, str]]:
+    """The scopes in which decide() lets the actor do this, where it takes effect in no environment
+    and is about no branch: a list shows what one of them covers. `EVERYTHING` stands alone.
+    """
+    if decide(actor, action, ANYWHERE, now=now).allowed:
+        return frozenset({EVERYTHING})
+
+    def holds(grant: Grant) -> bool:
+        """As the only one, and for everything: what is asked besides its scope, decide() says."""
+        alone = replace(grant, scope_kind="everything", scope_ref="")
+        return decide(replace(actor, grants=(alone,)), action, ANYWHERE, now=now).allowed
+
+    having = (grant for grant in actor.grants if action in grant.permissions)
+    return frozenset((grant.scope_kind, grant.scope_ref) for grant in having if holds(grant))
 
 
 class Covering:

@@ -4,6 +4,7 @@ import pytest
 
 from catalog.doc_search import hits, marked
 from catalog.models import DocPage, Entity
+from catalog.seen import EVERYTHING
 from tests.catalog.trees import component, read
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +27,7 @@ def docs(tree):
 
 
 def found(text):
-    return [hit.page.title for hit in hits(text, 10)]
+    return [hit.page.title for hit in hits(text, 10, EVERYTHING)]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_a_page_that_changes_is_found_by_what_it_says_now(docs):
 
 def test_the_passage_is_escaped_and_marks_the_words(docs):
     DocPage.objects.filter(title="Ledger").update(text="<script>alert(1)</script> of invoices")
-    [hit] = hits("invoices", 10)
+    [hit] = hits("invoices", 10, EVERYTHING)
     # PostgreSQL leaves tags out of its passages, SQLite does not.
     assert "<script" not in hit.passage
     assert hit.passage.endswith(" of <mark>invoices</mark>")

@@ -108,4 +108,4 @@ def test_entity_docs_asks_the_same_number_of_queries_however_many_pages(viewer, 
 
 def test_entity_docs_are_for_those_who_see_the_entity(viewer, source, settings):
     settings.DEFAULT_ROLE = ""
-    page(viewer, DOCS, status=403)
+    page(viewer, DOCS, status=404)

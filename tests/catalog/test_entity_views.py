@@ -10,6 +10,7 @@ import yaml
 from django.utils import timezone
 
 from catalog.models import Entity, Repository, SourceFile
+from portal.models import AuditEvent
 from tests.catalog.pages import page, queries
 from tests.catalog.trees import component, document, location, read
 
@@ -93,16 +94,20 @@ def test_service_detail_asks_the_same_number_of_queries_however_many_relations(v
 
 def test_service_detail_of_an_unknown_name_says_so(viewer, shop):
     text = page(viewer, "/catalog/default/component/nope/", status=404)
-    assert "The catalog has no component called nope in the namespace default." in text
+    assert "The catalog has no component called nope in the namespace default, or you may" in text
 
 
 def test_service_detail_of_an_impossible_name_is_not_found(viewer, db):
     page(viewer, "/catalog/default/component/a%00b/", status=404)
 
 
-def test_service_detail_is_refused_where_the_role_covers_other_services(viewer, shop, settings):
+def test_service_detail_is_not_there_for_who_may_not_see_it_and_the_trail_says_why(
+    viewer, shop, settings
+):
     settings.DEFAULT_ROLE = ""
-    assert "No role lets you see the catalog for Pay API." in page(viewer, PAY, status=403)
+    assert "no component called pay" in page(viewer, PAY, status=404)
+    event = AuditEvent.objects.get(action="page.deny")
+    assert event.reason == "No role lets you see the catalog for Pay API."
 
 
 def test_entity_detail_says_that_a_kind_is_not_supported(viewer, shop):

@@ -4,9 +4,12 @@ import pytest
 
 from catalog.facets import SHOWN, kind_choices, value_facets
 from catalog.forms import Filters
+from catalog.mine import Mine
+from catalog.seen import EVERYTHING
 from tests.catalog.trees import component, document, group, read
 
 pytestmark = pytest.mark.django_db
+WHOLE = Mine(EVERYTHING)
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def catalog(tree):
 
 
 def facet(filters, name):
-    [found] = [one for one in value_facets(filters) if one.name == name]
+    [found] = [one for one in value_facets(filters, WHOLE) if one.name == name]
     return {choice.value: choice.count for choice in found.choices}
 
 
@@ -45,7 +48,7 @@ def test_a_chosen_value_without_entities_can_be_unchosen(catalog):
 
 
 def test_kinds_come_in_our_order_and_end_with_what_is_not_supported(catalog):
-    choices = [(c.label, c.count, c.chosen) for c in kind_choices(Filters())]
+    choices = [(c.label, c.count, c.chosen) for c in kind_choices(Filters(), WHOLE)]
     assert choices == [
         ("components", 3, True),
         ("groups", 1, False),
@@ -58,7 +61,7 @@ def test_long_facets_are_cut_until_asked_for(tree, django_assert_num_queries):
     tree.write("all.yaml", *(component(f"c{n}", {"tags": [f"t{n}"]}) for n in range(SHOWN + 4)))
     read(tree.source("all.yaml"))
     with django_assert_num_queries(8):
-        [tags] = [one for one in value_facets(Filters()) if one.name == "tag"]
+        [tags] = [one for one in value_facets(Filters(), WHOLE) if one.name == "tag"]
     assert (len(tags.choices), tags.more) == (SHOWN, "?expand=tag")
-    [tags] = [one for one in value_facets(Filters(), expand="tag") if one.name == "tag"]
+    [tags] = [one for one in value_facets(Filters(), WHOLE, expand="tag") if one.name == "tag"]
     assert (len(tags.choices), tags.more) == (SHOWN + 4, "")

@@ -4,6 +4,7 @@ import pytest
 
 from catalog.graph import INCOMING, MAX_NODES, MAX_ROWS, OUTGOING, Wish, default_types, graph_of
 from catalog.models import Entity
+from catalog.seen import EVERYTHING
 from tests.catalog.trees import component, document, group, read
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +26,7 @@ def chain(tree):
 
 
 def around(name, **wish):
-    graph = graph_of(Entity.objects.get(name=name), Wish(**{"types": NEEDS, **wish}))
+    graph = graph_of(Entity.objects.get(name=name), Wish(**{"types": NEEDS, **wish}), EVERYTHING)
     short = {ref: ref.rpartition("/")[2] for ref in graph.nodes}
     edges = {(short[e.source], short[e.target]) for e in graph.edges}
     return {short[ref]: node.rank for ref, node in graph.nodes.items()}, edges
@@ -53,7 +54,7 @@ def test_kinds_are_left_out_known_or_not(chain):
 
 
 def test_what_nobody_describes_has_no_state(chain):
-    graph = graph_of(Entity.objects.get(name="b"), Wish(types=NEEDS))
+    graph = graph_of(Entity.objects.get(name="b"), Wish(types=NEEDS), EVERYTHING)
     assert (
         graph.nodes["resource:default/gone"].state,
         graph.nodes["resource:default/gone"].kind,
@@ -69,14 +70,14 @@ def test_a_hub_is_cut_and_says_so(tree, django_assert_num_queries):
     read(tree.source("all.yaml"))
     hub = Entity.objects.get(name="hub")
     with django_assert_num_queries(2):
-        graph = graph_of(hub, Wish(depth=2, types=NEEDS))
+        graph = graph_of(hub, Wish(depth=2, types=NEEDS), EVERYTHING)
     assert (len(graph.nodes), graph.left_out) == (MAX_NODES, True)
 
 
 def test_each_step_is_one_query(chain, django_assert_num_queries):
     a = Entity.objects.get(name="a")
     with django_assert_num_queries(3):
-        graph_of(a, Wish(depth=4, types=NEEDS))
+        graph_of(a, Wish(depth=4, types=NEEDS), EVERYTHING)
 
 
 def test_teams_begin_with_people_and_things_with_needs(tree):

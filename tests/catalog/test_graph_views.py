@@ -27,7 +27,7 @@ def test_entity_graph_draws_each_node_as_a_link_with_a_name(viewer, shop, tree):
     }
     assert "<title>Component cart</title>" in text
     assert re.search(r"<li><a[^>]*>cart</a> <span[^>]*>depends on</span> <a[^>]*>Pay API</a>", text)
-    assert "<title>Resource db, not in the catalog</title>" in page(viewer, f"{GRAPH}?depth=2")
+    assert "<title>Resource db, not found</title>" in page(viewer, f"{GRAPH}?depth=2")
 
 
 def test_entity_graph_keeps_to_what_the_address_asks_for(viewer, shop, tree):

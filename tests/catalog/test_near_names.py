@@ -3,6 +3,7 @@
 import pytest
 
 from catalog.near_names import hints_for, near
+from catalog.seen import EVERYTHING
 from tests.catalog.trees import component, document, read
 
 KNOWN = ["component:default/payments", "resource:default/ledger", "component:default/payroll"]
@@ -24,7 +25,7 @@ def test_hints_cost_one_query_and_none_where_nothing_dangles(tree, django_assert
     read(tree.source("all.yaml"))
     refs = ["component:default/ledgre", *(f"component:default/paymen{n}" for n in range(30))]
     with django_assert_num_queries(1):
-        hints = hints_for(refs)
+        hints = hints_for(refs, EVERYTHING)
     assert hints["component:default/paymen1"] == ["component:default/payments"]
     with django_assert_num_queries(0):
-        assert hints_for([]) == {}
+        assert hints_for([], EVERYTHING) == {}

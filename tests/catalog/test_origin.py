@@ -4,6 +4,7 @@ import pytest
 
 from catalog.models import Entity, SourceFile
 from catalog.origin import line_url, origin_of
+from catalog.seen import EVERYTHING
 from tests.catalog.trees import component, location, read
 
 pytestmark = pytest.mark.django_db
@@ -18,17 +19,20 @@ def test_the_locations_that_led_there_are_named_nearest_first(tree):
     tree.write("teams/all.yaml", location("teams", target="../pay/catalog-info.yaml"))
     tree.write("pay/catalog-info.yaml", component("pay"))
     read(tree.source("root.yaml"))
-    assert [found.name for found in origin_of(entity("pay")).ancestry] == ["teams", "root"]
+    assert [found.name for found in origin_of(entity("pay"), EVERYTHING).ancestry] == [
+        "teams",
+        "root",
+    ]
 
 
 def test_locations_that_name_each_other_end(tree):
     tree.write("a.yaml", location("a", target="./b.yaml"))
     tree.write("b.yaml", location("b", target="./a.yaml"), component("pay"))
     read(tree.source("a.yaml"))
-    assert [found.name for found in origin_of(entity("pay")).ancestry] == ["a"]
+    assert [found.name for found in origin_of(entity("pay"), EVERYTHING).ancestry] == ["a"]
     # As a reading that began elsewhere could have left it.
     SourceFile.objects.filter(location="a.yaml").update(named_by="location:default/b")
-    assert [found.name for found in origin_of(entity("pay")).ancestry] == ["a", "b"]
+    assert [found.name for found in origin_of(entity("pay"), EVERYTHING).ancestry] == ["a", "b"]
 
 
 def test_who_names_an_unchanged_file_is_kept_up(tree):
@@ -37,10 +41,10 @@ def test_who_names_an_unchanged_file_is_kept_up(tree):
     tree.write("pay.yaml", component("pay"))
     source = tree.source("[ab].yaml")
     read(source)
-    assert [found.name for found in origin_of(entity("pay")).ancestry] == ["a"]
+    assert [found.name for found in origin_of(entity("pay"), EVERYTHING).ancestry] == ["a"]
     tree.write("a.yaml", location("a", target="./b.yaml"))
     read(source)
-    assert [found.name for found in origin_of(entity("pay")).ancestry] == ["b"]
+    assert [found.name for found in origin_of(entity("pay"), EVERYTHING).ancestry] == ["b"]
 
 
 def test_what_the_same_file_describes_is_told(tree, django_assert_num_queries):
@@ -48,7 +52,7 @@ def test_what_the_same_file_describes_is_told(tree, django_assert_num_queries):
     read(tree.source("all.yaml"))
     pay = entity("pay")
     with django_assert_num_queries(1):
-        origin = origin_of(pay)
+        origin = origin_of(pay, EVERYTHING)
     shown = {other.ref for other in origin.neighbours}
     assert (len(shown), len(origin.others), origin.more) == (8, 17, 0)
     assert shown.isdisjoint(origin.others)
@@ -63,7 +67,7 @@ def test_file_edit_link_and_commit_are_those_of_its_file(tree):
         edit_url="javascript:alert(1)",
         commit="3f2c1a9",
     )
-    origin = origin_of(entity("cart"))
+    origin = origin_of(entity("cart"), EVERYTHING)
     assert origin.url == f"https://github.com/acme/pay/blob/main/all.yaml#L{entity('cart').line}"
     assert (origin.edit_url, origin.commit) == ("", "3f2c1a9")
 

@@ -4,6 +4,7 @@ import pytest
 
 from catalog.models import Entity
 from catalog.search import best_first, matching, similar
+from catalog.seen import EVERYTHING
 from tests.catalog.trees import component, read
 
 pytestmark = pytest.mark.django_db
@@ -73,4 +74,4 @@ def test_short_words_are_found_too(catalog):
     ],
 )
 def test_similar_names_are_those_with_most_letters_in_common(catalog, text, names):
-    assert [entity.name for entity in similar(text)][: len(names) or None] == names
+    assert [entity.name for entity in similar(text, EVERYTHING)][: len(names) or None] == names

@@ -3,6 +3,7 @@
 import pytest
 
 from catalog.models import Entity
+from catalog.seen import EVERYTHING
 from catalog.team_queries import members_of
 from tests.catalog.trees import group, read, user
 
@@ -20,7 +21,7 @@ def test_members_come_by_name_with_their_source(tree, django_assert_num_queries)
     read(tree.source("wild.yaml", slug="wild"))
     team = entity("payments")
     with django_assert_num_queries(2):
-        members = members_of(team)
+        members = members_of(team, EVERYTHING)
     assert [(m.name, m.source, m.trusted) for m in members] == [
         ("ana", "Org", True),
         ("eve", "Wild", False),

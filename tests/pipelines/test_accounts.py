@@ -4,9 +4,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from catalog.seen import EVERYTHING
 from pipelines.accounts import own_account, tell
 from pipelines.models import Build, Server, VendorAccount
 from pipelines.queries import build_list
+from pipelines.seen import SeenBuilds
 from portal.models import AuditEvent
 from tests.pipelines.world import (
     confirmed_link,
@@ -18,6 +20,7 @@ from tests.pipelines.world import (
 )
 
 pytestmark = pytest.mark.django_db
+WHOLE = SeenBuilds(EVERYTHING.scopes)
 
 
 @pytest.fixture
@@ -153,13 +156,13 @@ def test_started_by_me_includes_what_my_accounts_started(pipeline, server, ana):
     mine = make_build(pipeline, 1, who_id="ana-at-drone")
     make_build(pipeline, 2, who_id="ben-at-drone")
     make_build(make_pipeline(make_server("other"), "x"), 3, who_id="ana-at-drone")
-    assert list(build_list(mine=ana.pk)) == [mine]
+    assert list(build_list(WHOLE, mine=ana.pk)) == [mine]
 
 
 def test_what_stagedoors_account_started_is_nobodys(pipeline, server, ana):
     link(server, "portal-bot", ana)
     make_build(pipeline, 1, who_id="portal-bot")
-    assert not build_list(mine=ana.pk).exists()
+    assert not build_list(WHOLE, mine=ana.pk).exists()
 
 
 # --- In the admin ----------------------------------------------------------------------------

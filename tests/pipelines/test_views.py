@@ -249,7 +249,10 @@ def test_build_log_needs_the_right_to_read_logs(client, live, settings):
     client.force_login(make_person("eve"))
     page = get(client, "build_detail", live.pk).content.decode()
     assert "You can't read this log" in page
-    assert get(client, "build_log", live.pk).status_code == 404
+    answer = get(client, "build_log", live.pk)
+    assert answer.status_code == 403
+    assert "which may not read build logs" in answer.content.decode()
+    assert get(client, "build_log_export", live.pk).status_code == 403
 
 
 def test_build_log_export_says_whose_build_it_is(client, ana, live, sandbox):
