@@ -16,6 +16,8 @@ from portal.group_claims import Arrived, Groups, read_groups
 from portal.identities import prefix
 from portal.kept_rules import changed_since, rules_of, todays_rules, user_ref_claim
 from portal.models import Identity, RoleMapping, UserLink
+from portal.social.configuration import SAML_ISSUER
+from portal.social.saml_groups import groups_attribute, saml_groups
 
 MAX_SHOWN = 300
 TIMES = ("exp", "iat", "nbf", "auth_time", "updated_at")
@@ -100,7 +102,7 @@ def report_of(identity: Identity) -> Report:
         provider=provider_name(identity),
         claims=sorted((_claim_row(identity, name) for name in identity.claims), key=_weight),
         groups=sorted(_group_rows(groups.arrived, today.arrived), key=_order),
-        groups_claim=rules_of(identity).claim if oidc else "groups",
+        groups_claim=_groups_claim(identity),
         note=groups.why if groups.complete else "",
         mend=groups.mend,
         changed=changed,
@@ -110,6 +112,16 @@ def report_of(identity: Identity) -> Report:
 
 def _is_oidc(identity: Identity) -> bool:
     return identity.issuer == settings.OIDC_OP_ISSUER
+
+
+def _is_saml(identity: Identity) -> bool:
+    return identity.issuer.startswith(SAML_ISSUER)
+
+
+def _groups_claim(identity: Identity) -> str:
+    if _is_oidc(identity):
+        return rules_of(identity).claim
+    return groups_attribute(identity.claims) if _is_saml(identity) else "groups"
 
 
 def provider_name(identity: Identity) -> str:
@@ -123,6 +135,8 @@ def provider_name(identity: Identity) -> str:
 def _groups_of(identity: Identity) -> Groups:
     if _is_oidc(identity):
         return read_groups(identity.claims, rules_of(identity)) if identity.claims else Groups()
+    if _is_saml(identity):
+        return saml_groups(identity.claims)
     doors = settings.SIGNIN_DOORS.values()
     begins = next((door.prefix for door in doors if door.issuer == identity.issuer), "")
     return Groups(tuple(Arrived("groups", name, begins + name, name) for name in identity.groups))
@@ -178,7 +192,7 @@ def _claim_row(identity: Identity, name: str) -> ClaimRow:
 
 def _became(identity: Identity, name: str) -> str:
     if not _is_oidc(identity):
-        return "groups, as above" if name == "groups" else BECAME.get(name, "")
+        return "groups, as above" if name == _groups_claim(identity) else BECAME.get(name, "")
     rules = rules_of(identity)
     if _is_or_holds(identity.claims, name, rules.claim):
         return "groups, as above"

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from allauth.socialaccount.models import SocialLogin
-from django.conf import settings
 
 from portal.http import HttpError
 from portal.memberships import usable
 from portal.signin_failure import SignInFailure
-from portal.social.configuration import BITBUCKET, ENTRA_GROUPS, GITHUB, Door
+from portal.social.configuration import BITBUCKET, GITHUB, Door
 from portal.social.paging import BITBUCKET_API, NotRead, github_api, paged
+from portal.social.saml_groups import saml_groups
 
 NOT_A_MEMBER = "belongs to none of the organisations that may sign in"
 
@@ -45,17 +45,10 @@ def arrival_of(login: SocialLogin, door: Door) -> Arrival:
         groups = bitbucket_groups(login.token.token, door)
     else:
         claims = {**told, **claims}
-        groups = _attribute(told)
+        groups = saml_groups(told).names(door.prefix)
     if door.members_of and not {group.partition("/")[0] for group in groups} & {*door.members_of}:
         raise SignInFailure("refused", NOT_A_MEMBER, provider=door.label)
     return Arrival(claims, [name for name in groups if usable(name, door.prefix)])
-
-
-def _attribute(told: dict[str, Any]) -> list[str]:
-    """The groups of a SAML assertion, whose attributes are lists of texts."""
-    values = told.get(settings.SAML_GROUPS_ATTRIBUTE) or told.get(ENTRA_GROUPS) or []
-    items = [values] if isinstance(values, str) else values
-    return sorted({item.strip() for item in items if isinstance(item, str) and item.strip()})
 
 
 def github_groups(token: str, door: Door) -> list[str]:

@@ -130,6 +130,21 @@ def test_who_one_realm_calls_the_same_in_openid_connect_is_somebody_else(
     assert UserSession.objects.get().issuer == "saml:https://idp.example/metadata"
 
 
+def test_nobody_comes_into_a_group_by_a_space_around_its_name_and_reads_so(
+    client, settings, on_paper, key
+):
+    settings.ADMIN_GROUPS = ["saml:admins"]
+    sent = ("admins ", "\u00a0admins", "payments")
+    xml = signed(assertion(asked(client), groups=sent), key)
+    answered(client, response(_asked_by(xml), xml))
+    user = User.objects.get()
+    assert [group.name for group in user.groups.all()] == ["saml:payments"]
+    assert not user.is_superuser
+    page = " ".join(client.get("/account/claims/").content.decode().split())
+    assert page.count("There is a space around it, so it is another name.") == 2
+    assert "2 were left out" in page
+
+
 FORGED = {
     "another key": lambda rid, key: signed(assertion(rid), saml_idp.new_key()),
     "no signature": lambda rid, key: assertion(rid),
