@@ -8,12 +8,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from catalog.forms import WITHOUT_BUILDS
+from catalog.graph import Node
 from catalog.links import contact_of
 from catalog.models import Entity
 from catalog.origin import line_url
 from catalog.queries import Names
 from catalog.seen import seen_of
-from portal.templatetags.ui import entity_url
+from portal.templatetags.ui import entity_url, ref_link
 
 register = template.Library()
 
@@ -83,10 +84,20 @@ def is_built(entity: Entity) -> bool:
     return entity.kind not in WITHOUT_BUILDS
 
 
-@register.filter
-def called(ref: str, names: Names) -> str:
-    """What people call the entity of this ref."""
-    return names[ref]
+@register.simple_tag
+def named_link(ref: str, names: Names) -> SafeString:
+    """A link to the entity, by what people call it; what is not among the names is no link."""
+    if ref in names:
+        return ref_link(ref, names[ref])
+    return format_html('<span title="{}">{}</span>', ref, names[ref])
+
+
+@register.simple_tag(takes_context=True)
+def node_link(context: Context, node: Node) -> SafeString:
+    """A graph's node in words; one that nobody describes, or the reader may not see, is no link."""
+    if node.state:
+        return ref_link(node.ref, node.label)
+    return format_html('<span class="mono">{}</span> {}', node.label, dangling(context))
 
 
 @register.simple_tag
