@@ -22,6 +22,7 @@ from portal.scim.protocol import answer, body_of
 from portal.scim.resources import CONFIG, MAX_RESULTS, POLICY, PROVIDER, Group, User
 
 MAX_FILTER = 1000
+MAX_START = 1 << 31  # beyond it no database counts
 
 
 def list_users(request: HttpRequest) -> HttpResponse:
@@ -156,7 +157,7 @@ def _wants_members(asked: Any) -> bool:
 
 
 def _page(found: Any, search: Any, kind: Any, shown: Any) -> HttpResponse:
-    start = search.start_index_0 or 0
+    start = min(search.start_index_0 or 0, MAX_START)
     count = MAX_RESULTS if search.count is None else min(search.count, MAX_RESULTS)
     listed = [
         shown(row).model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE, response_parameters=search)

@@ -5,6 +5,7 @@ from typing import Any
 from allauth.socialaccount.providers.saml import utils, views
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -75,13 +76,16 @@ def saml_sls(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
 
 @login_not_required
 def saml_finish_acs(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
-    """As the library's; what is no XML at all ends on the page of failed sign-ins, too."""
+    """As the library's; whatever fails ends on the page of failed sign-ins."""
+    label = settings.SIGNIN_DOORS[SAML].label
     try:
         response: HttpResponseBase = views.finish_acs(request, organization_slug=organization_slug)
         return response
-    except SignInFailure as failure:
-        return fail(request, failure)
+    except SignInFailure as refused:
+        failure = refused
+    except PermissionDenied:  # the request that it answers is none of this browser's
+        failure = SignInFailure("unknown_state", provider=label)
     except (SyntaxError, ValueError) as error:  # lxml's syntax error is the first of these
-        door = settings.SIGNIN_DOORS[SAML]
         detail = f"the answer can't be read: {type(error).__name__}"
-        return fail(request, SignInFailure("refused", detail, provider=door.label))
+        failure = SignInFailure("refused", detail, provider=label)
+    return fail(request, failure)

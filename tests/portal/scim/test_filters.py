@@ -71,6 +71,8 @@ def test_pages_begin_at_one_and_are_bounded(directory, ana):
     assert (none["totalResults"], none["itemsPerPage"]) == (3, 0)
     beyond = directory.call("GET", "Users", startIndex=9).json()
     assert (beyond["totalResults"], beyond["Resources"]) == (3, [])
+    far = directory.call("GET", "Users", startIndex="9" * 23)
+    assert (far.status_code, far.json().get("Resources", [])) == (200, [])
     assert directory.call("GET", "Users", startIndex="-7", count="9" * 5).status_code == 200
     assert directory.call("GET", "Users", count="many").status_code == 400
 

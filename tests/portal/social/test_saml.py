@@ -205,8 +205,11 @@ def test_signature_wrapping_signs_nobody_else_in(client, on_paper, key, place):
 def test_an_answer_counts_in_its_own_browser_only(client, on_paper, key):
     request_id = asked(client)
     stranger = Client()
+    asked(stranger)
     answered(stranger, response(request_id, signed(assertion(request_id), key)))
     assert not signed_in(stranger)
+    page = stranger.get("/signin/failed/").content.decode()
+    assert "This sign-in was not started in this browser" in page
 
 
 def test_nobody_starts_a_sign_in_from_the_provider(client, on_paper, key):
