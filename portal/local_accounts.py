@@ -8,10 +8,21 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 from portal import audit, recent_signin
+from portal.models import ScimUser
 from portal.signin import fail, is_plain
 from portal.signin_failure import SignInFailure
 from portal.social.links import remember_door
+from portal.subjects import origins
 from portal.user_sessions import account_used
+
+
+def is_of_company(user: User) -> bool:
+    """Whether others say who this is: also of somebody who has not signed in so far."""
+    return (
+        user.identities.exists()
+        or ScimUser.objects.filter(user=user).exists()
+        or any(user.groups.filter(name__startswith=prefix).exists() for prefix in origins())
+    )
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -26,7 +37,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         login = (kwargs.get("signal_kwargs") or {}).get("sociallogin")
         # A password or passkey here would outlive the person's account at the company.
-        if login is None and user.identities.exists():
+        if login is None and is_of_company(user):
             return fail(request, SignInFailure("company_account", username=user.get_username()))
         return super().pre_login(request, user, **kwargs)
 

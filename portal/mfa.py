@@ -29,7 +29,7 @@ class MFAAdapter(DefaultMFAAdapter):
         except InvalidToken:
             raise ImproperlyConfigured(
                 "SECRET_KEY has changed, so second factors can't be read. Put the old key into "
-                "SECRET_KEY_FALLBACKS, or delete the authenticators in the administration."
+                "SECRET_KEY_FALLBACKS, or remove them: manage.py remove_second_factor NAME."
             ) from None
 
 

@@ -79,7 +79,7 @@ class PolicyAdmin(AuditedModelAdmin):
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kw: Any
     ) -> Any:
         """Coming back from the step, one that keeps what was typed and saves nothing."""
-        base = super().get_form(request, obj, change, **kw)
+        base = super().get_form(request, obj, change=change, **kw)
         if BACK not in request.POST:
             return base
         return type("Unsaved", (base,), {"is_valid": lambda form: False})

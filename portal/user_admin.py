@@ -1,4 +1,9 @@
-"""Django admin of people: accounts, the groups that arrived, and who they are in the catalog."""
+"""Django admin of people: accounts, the groups that arrived, and who they are in the catalog.
+
+Nobody gets into another account from here: a second person is only one as long as nobody else can
+sign in as them. So no account is made, no password set and no second factor removed; whoever has
+the server's console does that.
+"""
 
 from typing import Any
 
@@ -18,7 +23,8 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from portal.audited_admin import AuditedModelAdmin, ReadOnlyAdmin
+from portal.audited_admin import ReadOnlyAdmin
+from portal.dry_run import DryRun, Unseen
 from portal.leaving import end_access, in_words
 from portal.models import GroupReading, Identity, UserLink, UserSession
 from portal.policy_admin import PolicyAdmin
@@ -30,25 +36,45 @@ BY_ADMIN = "An administrator ended it."
 # More are on the page of what arrived.
 MAX_GROUPS = 100
 
+CONSOLE = (
+    "Accounts of people come with their sign-in or from the directory. Local ones are made by "
+    "“manage.py createsuperuser”, and “manage.py changepassword NAME” sets a password anew: on the "
+    "server, never here, so that no administrator signs in as another."
+)
+NO_PASSWORDS = f"Nobody sets another person's password here. {CONSOLE}"
+OPENS = ("is_staff", "is_superuser")
+OPENED = Unseen(
+    "Whoever opens this administration confirms, as the second person, what others ask for.", None
+)
+
 for model in (User, Group, EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken):
     admin.site.unregister(model)
 
 
 @admin.register(User)
-class AccountAdmin(AuditedModelAdmin, UserAdmin):
+class AccountAdmin(PolicyAdmin, UserAdmin):
     """Accounts are deactivated, never deleted: the trail and its names stay readable."""
+
+    deletion_is_shown = False  # there is none
 
     list_display = ["username", "full_name", "email", "kind", "is_active", "is_staff", "last_login"]
     list_filter = ["is_active", "is_staff"]
     fieldsets = [
-        (None, {"fields": ["username", "first_name", "last_name", "email", "password"]}),
+        (
+            None,
+            {
+                "fields": ["username", "first_name", "last_name", "email"],
+                "description": CONSOLE,
+            },
+        ),
         (
             "Access",
             {
                 "fields": ["is_active", "is_staff", "is_superuser"],
                 "description": (
                     "For company accounts the provider's administrator groups decide about staff "
-                    "and superuser anew at each sign-in (OIDC_ADMIN_GROUPS)."
+                    "and superuser anew at each sign-in (OIDC_ADMIN_GROUPS). Whom these open the "
+                    "administration for by hand, a second administrator has to confirm."
                 ),
             },
         ),
@@ -68,7 +94,7 @@ class AccountAdmin(AuditedModelAdmin, UserAdmin):
         "last_login",
         "date_joined",
     ]
-    unaudited_fields = ("last_login",)
+    unaudited_fields = ("last_login", "password")  # the latter is kept nowhere else
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).annotate(identity_count=Count("identities"))
@@ -83,22 +109,24 @@ class AccountAdmin(AuditedModelAdmin, UserAdmin):
         fields = [*super().get_readonly_fields(request, obj)]
         return fields if request.user.is_superuser else [*fields, "is_staff", "is_superuser"]
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Without the password's hash and the way to another, for who may not set one."""
-        fieldsets = super().get_fieldsets(request, obj)
-        if request.user.is_superuser or obj is None:
-            return fieldsets
-        (name, first), *others = fieldsets
-        fields = [field for field in first["fields"] if field != "password"]
-        return [(name, {**first, "fields": fields}), *others]
-
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        if not request.user.is_superuser:
-            raise PermissionDenied("Only a superuser sets other people's passwords.")
-        return super().user_change_password(request, id, form_url)
+        raise PermissionDenied(NO_PASSWORDS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def concerns_policy(self, form: Any) -> bool:
+        return any(form.cleaned_data.get(name) and not form.initial[name] for name in OPENS)
+
+    def unseen(self, obj: Any, form: Any) -> Unseen | None:
+        return OPENED
+
+    def needs_second(self, request: HttpRequest, dry: DryRun) -> bool:
+        """Always; where there is nobody else, whoever has the console is the second person."""
+        return True
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -234,12 +262,9 @@ class UserLinkAdmin(PolicyAdmin):
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(ReadOnlyAdmin):
-    """Second factors of local accounts; a lost one is deleted here, its secret shown nowhere."""
+    """Second factors of local accounts, their secrets shown nowhere. Their owners remove them; of
+    a lost one, `manage.py remove_second_factor` does."""
 
     list_display = ["user", "type", "created_at", "last_used_at"]
     list_select_related = ["user"]
     fields = ["user", "type", "created_at", "last_used_at"]
-    unaudited_fields = ("data",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.is_superuser)

@@ -1,11 +1,15 @@
 """Who looks after accounts in the administration, and what they can't make of it."""
 
+from io import StringIO
+
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from portal.models import AuditEvent, UserLink, UserSession
+from portal.models import AuditEvent, PolicyChange, UserLink, UserSession
 from tests.steps import save
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +29,7 @@ def clerk(client: Client) -> User:
 def change(client: Client, user: User, **values: str):
     form = {"username": user.username, "first_name": "", "last_name": "", "email": ""}
     url = reverse("admin:auth_user_change", args=[user.pk])
-    return client.post(url, {**form, "is_active": "on", **values})
+    return save(client, url, {**form, "is_active": "on", **values})
 
 
 @pytest.mark.parametrize("field", ["is_staff", "is_superuser"])
@@ -46,24 +50,67 @@ def test_who_changes_accounts_keeps_off_those_of_superusers(client, clerk):
     assert (root.email, root.is_active) == ("root@example.com", True)
 
 
-def test_only_superusers_set_passwords_of_others(client, clerk):
+@pytest.mark.parametrize("superuser", [False, True])
+def test_nobody_sets_a_password_of_another_or_makes_an_account(client, clerk, superuser):
+    User.objects.filter(pk=clerk.pk).update(is_superuser=superuser)
     mara = User.objects.create_user("mara", password="before-this-1")
     url = reverse("admin:auth_user_password_change", args=[mara.pk])
     form = {"usable_password": "true", "password1": "taken-over-77", "password2": "taken-over-77"}
     assert client.post(url, form).status_code == 403
+    assert client.post(f"{PEOPLE}add/", {"username": "puppet", **form}).status_code == 403
     mara.refresh_from_db()
     assert mara.check_password("before-this-1")
     page = client.get(reverse("admin:auth_user_change", args=[mara.pk])).content.decode()
     assert mara.password not in page
     assert "md5$" not in page
+    assert "manage.py changepassword NAME" in page
 
 
-def test_a_superuser_still_does_all_of_it(client):
+def test_nobody_removes_a_second_factor_of_another(client):
     client.force_login(User.objects.create_superuser("root"))
-    mara = User.objects.create_user("mara")
-    change(client, mara, is_staff="on", is_superuser="on")
+    second = User.objects.create_superuser("second")
+    factor = Authenticator.objects.create(user=second, type="totp", data={"secret": "x"})
+    url = reverse("admin:mfa_authenticator_delete", args=[factor.pk])
+    assert client.post(url, {"post": "yes"}).status_code == 403
+    call_command("remove_second_factor", "second", stdout=StringIO())
+    assert not Authenticator.objects.exists()
+    event = AuditEvent.objects.get(action="account.factor")
+    assert (event.target, event.actor) == ("user: second", "Stagedoor")
+    assert "on the server" in event.reason
+    with pytest.raises(CommandError, match="no account of that name"):
+        call_command("remove_second_factor", "nobody")
+
+
+@pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
+def test_who_opens_the_administration_to_another_needs_a_second_person(client, flag):
+    client.force_login(User.objects.create_superuser("root"))
+    mara = User.objects.create_user("mara", password="her-own-one-1")
+    url = reverse("admin:auth_user_change", args=[mara.pk])
+    names = {"username": "mara", "first_name": "Mara", "last_name": "", "email": ""}
+    step = client.post(url, {**names, "is_active": "on", flag: "on"}).content.decode()
+    assert "so a second person has to confirm it" in step
+    assert "Whoever may use the server's console can confirm it" in step
+    change(client, mara, **{flag: "on"})
     mara.refresh_from_db()
-    assert (mara.is_staff, mara.is_superuser) == (True, True)
+    assert not getattr(mara, flag)
+    waiting = PolicyChange.objects.get()
+    assert "password" not in waiting.before
+    boss = Client()
+    boss.force_login(User.objects.create_superuser("boss"))
+    there = reverse("admin:portal_policychange_change", args=[waiting.pk])
+    shown = boss.get(there).context["shown"]
+    boss.post(there, {"verdict": "confirm", "shown": shown})
+    mara.refresh_from_db()
+    assert getattr(mara, flag)
+    assert mara.check_password("her-own-one-1")
+
+
+def test_what_opens_nothing_is_saved_at_once(client):
+    client.force_login(User.objects.create_superuser("root"))
+    mara = User.objects.create_superuser("mara")
+    change(client, mara, first_name="Mara", is_staff="on")
+    mara.refresh_from_db()
+    assert (mara.first_name, mara.is_staff, mara.is_superuser) == ("Mara", True, False)
 
 
 def test_nobody_links_themselves_to_a_person_of_the_catalog(client, clerk):

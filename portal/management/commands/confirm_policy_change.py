@@ -1,7 +1,6 @@
 """`manage.py confirm_policy_change N`: where there is one administrator only, whoever has the
 server's console is the second person."""
 
-import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -9,6 +8,7 @@ from django.http import HttpRequest
 
 from portal import policy_changes
 from portal.models import PolicyChange
+from portal.operator import operator
 
 
 class Command(BaseCommand):
@@ -24,14 +24,7 @@ class Command(BaseCommand):
         request = HttpRequest()
         request.user = change.author
         try:
-            policy_changes.confirm(change, request, shown="", operator=_operator())
+            policy_changes.confirm(change, request, shown="", operator=operator())
         except policy_changes.Refusal as refusal:
             raise CommandError(str(refusal)) from None
         self.stdout.write(f"Applied: {change.label}")
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "an account without a name"
