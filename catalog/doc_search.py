@@ -83,7 +83,8 @@ def _among(seen: Seen) -> tuple[str, tuple[Any, ...]]:
         return "", ()
     pages = DocPage.objects.filter(entity__in=seen.entities()).order_by().values("pk")
     sql, params = pages.query.sql_with_params()
-    return f"AND {{id}} IN ({sql})", params
+    column = "rowid" if connection.vendor == "sqlite" else f"{DOC}.id"
+    return f"AND {column} IN ({sql})", params
 
 
 def _found(
@@ -94,13 +95,13 @@ def _found(
             quoted = ['"' + word.replace('"', '""') + '"' for word in words]
             # The last word may be half typed.
             match = " AND ".join(quoted) + " *"
-            sql = _SQLITE.format(among=among.format(id="rowid"))
+            sql = _SQLITE.format(among=among)
             cursor.execute(sql, [START, END, match, *params, limit])
         else:
             escaped = [word.replace("\\", "\\\\").replace("'", "''") for word in words]
             query = " & ".join(f"'{word}'" for word in escaped) + ":*"
             options = f"StartSel={START}, StopSel={END}, MaxWords=30, MinWords=15"
-            sql = _POSTGRESQL.format(among=among.format(id=f"{DOC}.id"))
+            sql = _POSTGRESQL.format(among=among)
             cursor.execute(sql, [options, query, *params, limit])
         return cursor.fetchall()
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from portal.access import display_name
 from portal.dry_run import read_people, read_policy
 from portal.effect_rows import may, named, row_of, terms, way_words
-from portal.guard import require
+from portal.guard import require, require_seen
 from portal.policy import Grant, Target
 from portal.policy.effects import Line, Person, Place, Policy, Way, compare
 from portal.subjects import people_of
@@ -55,7 +55,7 @@ def policy_who(request: HttpRequest) -> HttpResponse:
     entity = next((place for place in policy.places if place.key == ("entity", ref)), None)
     if entity is None:
         raise Http404(NO_SUCH)
-    require(request, "catalog.view", entity.target)
+    require_seen(request, "catalog.view", entity.target, NO_SUCH)
     places = [place for place in policy.places if place.key[0] in OF_ENVIRONMENTS]
     context = {"ref": ref, "label": entity.label, "found": list(_environments(policy, places))}
     return render(request, "portal/policy_who.html", context)

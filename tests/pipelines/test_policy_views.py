@@ -79,7 +79,7 @@ def test_policy_who_of_nothing_and_of_what_may_not_be_seen(client, shop, setting
     assert client.get(reverse("portal:policy_who")).status_code == 404
     assert client.get(f"{reverse('portal:policy_who')}?ref=component:default/no").status_code == 404
     settings.DEFAULT_ROLE = ""
-    assert client.get(who(shop)).status_code == 403
+    assert client.get(who(shop)).status_code == 404
 
 
 def test_policy_who_without_a_pipeline_says_so(client):
