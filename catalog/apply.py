@@ -117,6 +117,7 @@ def apply(
     if applied.concerns_teams:
         teams.rebuild()
     ownership.record_changes(source, writer.owners)
+    ownership.end_roles()
     return applied
 
 
@@ -146,6 +147,7 @@ def remove(pks: Collection[int]) -> None:
     relations.forget(pks)
     for batch in batches(pks):
         Entity.objects.filter(pk__in=batch).delete()
+    ownership.end_roles()
 
 
 def grace() -> timedelta:

@@ -1,10 +1,13 @@
-"""The audit trail of descriptors that move an entity under other people's grants.
+"""Descriptors that move an entity under other people's grants: what the trail says, what ends.
 
 Whoever edits a descriptor may name another owner or system, and with it who may start the entity's
-builds. The sync applies that, and says so where a role mapping's scope is concerned.
+builds. The sync applies that, and says so where a role mapping's scope is concerned. A role that
+the owners of a team gave on a service of theirs ends as soon as it is not theirs.
 """
 
 from collections.abc import Iterable
+
+from django.db.models import Exists, OuterRef, Q
 
 from catalog.models import Entity, Source, TeamClosure
 from portal import audit
@@ -12,6 +15,7 @@ from portal.models import RoleMapping
 
 ACTION = "catalog.owner"
 audit.register(ACTION, "changed an owner or system by a descriptor")
+audit.register("role.end", "ended a role that a team had given")
 # More in one reading are a reorganisation; they are counted, not listed.
 MAX_EVENTS = 100
 
@@ -41,6 +45,22 @@ def record_changes(source: Source, changes: Iterable[tuple[Entity, Entity]]) -> 
     if len(concerned) > MAX_EVENTS:
         more = {"source": source.slug, "more": len(concerned) - MAX_EVENTS}
         audit.record(ACTION, target=f"source: {source.slug}", data=more)
+
+
+def end_roles() -> None:
+    """Takes back what teams gave on services that are not theirs any more, or gone; in the
+    transaction that moves or removes them."""
+    own = Q(owner_ref=OuterRef("team")) | Q(ref=OuterRef("team"))
+    theirs = Entity.objects.filter(own, ref=OuterRef("scope_ref"))
+    given = RoleMapping.objects.exclude(team="").select_related("role")
+    for mapping in given.filter(~Exists(theirs)):
+        audit.record(
+            "role.end",
+            target=f"{mapping.group}: {mapping.role} in {mapping.scope_ref}",
+            reason=f"{mapping.scope_ref} no longer belongs to {mapping.team}, which gave it.",
+            data={"team": mapping.team, "environment": mapping.environment},
+        )
+        mapping.delete()
 
 
 def _granted() -> set[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """Roles that the owners of a team give on its own services, below the administrators' ceiling.
 
 Only roles that an administrator lets them give, nothing that they do not hold there themselves, and
-never to a group that they are in: nobody gives themselves what would outlast their own role.
+never to a group that they are in: nobody gives themselves what would outlast their own role. It
+ends when the service is another team's (ownership.py).
 """
 
 from collections.abc import Iterable
@@ -106,6 +107,7 @@ def give(user: User, team: Entity, wish: Wish, request: HttpRequest | None = Non
     """Why it was not given, or ""; both are audited."""
     with transaction.atomic():
         lock()
+        _stay(wish.scope_ref)
         actor = fresh_actor(user.pk)
         decision = decide_grant(actor, team)
         wish.role.refresh_from_db()
@@ -151,6 +153,12 @@ def take_back(user: User, team: Entity, pk: int, request: HttpRequest | None = N
     return refusal
 
 
+def _stay(ref: str) -> None:
+    """Until the transaction ends no reading moves the entity to another team: it waits, and then
+    ends what was given meanwhile. One that came first is waited for."""
+    list(Entity.objects.select_for_update(no_key=True).filter(ref=ref).only("pk"))
+
+
 def _save(wish: Wish, team: Entity, user: User) -> str:
     kind = "team" if wish.scope_ref == team.ref else "service"
     try:
@@ -163,6 +171,7 @@ def _save(wish: Wish, team: Entity, user: User) -> str:
                 environment=wish.environment,
                 note=wish.note,
                 by=user,
+                team=team.ref,
             )
     except IntegrityError:
         return "They hold this role there already."

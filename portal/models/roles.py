@@ -89,6 +89,12 @@ class RoleMapping(models.Model):
         related_name="+",
         help_text="Who gave it on a team's page; empty: an administrator.",
     )
+    team = models.CharField(
+        max_length=255,
+        blank=True,
+        editable=False,
+        help_text="For which team: it ends when the service is another team's.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

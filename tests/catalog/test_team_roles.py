@@ -1,9 +1,14 @@
 """Owners of a team give roles on its services: below the ceiling, and never to themselves."""
 
+import threading
+import time
+
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection, transaction
 from django.urls import reverse
 
+from catalog import ownership
 from catalog.models import Entity
 from portal.models import AuditEvent, Role, RoleMapping, UserLink
 from tests.catalog.pages import page
@@ -137,3 +142,24 @@ def test_team_role_take_back_leaves_another_teams_alone(client, olga):
     client.post(url)
     assert RoleMapping.objects.filter(pk=other.pk).exists()
     assert Group.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_team_roles_page_gives_nothing_on_a_service_that_is_just_being_moved(client, olga):
+    """The reading comes first, and the owner's form while it has not committed."""
+    pay, moving = Entity.objects.get(name="pay"), threading.Event()
+
+    def move():
+        with transaction.atomic():
+            Entity.objects.filter(pk=pay.pk).update(owner_ref="group:default/web")
+            ownership.end_roles()
+            moving.set()
+            time.sleep(0.5)
+        connection.close()
+
+    reading = threading.Thread(target=move)
+    reading.start()
+    moving.wait()
+    answer = client.post(URL, form(ref=pay.ref))
+    reading.join()
+    assert (answer.status_code, given()) == (422, None)
