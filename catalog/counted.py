@@ -2,8 +2,8 @@
 
 Rows come by index however large the catalog is; counting reads all that the filters let through.
 So counts are made once per version and filters, and where they aren't at hand and the catalog is
-large, the page goes out without them and asks for them in a fragment of their own. Who may not
-see everything has counts of their own, which are made for each page and never kept.
+large, the page goes out without them and asks for them in a fragment of their own. What
+somebody may see is part of what their counts are kept under: people of other scopes have others.
 """
 
 from dataclasses import dataclass
@@ -43,9 +43,6 @@ class Counts:
 
 def counts_of(version: int, filters: Filters, mine: Mine, expand: str, at_once: bool) -> Counts:
     """The counts where they are kept, the catalog is small, or they are wanted `at_once`."""
-    if not mine.seen.everything:
-        wanted = at_once or not is_large(version)
-        return _count("", filters, mine, expand) if wanted else _uncounted(filters, mine)
     key = kept.key("counts", version, filters, expand, concerned(filters, mine))
     if at_once or not is_large(version):
         return kept.value(key, lambda: _count(key, filters, mine, expand))
@@ -56,9 +53,8 @@ def shows_of(version: int, filters: Filters, mine: Mine, counts: Counts) -> list
     """The person's own facet, kept under what is theirs; without counts where there are none."""
     if counts.total is None:
         return uncounted_links(filters)[0]
-    if not mine.seen.everything:
-        return show_choices(filters, mine)
-    key = kept.key("shows", version, filters, sorted(mine.owners), sorted(mine.stars))
+    whose = sorted(mine.seen.scopes), sorted(mine.owners), sorted(mine.stars)
+    key = kept.key("shows", version, filters, whose)
     return kept.value(key, lambda: show_choices(filters, mine))
 
 
@@ -68,9 +64,11 @@ def is_large(version: int) -> bool:
     return kept.value(kept.key("large", version), lambda: (some.count() > LARGE,))[0]
 
 
-def concerned(filters: Filters, mine: Mine) -> list[str]:
-    """Whose list it is, as far as the filters ask: who sees everything shares what does not."""
-    return sorted({OWNED: mine.owners, STARRED: mine.stars}.get(filters.show, ()))
+def concerned(filters: Filters, mine: Mine) -> tuple[list[tuple[str, str]], list[str]]:
+    """What they may see, and whose list it is as far as the filters ask: people who agree in both
+    share what is made of it."""
+    theirs = {OWNED: mine.owners, STARRED: mine.stars}.get(filters.show, ())
+    return sorted(mine.seen.scopes), sorted(theirs)
 
 
 def _count(key: str, filters: Filters, mine: Mine, expand: str) -> Counts:
