@@ -1,5 +1,6 @@
 """Django admin of environments, of the rules that lead to them, and of freezes."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin, messages
@@ -89,11 +90,19 @@ class FreezeAdmin(PolicyAdmin):
     list_select_related = ["environment", "by"]
     search_fields = ["reason", "scope_ref"]
     actions = ["end_now"]
+    unaudited_fields = ("covered",)  # it grows by itself
+
+    def follow(self, obj: Any, changed: Collection[str]) -> None:
+        """Notes what it covers; of another scope, anew."""
+        if {"scope_kind", "scope_ref"} & set(changed):
+            Freeze.objects.filter(pk=obj.pk).update(covered={})
+        freezes.cover(freezes=[obj.pk])
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
             obj.by = request.user
         super().save_model(request, obj, form, change)
+        self.follow(obj, form.changed_data)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         over = obj is not None and obj.ends_at <= timezone.now()

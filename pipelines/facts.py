@@ -33,6 +33,8 @@ class Facts:
     standings: Mapping[int, Standing]  # pipeline id -> what this entity's link to it grants
     freezes: tuple[Freeze, ...] = ()  # of all, in force and to come
     glass: tuple[BrokenGlass, ...] = ()  # of this entity, open or yet to be reviewed
+    # The same of its pipelines, while they were another entity's.
+    earlier_glass: tuple[BrokenGlass, ...] = ()
 
     def scopes_with(self, pipeline: Pipeline | None) -> Scopes:
         """What covers the service, and this pipeline of it."""
@@ -83,6 +85,7 @@ def facts_of(entity: Entity | None, pipelines: Iterable[Pipeline]) -> Facts:
     """Reads them as they hold now, in about nine queries whatever the number of pipelines."""
     now = timezone.now()
     mappings = RoleMapping.objects.select_related("role").order_by("role__rank", "group")
+    glass = _glass(entity, now)
     return Facts(
         entity=entity,
         scopes=scopes_of(entity) if entity is not None else frozenset(),
@@ -91,7 +94,8 @@ def facts_of(entity: Entity | None, pipelines: Iterable[Pipeline]) -> Facts:
         rules=read_rules(),
         standings=_standings(entity, pipelines),
         freezes=tuple(not_over(now)),
-        glass=_glass(entity, now),
+        glass=tuple(one for one in glass if entity and one.entity_ref == entity.ref),
+        earlier_glass=tuple(one for one in glass if entity and one.entity_ref != entity.ref),
     )
 
 
@@ -103,14 +107,16 @@ def owner_of(entity: Entity | None) -> str:
     return str(owner) if owner else entity.owner_ref
 
 
-def _glass(entity: Entity | None, now: datetime) -> tuple[BrokenGlass, ...]:
-    """By the entity's ref: whoever is registered anew under it is the same service."""
+def _glass(entity: Entity | None, now: datetime) -> list[BrokenGlass]:
+    """By the entity's ref, for whoever is registered anew under it is the same service; and by its
+    pipelines, for it may have had another name."""
     if entity is None:
-        return ()
+        return []
+    links = PipelineLink.objects.filter(entity=entity, status=PipelineLink.Status.CONFIRMED)
+    there = BrokenGlass.pipelines.through.objects.filter(pipeline__in=links.values("pipeline"))
+    same = Q(entity_ref=entity.ref) | Q(pk__in=there.values("brokenglass"))
     rows = BrokenGlass.objects.filter(Q(ends_at__gt=now) | Q(reviewed_at=None))
-    return tuple(
-        rows.filter(entity_ref=entity.ref).select_related("environment__approver_role", "by")
-    )
+    return list(rows.filter(same).select_related("environment__approver_role", "by"))
 
 
 def _standings(entity: Entity | None, pipelines: Iterable[Pipeline]) -> dict[int, Standing]:

@@ -1,18 +1,26 @@
 """Which freezes there are, what they stop, and in which words they say so.
 
 A freeze is judged like a role mapping's scope, by the same code. Nobody gets past one; broken
-glass (glass.py) takes it out of the way.
+glass (glass.py) takes it out of the way. What it has covered since it was set stays covered: a
+descriptor's author can move a service to another system, but not its pipelines out of the freeze.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from pipelines.models import Freeze
+from catalog.seen import KINDS, Seen
+from pipelines.models import Freeze, Pipeline, PipelineLink
+from pipelines.scopes import name_of
 from portal.access import display_name
 from portal.policy import Target
 from portal.policy.facts import is_covered
+
+KEPT = "It covered this pipeline before the catalog said otherwise, so it still does."
+# Of these a descriptor says whether it lies in them.
+MOVABLE = KINDS - {"everything"}
 
 
 def not_over(now: datetime) -> QuerySet[Freeze]:
@@ -28,8 +36,41 @@ def is_in_force(freeze: Freeze, now: datetime) -> bool:
 def concerns(freeze: Freeze, target: Target) -> bool:
     """Whether it is about this target, whatever the time."""
     environment = freeze.environment.slug if freeze.environment else target.environment
-    covered = is_covered(freeze.scope_kind, freeze.scope_ref, target.scopes)
+    covered = is_now_covered(freeze, target) or was_covered(freeze, target)
     return covered and environment == target.environment
+
+
+def is_now_covered(freeze: Freeze, target: Target) -> bool:
+    """Whether it lies in the scope, by what holds now."""
+    return is_covered(freeze.scope_kind, freeze.scope_ref, target.scopes)
+
+
+def was_covered(freeze: Freeze, target: Target) -> bool:
+    """Whether its pipeline belonged to what lies in the scope, at any time since it was set."""
+    return any(kind == "pipeline" and ref in freeze.covered_names for kind, ref in target.scopes)
+
+
+def cover(pipelines: Collection[int] | None = None, freezes: Collection[int] | None = None) -> None:
+    """Notes which of these pipelines, or of all, the freezes that are not over cover by now; in the
+    caller's transaction. Nothing is taken away. Only confirmed links count: else whoever names a
+    pipeline in a descriptor would freeze it for its owners.
+    """
+    rows = Freeze.objects.filter(ends_at__gt=timezone.now(), scope_kind__in=MOVABLE)
+    rows = rows if freezes is None else rows.filter(pk__in=freezes)
+    for freeze in rows.select_for_update(no_key=True).order_by("pk"):
+        entities = Seen(frozenset({(freeze.scope_kind, freeze.scope_ref)})).entities()
+        links = PipelineLink.objects.filter(
+            entity__in=entities, status=PipelineLink.Status.CONFIRMED
+        )
+        # Those that are known are named anew: the server may have renamed them.
+        found = Pipeline.objects.filter(
+            Q(pk__in=links.values("pipeline")) | Q(pk__in=freeze.covered)
+        )
+        found = found if pipelines is None else found.filter(pk__in=pipelines)
+        names = {str(one.pk): name_of(one) for one in found.select_related("server")}
+        if names.items() - freeze.covered.items():
+            freeze.covered = {**freeze.covered, **names}
+            freeze.save(update_fields=["covered"])
 
 
 def in_force(freezes: Iterable[Freeze], target: Target, now: datetime) -> Freeze | None:
@@ -52,9 +93,10 @@ def said(freeze: Freeze) -> str:
     return f"{where(freeze)} is frozen until {utc(freeze.ends_at)}: {why}{by}."
 
 
-def sentence(freeze: Freeze) -> str:
+def sentence(freeze: Freeze, target: Target) -> str:
     """What it says to those whom it stops."""
-    return f"{said(freeze)} Ask again after that."
+    kept = "" if is_now_covered(freeze, target) else f" {KEPT}"
+    return f"{said(freeze)}{kept} Ask again after that."
 
 
 def utc(moment: datetime) -> str:

@@ -20,7 +20,7 @@ from catalog.models import Entity
 from pipelines.approvers import role_of
 from pipelines.facts import Facts, facts_of
 from pipelines.freezes import in_force, utc
-from pipelines.models import BrokenGlass, Environment
+from pipelines.models import BrokenGlass, Environment, PipelineLink
 from pipelines.targets import decide_about
 from portal import audit
 from portal.access import display_name, fresh_actor
@@ -73,12 +73,14 @@ def _blocked(actor: Actor, environment: Environment, facts: Facts) -> str:
     """Which review comes first, as a sentence: one that is overdue, or that of the person's own
     glass there, for else an hour at most could follow another."""
     now = timezone.now()
-    overdue = overdue_of(facts.glass, now)
+    overdue = overdue_of((*facts.glass, *facts.earlier_glass), now)
     if overdue is not None:
         return _locked(overdue)
-    for one in facts.glass:
+    # Under another name of the service nobody opens it for another hour while it is open.
+    past = [*(one for one in facts.glass if one.ends_at <= now), *facts.earlier_glass]
+    for one in past:
         own = one.by_id == actor.user_id and one.environment_id == environment.pk
-        if own and one.ends_at <= now and one.reviewed_at is None:
+        if own and one.reviewed_at is None:
             return (
                 f"You broke it here on {utc(one.starts_at)}. Somebody else who may approve for "
                 f"{environment} reviews that first."
@@ -169,7 +171,7 @@ def _create(
     actor: Actor, entity: Entity, environment: Environment, asked: Asked, now: datetime
 ) -> BrokenGlass:
     review_by = now + REVIEW_WITHIN
-    return BrokenGlass.objects.create(
+    glass = BrokenGlass.objects.create(
         entity=entity,
         entity_ref=entity.ref,
         environment=environment,
@@ -182,6 +184,9 @@ def _create(
         tell_at=now,
         remind_at=review_by - REMIND_BEFORE,
     )
+    links = PipelineLink.objects.filter(entity=entity, status=PipelineLink.Status.CONFIRMED)
+    glass.pipelines.set(links.values_list("pipeline", flat=True))
+    return glass
 
 
 def may_close(actor: Actor, glass: BrokenGlass, facts: Facts) -> Decision:

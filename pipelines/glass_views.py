@@ -99,7 +99,7 @@ def _ask(
         "environment": environment,
         "form": form,
         "decision": denied or glass.may_break(actor, environment, facts),
-        "overdue": glass.overdue_of(facts.glass, now),
+        "overdue": glass.overdue_of((*facts.glass, *facts.earlier_glass), now),
         "open": facts.open_glass(actor.user_id, [environment.slug], now),
         "within": glass.REVIEW_WITHIN,
     }

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from catalog.models import Entity
 from catalog.scopes import scopes_of
+from pipelines import freezes
 from pipelines.annotations import Directory, Named, Problem
 from pipelines.models import LinkProblem, Pipeline, PipelineLink, Server
 from pipelines.scopes import scopes_of_pipeline
@@ -66,6 +67,7 @@ def decide_standing(pipeline_ids: Iterable[int]) -> None:
             _withdraw_stale_words(group)
             for link, (status, reason) in zip(group, standing(group), strict=True):
                 _set_standing(link, status, reason)
+        freezes.cover(ids)
 
 
 def audit_removed(entity_ids: Iterable[int]) -> None:

@@ -7,8 +7,12 @@ from pipelines.models import Environment, Pipeline, Server
 def scopes_of_pipeline(pipeline: Pipeline) -> Scopes:
     """What covers the pipeline, beside what covers the service that it belongs to. No query where
     the server is at hand."""
-    server = pipeline.server.slug
-    return frozenset({("server", server), ("pipeline", f"{server}:{pipeline.external_id}")})
+    return frozenset({("server", pipeline.server.slug), ("pipeline", name_of(pipeline))})
+
+
+def name_of(pipeline: Pipeline) -> str:
+    """As scopes and patterns name it."""
+    return f"{pipeline.server.slug}:{pipeline.external_id}"
 
 
 def scope_choices(kind: str) -> list[tuple[str, str]]:

@@ -182,7 +182,7 @@ def _as_of_now(  # noqa: PLR0917
     }
     if stopping and not target.blocked:
         frozen, where = max(stopping.values(), key=lambda found: found[0].ends_at)
-        sentence = freezes.sentence(frozen)
+        sentence = freezes.sentence(frozen, there[where])
         if where != places[0]:
             sentence += f" Whether this takes effect in {where} is not known."
         who = facts.holders("glass.break", where.slug, pipeline=pipeline)

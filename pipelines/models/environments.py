@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from catalog.models import Entity
 from portal.models import Role
@@ -104,6 +105,12 @@ class Freeze(models.Model):
         related_name="+",
         help_text="Who set it.",
     )
+    covered = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="The pipelines of what it covered since it was set: {id: server:name}.",
+    )
 
     class Meta:
         ordering = ["-starts_at"]
@@ -119,6 +126,10 @@ class Freeze(models.Model):
     def __str__(self) -> str:
         return f"{self.environment or 'all environments'}: {self.reason}"
 
+    @cached_property
+    def covered_names(self) -> frozenset[str]:
+        return frozenset(self.covered.values())
+
 
 class BrokenGlass(models.Model):
     """A person's way past freezes and approvals for one service, for an hour at most.
@@ -132,6 +143,9 @@ class BrokenGlass(models.Model):
     )
     entity_ref = models.CharField(max_length=255, db_index=True)
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    pipelines = models.ManyToManyField(
+        "Pipeline", related_name="broken_glass", help_text="What the service could run then."
+    )
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="broken_glass"
     )

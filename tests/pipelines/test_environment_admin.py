@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from catalog.models import Entity
 from pipelines.models import Environment, EnvironmentRule, Freeze
 from portal.models import AuditEvent, PolicyChange
 from tests.catalog.people import give
@@ -249,3 +250,25 @@ def test_an_environment_in_use_takes_its_freezes_along_when_it_goes():
     staging.delete()
     assert not Freeze.objects.exists()
     assert Environment.objects.count() == 1
+
+
+def test_what_a_freeze_covers_is_noted_and_of_another_scope_anew(client, root):
+    link = confirmed_link(
+        make_service("shop", system_ref="system:default/checkout"),
+        make_pipeline(make_server(), "acme/shop"),
+    )
+    Entity.objects.create(
+        ref="system:default/checkout", kind="System", name="checkout", document={}
+    )
+    values = {"scope_kind": "system", "scope_ref": "system:default/checkout"}
+    assert add_freeze(client, **values).status_code == 302
+    freeze = Freeze.objects.get()
+    assert freeze.covered == {str(link.pipeline.pk): "buildkite:acme/shop"}
+    Entity.objects.filter(pk=link.entity_id).update(system_ref="")
+    url = reverse("admin:pipelines_freeze_change", args=[freeze.pk])
+    save(client, url, freeze_form(**values, reason="Longer than thought."))
+    freeze.refresh_from_db()
+    assert (freeze.reason, len(freeze.covered)) == ("Longer than thought.", 1)
+    save(client, url, freeze_form(scope_kind="service", scope_ref=make_service("other").ref))
+    freeze.refresh_from_db()
+    assert (freeze.scope_kind, freeze.covered) == ("service", {})

@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from catalog.apply import remove
 from pipelines import dispatch, glass
 from pipelines.facts import facts_of
 from pipelines.models import BrokenGlass, Environment, EnvironmentRule, Freeze
@@ -292,3 +293,30 @@ def test_it_lets_nobody_past_what_another_place_asks_for(link, olga, production)
     assert decided(olga, link, "retry", build).rule == "freeze"
     broken(olga, link, staging)
     assert decided(olga, link, "retry", build).rule == "break-glass"
+
+
+# --- Under another name -----------------------------------------------------------------------
+def renamed(link):
+    """The service as its descriptor's author names it anew, with the same pipeline."""
+    with transaction.atomic():
+        remove([link.entity_id])
+    return confirmed_link(make_service("shop2"), link.pipeline)
+
+
+@pytest.mark.parametrize("hours_ago", [0, 25])
+def test_another_name_unlocks_nothing(link, olga, rita, production, hours_ago):
+    closed(olga, link, production, hours_ago)
+    again = renamed(link)
+    for person in [olga] if hours_ago == 0 else [olga, make_person("otto", "owner")]:
+        facts = facts_of(again.entity, [])
+        assert not glass.may_break(actor_for(person), production, facts).allowed
+    review(rita, BrokenGlass.objects.get())
+    assert glass.may_break(actor_for(olga), production, facts_of(again.entity, [])).allowed
+
+
+@pytest.mark.usefixtures("frozen")
+def test_open_glass_is_of_the_name_that_it_was_broken_for(link, olga, production):
+    broken(olga, link, production)
+    again = renamed(link)
+    assert decided(olga, again).rule == "freeze"
+    assert not glass.may_break(actor_for(olga), production, facts_of(again.entity, [])).allowed
