@@ -2,8 +2,9 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.http import Http404
 
-from portal.guard import Denied, actor_of, require
+from portal.guard import Denied, actor_of, require, require_seen
 from portal.models import AuditEvent
 from portal.policy import Target
 
@@ -32,6 +33,12 @@ def test_a_refusal_carries_its_decision_and_is_audited(request_of_vic):
     assert (event.action, event.outcome, event.actor) == ("page.deny", "denied", "vic")
     assert (event.target, event.rule, event.request_id) == ("payments-api", "permission", "r1")
     assert event.data == {"action": "build.start"}
+
+
+def test_what_may_not_be_seen_is_not_there_and_the_trail_says_why(request_of_vic):
+    with pytest.raises(Http404, match="There is no such thing"):
+        require_seen(request_of_vic, "build.start", TARGET, "There is no such thing.")
+    assert AuditEvent.objects.get().rule == "permission"
 
 
 def test_the_person_is_read_once_per_request(request_of_vic, django_assert_num_queries):
