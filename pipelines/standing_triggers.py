@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from celery.schedules import ParseException, crontab
@@ -80,6 +81,8 @@ class Outcome:
 @transaction.atomic
 def create(user: User, link: PipelineLink, wish: Wish, request: HttpRequest) -> Outcome:
     """Decided like the start that it will ask for."""
+    # One at a time for a person, so that the limit holds.
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     entity, pipeline, now = link.entity, link.pipeline, timezone.now()
     facts = facts_of(entity, [pipeline])
     effect = effect_of("start", pipeline, wish.branch, wish.parameters, rules=facts.rules)
@@ -306,13 +309,18 @@ def _id(standing: StandingTrigger, cause: str) -> uuid.UUID:
 def cron_problem(text: str, now: datetime) -> str:
     """What is wrong with a schedule, as a sentence; "" where nothing is."""
     try:
-        first = next_run(text, now)
-        second = next_run(text, first)
+        next_run(text, now)
+        closest = _closest(crontab.from_string(text.strip()))
     except (ParseException, ValueError, TypeError, IndexError, KeyError, RecursionError):
         return 'Write five fields, for example "30 6 * * mon-fri" for 06:30 UTC on working days.'
-    if second - first < SHORTEST:
-        return "At most every five minutes."
-    return ""
+    return "At most every five minutes." if closest < SHORTEST else ""
+
+
+def _closest(schedule: crontab) -> timedelta:
+    """Between two runs of a day, or its last and the first of the next day: of any two days."""
+    runs = sorted(hour * 60 + minute for hour in schedule.hour for minute in schedule.minute)
+    gaps = (later - earlier for earlier, later in pairwise([*runs, runs[0] + 24 * 60]))
+    return timedelta(minutes=min(gaps))
 
 
 def next_run(cron: str, after: datetime) -> datetime:

@@ -13,6 +13,7 @@ from pipelines.models import Environment, EnvironmentRule, StandingTrigger, Trig
 from pipelines.standing_triggers import Wish, cron_problem, due, end, fire, may_end, next_run
 from portal.models import AuditEvent, Identity, RoleMapping
 from tests.catalog.gitserver import Repo, git_server
+from tests.pipelines.together import together
 from tests.pipelines.world import (
     confirmed_link,
     make_build,
@@ -156,14 +157,28 @@ def test_what_may_not_be_asked_for_is_not_set_up(link):
         ("99 * * * *", "five fields"),
         ("* * * * * *", "five fields"),
         ("* * * * *", "At most every five minutes"),
+        ("0-51 * * * *", "At most every five minutes"),
+        ("0,30 6,7 * * *", ""),
+        ("0,58 * * * *", "At most every five minutes"),
+        ("0,58 0,23 1 * *", "At most every five minutes"),
+        ("2,58 6 * * *", ""),
         ("30 6 * * mon-fri", ""),
         ("*/5 * * * *", ""),
     ],
 )
 def test_a_schedule_that_is_none_is_told(cron, word):
-    problem = cron_problem(cron, MONDAY)
-    assert word in problem
-    assert bool(problem) == bool(word)
+    for seconds in (0, 50 * 60 + 30):  # whenever it is sent
+        problem = cron_problem(cron, MONDAY + timedelta(seconds=seconds))
+        assert word in problem
+        assert bool(problem) == bool(word)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_limit_holds_for_forms_that_are_sent_at_once(link, ana, monkeypatch):
+    monkeypatch.setattr(standing_triggers, "MAX_LIVE", 2)
+    outcomes = together(*[lambda: set_up(ana, link)] * 5)
+    assert sum(one.standing is not None for one in outcomes) == 2
+    assert StandingTrigger.objects.count() == 2
 
 
 def test_a_schedule_is_in_utc():
