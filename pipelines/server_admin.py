@@ -25,8 +25,6 @@ MAX_ASKED = 5
 # What another list of pipelines follows from.
 READ_AGAIN = {"provider", "base_url", "credential_ref", "options", "enabled"}
 
-# What makes its pipelines those of roles, of claims and of rules.
-OF_POLICY = ("slug", "claims")
 CLAIMED = Unseen(
     "Beyond this, what the claims name and the catalog or the server adds later is linked, too, "
     "and may then be run by whoever may run that service."
@@ -82,7 +80,7 @@ class ServerAdmin(PolicyAdmin):
         if not form.instance.pk:
             return bool(form.cleaned_data["claims"])
         # Not changed_data: to Django an empty list has always changed.
-        return any(form.cleaned_data[name] != form.initial[name] for name in OF_POLICY)
+        return form.cleaned_data["claims"] != form.initial["claims"]
 
     def follow(self, obj: Any, changed: Collection[str]) -> None:
         if "claims" in changed:
@@ -92,6 +90,13 @@ class ServerAdmin(PolicyAdmin):
         before = form.initial.get("claims") or [] if obj else []
         more = any(claim not in before for claim in form.cleaned_data["claims"])
         return CLAIMED if more else None
+
+    # Roles, freezes and rules are about the server of that slug: another one would be theirs.
+    def get_readonly_fields(self, request: HttpRequest, obj: Server | None = None) -> list[str]:
+        return [*self.readonly_fields, "slug"] if obj else self.readonly_fields
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Server | None = None) -> Any:
+        return {} if obj else self.prepopulated_fields
 
     def get_fieldsets(self, request: HttpRequest, obj: Server | None = None) -> Any:
         """What there is to see of a server comes before what there is to set."""

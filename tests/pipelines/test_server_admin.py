@@ -90,6 +90,15 @@ def test_a_mistake_is_a_sentence_and_stores_nothing(client, root, field, value, 
         assert value not in str(errors)
 
 
+def test_the_slug_stays_since_roles_and_rules_name_it(client, root):
+    server = make_server("ci", base_url="https://api.example.com/v2")
+    url = reverse("admin:pipelines_server_change", args=[server.pk])
+    assert b'name="slug"' not in client.get(url).content
+    assert save(client, url, form(name="New", slug="sandbox")).status_code == 302
+    server.refresh_from_db()
+    assert (server.name, server.slug) == ("New", "ci")
+
+
 def test_changed_claims_are_audited_and_take_effect_at_once(client, root):
     server = make_server("ci", base_url="https://api.example.com/v2")
     make_pipeline(server, "acme/shop")
