@@ -13,7 +13,7 @@ from catalog.models import Entity
 from catalog.scopes import Scopes
 from pipelines import glass
 from pipelines.facts import Facts, facts_of
-from pipelines.freezes import concerns, is_in_force, not_over
+from pipelines.freezes import concerns, is_in_force, not_over, shown
 from pipelines.models import BrokenGlass, Freeze
 from pipelines.panels import Panels, PipelineRow, desk_of
 from pipelines.scopes import scopes_of_pipeline
@@ -73,11 +73,12 @@ def _glass_of(facts: Facts, now: datetime) -> dict[str, list[BrokenGlass]]:
 
 def home(request: HttpRequest, objects: Sequence[Any]) -> Panels:
     """Freezes in force, and how much broken glass waits for this person's word."""
-    if seen_builds(request).nothing:
+    seen = seen_builds(request)
+    if seen.nothing:
         return {}
     now = timezone.now()
     context = {
-        "frozen": list(not_over(now).filter(starts_at__lte=now)),
+        "frozen": shown(not_over(now).filter(starts_at__lte=now), seen),
         "reviews": _to_review(actor_of(request), now),
     }
     if not any(context.values()):

@@ -14,6 +14,7 @@ from django.utils import timezone
 from catalog.seen import KINDS, Seen
 from pipelines.models import Freeze, Pipeline, PipelineLink
 from pipelines.scopes import name_of
+from pipelines.seen import SeenBuilds
 from portal.access import display_name
 from portal.policy import Target
 from portal.policy.facts import is_covered
@@ -27,6 +28,17 @@ def not_over(now: datetime) -> QuerySet[Freeze]:
     """Those in force and those to come, the first to begin first."""
     found = Freeze.objects.filter(ends_at__gt=now).select_related("environment", "by")
     return found.order_by("starts_at", "pk")
+
+
+def shown(freezes: Iterable[Freeze], seen: SeenBuilds) -> list[Freeze]:
+    """Those about anything whose builds may be seen; a query each, none for who sees everything."""
+    return [one for one in freezes if seen.everything or _is_shown(one, seen)]
+
+
+def _is_shown(freeze: Freeze, seen: SeenBuilds) -> bool:
+    scope = SeenBuilds(frozenset({(freeze.scope_kind, freeze.scope_ref)}))
+    covered = Q(pk__in=scope.pipelines().values("pk")) | Q(pk__in=list(freeze.covered))
+    return not freeze.scope_ref or seen.pipelines().filter(covered).exists()
 
 
 def is_in_force(freeze: Freeze, now: datetime) -> bool:

@@ -26,11 +26,11 @@ MAX_LISTED = 200
 
 @require_safe
 def freeze_list(request: HttpRequest) -> HttpResponse:
-    """What is frozen, and what will be; for everybody who sees builds of anything."""
+    """What is frozen, and what will be, of what the person may see."""
     if not may_list(actor_of(request)):
         require(request, "build.view", Target("freezes"))
     now = timezone.now()
-    found = list(not_over(now))
+    found = freezes.shown(not_over(now), seen_builds(request))
     context = {
         "current": [one for one in found if freezes.is_in_force(one, now)],
         "coming": [one for one in found if one.starts_at > now],

@@ -137,6 +137,23 @@ def test_freeze_list_shows_those_in_force_and_to_come_to_every_viewer(client, pr
     assert "Long ago." not in page
 
 
+def test_freeze_list_shows_what_concerns_what_the_person_may_see(client, link, settings):
+    settings.DEFAULT_ROLE = ""
+    make_pipeline(make_server("hidden"), "acme/secret")
+    service = {"scope_kind": "service", "scope_ref": link.entity.ref}
+    freeze(reason="Everybody.")
+    freeze(reason="Mine.", **service)
+    freeze(reason="Was mine.", scope_kind="tag", scope_ref="old", covered={link.pipeline.pk: "x"})
+    freeze(reason="Of a secret project.", scope_kind="system", scope_ref="system:default/secret")
+    freeze(reason="Of a secret server.", scope_kind="server", scope_ref="hidden")
+    client.force_login(make_person("sam", "viewer", **service))
+    for page in (text(client.get(url("freeze_list"))), text(client.get("/"))):
+        assert "Mine." in page
+        assert "Was mine." in page
+        assert "Everybody." in page
+        assert "secret" not in page
+
+
 def test_freeze_list_is_for_people_who_are_signed_in(client):
     assert client.get(url("freeze_list")).status_code == 302
 
