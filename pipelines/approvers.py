@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from pipelines.effects import effect_again
+from pipelines.effects import Effect, effect_again
 from pipelines.facts import Facts
 from pipelines.models import Approval, Environment, Pipeline, Trigger
 from portal.access import fresh_actor
@@ -16,23 +16,25 @@ PERMISSION = "trigger.approve"
 
 
 def decide_approval(actor: Actor, trigger: Trigger, facts: Facts) -> Decision:
-    """May `actor` approve or refuse this request? Conditions are judged as for who asked."""
+    """May `actor` approve or refuse this request? Conditions are judged as for who asked, and their
+    role where approvals are asked for: a run may take effect in several environments."""
+    return decide_about(actor, trigger, effect_again(trigger, facts.rules), facts)
+
+
+def decide_about(actor: Actor, trigger: Trigger, effect: Effect, facts: Facts) -> Decision:
+    """The same of a request that would take effect there."""
     if trigger.actor_id is None:
         return Decision(Verdict.DENY, "blocked", "Who asked for this is not known any more.")
-    environment = trigger.environment
-    # What acts on a build takes along what that was started with, and may be in several places.
-    effect = effect_again(trigger, facts.rules) if trigger.build else None
-    asking = effect.asking if effect else environment
     target = Target(
         label=str(facts.entity or trigger.pipeline),
         scopes=facts.scopes_with(trigger.pipeline),
-        environment=environment.slug if environment else "",
+        environment=effect.asking.slug if effect.asking else "",
         requester=trigger.actor_id,
-        role=role_of(asking),
+        role=role_of(effect.asking),
         branch=trigger.branch or None,
-        parameters=effect.judged if effect else trigger.parameters,
-        carried=effect.judged_besides if effect else None,
-        helpers=groups(facts, environment, asking, trigger.pipeline),
+        parameters=effect.judged,
+        carried=effect.judged_besides,
+        helpers=groups(facts, effect.asking, trigger.pipeline),
     )
     return decide(actor, PERMISSION, target, now=timezone.now())
 
@@ -42,13 +44,15 @@ def role_of(environment: Environment | None) -> str:
     return str(environment.approver_role) if environment and environment.approver_role else ""
 
 
-def groups(
-    facts: Facts, environment: Environment | None, asking: Environment | None, pipeline: Pipeline
-) -> tuple[str, ...]:
-    """Whose members may approve there, as people know them; a few. `asking` names their role: it is
-    another environment where a run may take effect in several."""
-    slug = environment.slug if environment else ""
+def groups(facts: Facts, asking: Environment | None, pipeline: Pipeline) -> tuple[str, ...]:
+    """Whose members may approve for the environment that asks, as people know them; a few."""
+    slug = asking.slug if asking else ""
     return facts.holders(PERMISSION, slug, role_of(asking), pipeline)
+
+
+def who(trigger: Trigger, facts: Facts) -> tuple[str, ...]:
+    """The same for this request."""
+    return groups(facts, effect_again(trigger, facts.rules).asking, trigger.pipeline)
 
 
 def given(trigger: Trigger) -> list[Approval]:

@@ -7,8 +7,7 @@ from django.db.models import QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from catalog.sources.web_urls import parse_repository
-from pipelines.approvers import PERMISSION, decide_approval, groups
-from pipelines.effects import effect_again
+from pipelines.approvers import PERMISSION, decide_approval, who
 from pipelines.facts import Facts, facts_of
 from pipelines.models import Approval, Trigger
 from pipelines.outbox import State
@@ -20,7 +19,7 @@ RELATED = (
     "pipeline__server",
     "entity__source",
     "environment__approver_role",
-    "build",
+    "build__trigger",
     "actor",
 )
 
@@ -112,14 +111,9 @@ def _item(actor: Actor, trigger: Trigger, facts: Facts, words: list[Approval]) -
         trigger,
         decide_approval(actor, trigger, facts),
         words,
-        _who(trigger, facts),
+        who(trigger, facts),
         any(word.approver_id == actor.user_id for word in words),
     )
-
-
-def _who(trigger: Trigger, facts: Facts) -> tuple[str, ...]:
-    asking = effect_again(trigger, facts.rules).asking if trigger.build else trigger.environment
-    return groups(facts, trigger.environment, asking, trigger.pipeline)
 
 
 def _words(triggers: Iterable[Trigger]) -> dict[int, list[Approval]]:

@@ -82,10 +82,10 @@ class Rules:
 
 def read_rules() -> Rules:
     """The rules as they hold now; two queries."""
-    rules = EnvironmentRule.objects.select_related("environment").order_by("order", "pk")
-    environments = list(Environment.objects.order_by("-rank", "pk"))
+    rules = EnvironmentRule.objects.select_related("environment__approver_role")
+    environments = list(Environment.objects.select_related("approver_role").order_by("-rank", "pk"))
     return Rules(
-        tuple(rules),
+        tuple(rules.order_by("order", "pk")),
         environments[0] if environments else None,
         tuple(environment.slug for environment in environments),
     )

@@ -104,7 +104,7 @@ def decide_effect(
         approvals=approvals,
     )
     if decision.effect is Verdict.NEEDS_APPROVAL:
-        return replace(decision, helpers=groups(facts, effect.environment, effect.asking, pipeline))
+        return replace(decision, helpers=groups(facts, effect.asking, pipeline))
     unproven = _unproven(effect) if runs and decision.allowed and not approvals else ""
     if unproven:
         return Decision(Verdict.DENY, "commit", unproven)
@@ -173,7 +173,10 @@ def _as_of_now(  # noqa: PLR0917
     """The target with the freeze that is in force anywhere that it may be, and the actor among
     those whose broken glass still counts: it ends with their time, and with their right to break
     it. Glass that is broken in one of these places lets nobody past what another asks for."""
-    there = {one: replace(target, environment=one.slug) for one in places}
+    there: dict[Environment | None, Target] = {
+        one: replace(target, environment=one.slug) for one in places
+    }
+    there = there or {None: target}  # while no environment is configured at all
     broken = {one for one, seen in there.items() if _has_broken(facts, actor, seen, now)}
     stopping = {
         freeze.pk: (freeze, one)
@@ -183,9 +186,9 @@ def _as_of_now(  # noqa: PLR0917
     if stopping and not target.blocked:
         frozen, where = max(stopping.values(), key=lambda found: found[0].ends_at)
         sentence = freezes.sentence(frozen, there[where])
-        if where != places[0]:
+        if where != next(iter(there)):
             sentence += f" Whether this takes effect in {where} is not known."
-        who = facts.holders("glass.break", where.slug, pipeline=pipeline)
+        who = facts.holders("glass.break", there[where].environment, pipeline=pipeline)
         return replace(target, frozen=sentence, helpers=who)
     if broken and not any(one.approvals for one in places if one not in broken):
         return replace(target, glass=frozenset({actor.user_id}))

@@ -10,6 +10,7 @@ from portal.templatetags.ui import entity_url
 from tests.pipelines.four_eyes import COMMIT, approve, asked, make_guarded
 from tests.pipelines.world import (
     confirmed_link,
+    make_build,
     make_person,
     make_pipeline,
     make_server,
@@ -82,14 +83,20 @@ def test_approval_list_says_when_nothing_waits(client, ben):
     assert "Nothing waits for approval" in text_of(client.get(PAGE))
 
 
-def test_approval_list_of_many_costs_few_queries(client, link, ana, ben):
-    asked(ana, link)
-    with CaptureQueriesContext(
-        connection,
-    ) as few:
+@pytest.mark.parametrize("action", ["start", "retry"])
+def test_approval_list_of_many_costs_few_queries(client, link, ana, ben, action):
+    def wait(number):
+        fields = {}
+        if action == "retry":
+            start = Trigger.objects.create(action="start", pipeline=link.pipeline, state="linked")
+            fields = {"build": make_build(link.pipeline, number, trigger=start, commit=COMMIT)}
+        asked(ana, link, action=action, **fields)
+
+    wait(0)
+    with CaptureQueriesContext(connection) as few:
         client.get(PAGE)
-    for _ in range(15):
-        asked(ana, link)
+    for number in range(1, 10):
+        wait(number)
     with CaptureQueriesContext(connection) as many:
         client.get(PAGE)
     assert len(many) == len(few)

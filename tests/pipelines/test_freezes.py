@@ -94,6 +94,14 @@ def test_one_of_another_environment_does_not_count(link, ana, production):
     assert decided(ana, link).reason.startswith("Every environment is frozen until ")
 
 
+def test_without_any_environment_one_of_every_environment_stops_all_the_same(link, ana):
+    Environment.objects.all().delete()
+    freeze(scope_kind="pipeline", scope_ref="*:globex/*")
+    assert decided(ana, link).allowed
+    freeze()
+    assert decided(ana, link).reason.startswith("Every environment is frozen until ")
+
+
 def test_of_several_the_one_that_lasts_longest_is_named(production):
     soon, late = freeze(production), freeze(ends_at=timezone.now() + 5 * HOUR)
     target = Target("shop", environment="production")

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from pipelines.approvers import decide_approval
+from pipelines import approvers
 from pipelines.effects import Effect
 from pipelines.environments import branch_problem
 from pipelines.facts import facts_of
@@ -80,13 +80,10 @@ def truth(actor, place, permission, situation, things):
         target = Target("", scopes, **about)
         return decide(actor, permission, target, now=now)
     environment = things["environments"].get(rest[-1])
-    if kind == "approve":
-        asked = Trigger(
-            actor=User(pk=0), pipeline=pipeline, environment=environment, branch=branch or "",
-            parameters=parameters,
-        )  # fmt: skip
-        return decide_approval(actor, asked, facts)
     effect = Effect(branch or "", parameters or {}, environment, known=parameters is not None)
+    if kind == "approve":
+        asked = Trigger(actor=User(pk=0), pipeline=pipeline, branch=branch or "")
+        return approvers.decide_about(actor, asked, effect, facts)
     blocked = branch_problem(environment, branch or "") if permission in BRANCHED else ""
     return decide_about(
         facts,
