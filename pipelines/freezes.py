@@ -8,6 +8,7 @@ descriptor's author can move a service to another system, but not its pipelines 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -62,10 +63,11 @@ def was_covered(freeze: Freeze, target: Target) -> bool:
     return any(kind == "pipeline" and ref in freeze.covered_names for kind, ref in target.scopes)
 
 
+@transaction.atomic
 def cover(pipelines: Collection[int] | None = None, freezes: Collection[int] | None = None) -> None:
-    """Notes which of these pipelines, or of all, the freezes that are not over cover by now; in the
-    caller's transaction. Nothing is taken away. Only confirmed links count: else whoever names a
-    pipeline in a descriptor would freeze it for its owners.
+    """Notes which of these pipelines, or of all, the freezes that are not over cover by now: where
+    links are decided, and again in the tick. Nothing is taken away. Only confirmed links count:
+    else whoever names a pipeline in a descriptor would freeze it for its owners.
     """
     rows = Freeze.objects.filter(ends_at__gt=timezone.now(), scope_kind__in=MOVABLE)
     rows = rows if freezes is None else rows.filter(pk__in=freezes)

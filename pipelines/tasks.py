@@ -16,6 +16,7 @@ from pipelines import (
     discovery,
     ended_tokens,
     feeds,
+    freezes,
     glass_mail,
     leavers,
     notices,
@@ -54,6 +55,7 @@ def tick() -> None:
     outbox.expire_leases(now)
     approvals.expire(now)
     approvals.release_all(now)
+    freezes.cover()
     for pk in standing_triggers.due(now, MAX_SEND):
         fire.delay(pk)
     for pk in outbox.due_to_send(now, MAX_SEND):

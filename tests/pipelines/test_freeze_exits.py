@@ -10,6 +10,8 @@ from pipelines import freezes
 from pipelines.linking import link_entities
 from pipelines.models import Freeze, PipelineLink
 from pipelines.policy_targets import policy_places
+from pipelines.scopes import name_of
+from pipelines.tasks import tick
 from tests.pipelines.four_eyes import decided, freeze
 from tests.pipelines.world import BUILDKITE_KEY, make_person, make_service
 
@@ -49,6 +51,14 @@ def moved(link, kind):
     Tag.objects.all().delete()
     link_entities()
     return PipelineLink.objects.select_related("entity", "pipeline__server").get()
+
+
+@pytest.mark.usefixtures("production")
+def test_the_tick_notes_it_too(claimed):
+    frozen = freeze(scope_kind="tag", scope_ref="pci")
+    tick()
+    frozen.refresh_from_db()
+    assert frozen.covered_names == {name_of(claimed.pipeline)}
 
 
 @pytest.mark.parametrize(
