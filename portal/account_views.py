@@ -161,9 +161,9 @@ def linked_accounts(request: HttpRequest) -> dict[str, object]:
     doors = {door.issuer: door for door in settings.SIGNIN_DOORS.values() if door.members_of}
     if not doors or not Identity.objects.filter(user=request.user).exists():
         return {"linked": (), "doors": []}  # a local account would become the provider's
-    linked = Identity.objects.filter(user=request.user, issuer__in=doors) if doors else ()
+    linked = Identity.objects.filter(user=request.user, issuer__in=doors)
     present = {identity.issuer for identity in linked}
     return {
-        "linked": linked,
+        "linked": [(identity, doors[identity.issuer]) for identity in linked],
         "doors": [door for issuer, door in doors.items() if issuer not in present],
     }

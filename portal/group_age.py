@@ -17,6 +17,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
+from portal.group_claims import CLAIM_PREFIX
 from portal.models import Identity, ScimUser
 from portal.social.configuration import BITBUCKET, Door
 
@@ -102,6 +103,15 @@ def confirmations(user_ids: Iterable[int]) -> dict[int, Confirmation]:
     return {row.user_id: _confirmation(row) for row in rows}  # type: ignore[attr-defined]
 
 
+def issuers() -> dict[str, tuple[str, ...]]:
+    """Who can confirm groups now: issuer -> what the names of its groups begin with."""
+    found: dict[str, tuple[str, ...]] = {
+        door.issuer: (door.prefix,) for door in settings.SIGNIN_DOORS.values()
+    }
+    company = (f"{settings.OIDC_ISSUER_SLUG}:", CLAIM_PREFIX)
+    return {settings.OIDC_OP_ISSUER: company, **found} if settings.OIDC_OP_ISSUER else found
+
+
 def _pushed() -> Exists:
     rows = ScimUser.objects.filter(user=OuterRef("user"), active=True, deleted_at=None)
     return Exists(rows if settings.SCIM_TOKEN else rows.none())
@@ -117,13 +127,20 @@ def _confirmation(identity: Identity) -> Confirmation:
         (one for one in settings.SIGNIN_DOORS.values() if one.issuer == identity.issuer), None
     )
     company = settings.OIDC_ISSUER_NAME if identity.issuer == settings.OIDC_OP_ISSUER else ""
-    origin = door.label if door else company or identity.issuer
-    return Confirmation(at, at + _limit(), origin[:1].upper() + origin[1:], _mend(door, origin))
+    origin = door.label if door else company or "a provider that is set up no more"
+    mend = _mend(identity, door)
+    return Confirmation(at, at + _limit(), origin[:1].upper() + origin[1:], mend)
 
 
-def _mend(door: Door | None, origin: str) -> str:
+def _mend(identity: Identity, door: Door | None) -> str:
     if door and door.provider == BITBUCKET and settings.BITBUCKET_MEMBERS_TOKEN:
         return "They are read hourly: an administrator has to see why that fails."
-    if door and door.members_of and not settings.SOCIAL_SIGNIN:
-        return f"Link {origin} anew on your account page."
+    if door and door.members_of and _is_linked(identity):
+        return f"Choose Link again beside {door.label} on your account page."
     return "Sign in again."
+
+
+def _is_linked(identity: Identity) -> bool:
+    """Whether the person signs in through another provider."""
+    others = Identity.objects.filter(user=identity.user_id).exclude(issuer=identity.issuer)  # type: ignore[attr-defined]
+    return not settings.SOCIAL_SIGNIN or others.exists()

@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import Q
 
-from portal.group_age import doubtful
+from portal.group_age import doubtful, issuers
+from portal.models import Identity
+from portal.subjects import origins
 
 MAX_GROUP_NAME = 150  # auth.Group.name
 MAX_TOLD = 100
@@ -47,12 +50,32 @@ def set_admin(user: User) -> list[str]:
     are known in part only, or have long not been confirmed, is no administrator, as policy lets
     them do nothing else either.
     """
+    changes = _forget_origins(user)
     names = [f"{settings.OIDC_ISSUER_SLUG}:{name}" for name in settings.OIDC_ADMIN_GROUPS]
     names += settings.ADMIN_GROUPS
     known = not doubtful().filter(user=user).exists()
     admin = known and bool(names) and user.groups.filter(name__in=names).exists()
     if (user.is_staff, user.is_superuser) == (admin, admin):
-        return []
+        return changes
     user.is_staff = user.is_superuser = admin
     user.save(update_fields=["is_staff", "is_superuser"])
-    return ["became administrator" if admin else "is no longer administrator"]
+    return [*changes, "became administrator" if admin else "is no longer administrator"]
+
+
+def _forget_origins(user: User) -> list[str]:
+    """Takes away what providers said that are set up no more: nobody can confirm it, and left to
+    age it would let the person only read, whatever else confirms their groups."""
+    said = ~Q(incomplete="") | Q(confirmed_at__isnull=False)
+    known = issuers()
+    mine = Identity.objects.filter(user=user)
+    if (
+        not mine.filter(said)
+        .exclude(issuer__in=known)
+        .update(groups=[], incomplete="", confirmed_at=None)
+    ):
+        return []
+    kept = {"scim:", "team:"}
+    for issuer in mine.filter(issuer__in=known).values_list("issuer", flat=True):
+        kept.update(known[issuer])
+    gone = [prefix for prefix in origins() if prefix not in kept]
+    return [line for prefix in gone for line in replace_groups(user, prefix, [])]

@@ -86,9 +86,9 @@ def door_of(identity: Identity) -> Door | None:
 def unlink(request: HttpRequest, identity: Identity, door: Door) -> None:
     """Takes the account away from its person, with what its groups gave."""
     SocialAccount.objects.filter(user=identity.user, uid=identity.subject).delete()
+    identity.delete()
     changes = [*replace_groups(identity.user, door.prefix, []), *set_admin(identity.user)]
     data = {"issuer": identity.issuer, "subject": identity.subject, "what": changes}
-    identity.delete()
     audit.record("identity.unlink", user=request.user, request=request, data=data)
 
 

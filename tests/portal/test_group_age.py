@@ -123,6 +123,29 @@ def test_an_aged_group_makes_no_administrator_and_a_sign_in_does_again(ana, sett
     assert User.objects.get(pk=ana.pk).is_superuser
 
 
+def test_a_provider_that_is_set_up_no_more_locks_nobody_out_who_signs_in(ana, settings):
+    settings.ADMIN_GROUPS = ["idp:web"]
+    ana.groups.add(Group.objects.create(name="github:limelight"))
+    ana.groups.add(Group.objects.create(name="scim:web"))
+    old = confirmed(ana, 30, issuer="https://github.com", incomplete="Too many groups.")
+    confirmed(ana, 30, issuer="https://github.example")
+    assert [bool(told) for told in whys(ana)] == [True]
+    changes = update_user(ana, {"iss": ISSUER, "sub": "ana", "groups": ["web"]})
+    assert whys(ana) == {""}
+    assert "left github:limelight" in changes
+    assert set(ana.groups.values_list("name", flat=True)) == {"idp:web", "scim:web"}
+    assert User.objects.get(pk=ana.pk).is_superuser
+    old.refresh_from_db()
+    assert (old.groups, old.confirmed_at) == ([], None)
+
+
+def test_of_a_provider_that_is_set_up_no_more_no_address_is_told(ana):
+    confirmed(ana, 30, issuer="https://github.com")
+    (told,) = whys(ana)
+    assert told.startswith("A provider that is set up no more last confirmed the groups on ")
+    assert told.endswith("Sign in again.")
+
+
 def test_tokens_and_pages_agree_about_everybody(settings):
     """The SQL of tokens and what pages and the dry run ask, over people of every kind."""
     settings.SCIM_TOKEN = "s" * 32

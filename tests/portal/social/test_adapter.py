@@ -1,12 +1,14 @@
 """Sign-in through GitHub and Bitbucket: who comes in, as whom, with which groups."""
 
 import time
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from portal.local_account_urls import door_urls
 from portal.models import AuditEvent, Identity
@@ -128,6 +130,24 @@ class TestLinking:
         assert groups(ana) == ["github:limelight", "github:limelight/payments"]
         assert AuditEvent.objects.get(action="identity.link").actor == "ana"
         assert User.objects.count() == 1
+
+    @pytest.mark.parametrize("alone", [True, False])
+    def test_account_link_again_confirms_groups_that_aged(
+        self, client, github, ana, settings, alone
+    ):
+        client.post("/account/link/github/")
+        come_in(client, query="?process=connect")
+        settings.SOCIAL_SIGNIN = alone
+        linked = Identity.objects.filter(subject="4711")
+        linked.update(confirmed_at=timezone.now() - timedelta(days=90))
+        page = client.get("/account/").content.decode()
+        assert "Choose Link again beside GitHub on your account page." in page
+        assert page.count('action="/account/link/github/"') == 1
+        assert "Link again</button>" in page
+        client.post("/account/link/github/")
+        come_in(client, query="?process=connect")
+        assert "Link again beside" not in client.get("/account/").content.decode()
+        assert Identity.objects.filter(user=ana).count() == 2
 
     def test_account_link_is_asked_for_by_a_form_only(self, client, github, ana):
         assert client.get("/account/link/github/").status_code == 405
