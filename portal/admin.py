@@ -19,7 +19,7 @@ from portal.models import AuditEvent, Delivery, Role, RoleMapping
 from portal.policy import PERMISSIONS, SCOPE_KINDS, Conditions
 from portal.policy_admin import PolicyAdmin
 from portal.role_form import RoleForm
-from portal.role_mapping_form import RoleMappingForm
+from portal.role_mapping_form import RoleMappingForm, never_seen
 from portal.scim import admin as scim_admin  # noqa: F401
 
 
@@ -50,6 +50,9 @@ class RoleMappingAdmin(PolicyAdmin):
             .values("people")
         )
         return super().get_queryset(request).annotate(people=Subquery(members))
+
+    def never_seen(self, form: Any) -> tuple[str, str] | None:
+        return never_seen(form.cleaned_data["group"])
 
     @admin.display(description="scope", ordering="scope_ref")
     def scope(self, mapping: RoleMapping) -> str:

@@ -43,6 +43,10 @@ class PolicyAdmin(AuditedModelAdmin):
         """What of a change is not to be seen beforehand; without a form `obj` is deleted."""
         return None
 
+    def never_seen(self, form: Any) -> tuple[str, str] | None:
+        """A group of a valid form that nobody ever arrived with, and what was probably meant."""
+        return None
+
     def changeform_view(
         self,
         request: HttpRequest,
@@ -158,6 +162,10 @@ class PolicyAdmin(AuditedModelAdmin):
                 return redirect(reverse("admin:portal_policychange_change", args=[change.pk]))
         return self._step(request, obj, dry, deletes=deletes, again=again)
 
+    def _never_seen(self, request: HttpRequest, obj: Any) -> tuple[str, str] | None:
+        form = self.bound_form(request, obj, request.POST)
+        return self.never_seen(form) if form.is_valid() else None
+
     def _step(
         self, request: HttpRequest, obj: Any, dry: DryRun, *, deletes: bool, again: bool
     ) -> HttpResponseBase:
@@ -176,6 +184,7 @@ class PolicyAdmin(AuditedModelAdmin):
             "opts": self.opts,
             "original": obj,
             "told": told(dry.lines),
+            "never_seen": None if deletes else self._never_seen(request, obj),
             "shown": dry.digest,
             "kept": kept,
             "again": again,

@@ -129,6 +129,17 @@ def group_proposals() -> list[tuple[str, str]]:
     return [*((group, names.get(group, "")) for group in known[:room]), *teams]
 
 
+def never_seen(group: str) -> tuple[str, str] | None:
+    """A group that nobody ever arrived with, and what was probably meant, "" if nothing is near.
+
+    That is no mistake where roles are given before the first person signs in; often it is one.
+    """
+    if group.startswith("team:") or Group.objects.filter(name=group).exists():
+        return None
+    seen = Group.objects.values_list("name", flat=True)
+    return group, next(iter(get_close_matches(group, seen, n=1, cutoff=0.8)), "")
+
+
 def scope_proposals() -> list[tuple[str, str]]:
     """What scopes of any kind may name, to be proposed while somebody types: of each kind the
     first, so that many services leave room for the others."""

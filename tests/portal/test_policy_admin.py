@@ -51,6 +51,17 @@ def test_where_nobody_gains_or_loses_that_is_said(client, root):
     assert "nobody gains or loses" in client.post(ADD, form("idp:nobody")).content.decode()
 
 
+def test_a_group_that_nobody_was_seen_in_is_doubted_before_it_is_saved(client, root, ana):
+    page = client.post(ADD, form("idp:wbe")).content.decode()
+    assert "Nobody was ever seen in <strong>idp:wbe</strong>. Did you mean" in page
+    assert "<strong>idp:web</strong>?" in page
+    page = client.post(ADD, form("idp:cashiers")).content.decode()
+    assert "Nobody was ever seen in <strong>idp:cashiers</strong>." in page
+    assert "Did you mean" not in page
+    assert "ever seen" not in client.post(ADD, form()).content.decode()
+    assert save(client, ADD, form("idp:cashiers")).status_code == 302
+
+
 def test_what_changed_in_between_is_shown_again(client, root, ana):
     shown = client.post(ADD, form())
     User.objects.create_user("ben").groups.add(Group.objects.get(name="idp:web"))
