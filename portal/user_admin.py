@@ -73,8 +73,8 @@ class AccountAdmin(PolicyAdmin, UserAdmin):
                 "fields": ["is_active", "is_staff", "is_superuser"],
                 "description": (
                     "For company accounts the provider's administrator groups decide about staff "
-                    "and superuser anew at each sign-in (OIDC_ADMIN_GROUPS). Whom these open the "
-                    "administration for by hand, a second administrator has to confirm."
+                    "and superuser anew at each sign-in (OIDC_ADMIN_GROUPS). Setting one of them "
+                    "here waits for a second administrator."
                 ),
             },
         ),

@@ -175,10 +175,10 @@ def test_a_schedule_that_is_none_is_told(cron, word):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_limit_holds_for_forms_that_are_sent_at_once(link, ana, monkeypatch):
-    monkeypatch.setattr(standing_triggers, "MAX_LIVE", 2)
-    outcomes = together(*[lambda: set_up(ana, link)] * 5)
-    assert sum(one.standing is not None for one in outcomes) == 2
-    assert StandingTrigger.objects.count() == 2
+    monkeypatch.setattr(standing_triggers, "MAX_LIVE", 1)
+    outcomes = together(*[lambda: set_up(ana, link)] * 12)
+    assert sum(one.standing is not None for one in outcomes) == 1
+    assert StandingTrigger.objects.count() == 1
 
 
 def test_a_schedule_is_in_utc():
@@ -210,6 +210,19 @@ class TestAfter:
         trigger = fire(standing.pk, timezone.now())
         assert (trigger.branch, trigger.commit) == ("main", "a" * 40)
         assert fire(make_due(standing), timezone.now()) is None
+
+    @pytest.mark.parametrize(("hours_ago", "followed"), [(0.1, True), (7, False)])
+    def test_after_a_time_without_workers_it_counts_when_the_build_passed(
+        self, link, ana, staging, hours_ago, followed
+    ):
+        standing = set_up(ana, link, when="after", cron="", after=staging).standing
+        now = timezone.now()
+        StandingTrigger.objects.update(created_at=now - timedelta(days=1))
+        self.passed(link, staging, finished_at=now - timedelta(hours=hours_ago))
+        trigger = fire(make_due(standing, now - timedelta(hours=8)), now)
+        assert (trigger is not None) == followed
+        standing.refresh_from_db()
+        assert standing.problem == ""
 
     def test_other_builds_start_nothing(self, link, ana, staging):
         standing = set_up(ana, link, when="after", cron="", after=staging).standing
