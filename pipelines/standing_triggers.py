@@ -147,7 +147,8 @@ def fire(standing_id: int, now: datetime) -> Trigger | None:
     The request id follows from what fires it, so that two workers, or one that died after asking,
     have asked once. Only then the next time is set, so that none is lost. What could not be asked
     for is tried again, later and later, until its next time or for an hour; what is overdue for
-    longer is left out: a deployment of last night must not begin when a worker is started again.
+    longer (OLDEST, after a build passed) is left out: a deployment of last night must not begin
+    when a worker is started again.
     """
     related = ("owner", "entity", "pipeline__server", "after")
     standing = StandingTrigger.objects.select_related(*related).get(pk=standing_id)
@@ -160,7 +161,9 @@ def fire(standing_id: int, now: datetime) -> Trigger | None:
         return None
     fired = _Fired(problem="Stagedoor failed to ask for it; see its log.", again=True)
     try:
-        fired = _LATE if now - at > GIVE_UP_AFTER else _ask(standing, firing)
+        # Of builds OLDEST says which are too old: this only tells when it looked for one last.
+        late = standing.when == When.SCHEDULE and now - at > GIVE_UP_AFTER
+        fired = _LATE if late else _ask(standing, firing)
         return fired.trigger
     finally:
         _note(standing, at, firing, fired, now)
