@@ -175,7 +175,7 @@ def log_head(build: Build, step: str, entities: Iterable[Entity]) -> str:
         "Branch": build.branch,
         "Commit": build.commit,
         "Person": trigger.asked_by if trigger else f"{build.who} (not through Stagedoor)",
-        "Team": trigger.team if trigger else "",
+        "Owner": trigger.team if trigger else "",
         "Environment": str(trigger.environment or "") if trigger else "",
         "Request id": str(trigger.request_id) if trigger else "",
         "Read": f"{timezone.now():%Y-%m-%d %H:%M:%S %Z}",

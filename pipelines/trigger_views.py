@@ -107,7 +107,7 @@ def trigger_withdraw(request: HttpRequest, request_id: uuid.UUID) -> HttpRespons
 def trigger_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     """What became of a request, until its build is known."""
     trigger = find_trigger(request, request_id)
-    build = _build_of(trigger)
+    build, approval = _build_of(trigger), awaiting.one(actor_of(request), trigger)
     if wants_fragment(request) and build is not None:
         url = reverse("pipelines:build_detail", args=[build.pk])
         return HttpResponse(status=204, headers={"HX-Redirect": url})
@@ -117,17 +117,29 @@ def trigger_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
         "sentence": SENTENCES[trigger.state].format(
             server=trigger.pipeline.server.name, message=trigger.message
         ),
-        "poll": settles_itself(trigger),
+        "poll": _looks_again(trigger, approval),
         # A build has a state; that a switch was turned has none.
         "badge": trigger.action not in WITHOUT_BUILD or trigger.state != Trigger.State.LINKED,
         "withdrawable": settling.may_withdraw(actor_of(request), trigger).allowed,
         "item": _unsettled(request, trigger),
         "incidents": trigger.incidents.filter(closed_at=None),
-        "approval": awaiting.one(actor_of(request), trigger),
+        "approval": approval,
     }
     return render_either(
         request, "pipelines/trigger_detail.html", "pipelines/_trigger.html", context
     )
+
+
+def _looks_again(trigger: Trigger, approval: awaiting.Waiting | None) -> int:
+    """After how many seconds the page asks for itself again; 0 where it has no need to.
+
+    What an approver has before them stays as it is: they decide on that, and may be typing.
+    """
+    if trigger.state == Trigger.State.AWAITING:
+        return 0 if approval is None or approval.mine else 5
+    if not settles_itself(trigger):
+        return 0
+    return 5 if trigger.message else 1
 
 
 def _unsettled(request: HttpRequest, trigger: Trigger) -> Unsettled | None:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from catalog.models import Entity
 from pipelines import accounts, logs
+from pipelines.approvers import given
 from pipelines.gates import gates_shown
 from pipelines.models import STATES, Build, PipelineLink
 from pipelines.offers import Offers, may_see
@@ -23,6 +24,7 @@ from pipelines.providers.errors import ProviderError
 from pipelines.queries import acting_link
 from pipelines.queries import build_list as listed
 from pipelines.seen import seen_builds_or_denied
+from portal.access import display_name
 from portal.fragments import render_either
 from portal.guard import Denied, actor_of
 from portal.policy import Decision
@@ -195,6 +197,7 @@ def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dic
     build.actions = offers.on_build(build) if offers else []
     return {
         "build": build,
+        "approvers": _approvers(build),
         "refused": offers.refused(build) if offers else [],
         "gates": gates_shown(build, offers),
         "entities": [link.entity for link in links],
@@ -204,6 +207,14 @@ def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dic
         "trouble": steps_error or build.pipeline.builds_error,
         "may_read_log": may_read_log,
     }
+
+
+def _approvers(build: Build) -> list[str]:
+    """Who agreed to it, by name."""
+    trigger = build.trigger
+    if trigger is None or not trigger.approvals_needed:
+        return []
+    return [display_name(word.approver) for word in given(trigger)]
 
 
 def _steps(build: Build) -> tuple[list[Step], str]:

@@ -137,7 +137,19 @@ class Trigger(models.Model):
         """The state of a build whose badge says the same."""
         return _BADGES[self.State(self.state)]
 
+    @property
+    def ended_as(self) -> str:
+        """The word on that badge where no build has such a state; "" for the badge's own."""
+        return self.state if self.state in _NEVER_RAN else ""
 
+
+# Nothing of these was sent.
+_NEVER_RAN = {
+    Trigger.State.DENIED,
+    Trigger.State.WITHDRAWN,
+    Trigger.State.REFUSED,
+    Trigger.State.EXPIRED,
+}
 _BADGES = {
     Trigger.State.AWAITING: "waiting",
     Trigger.State.QUEUED: "queued",

@@ -38,20 +38,22 @@ DATE_AFTER_DAYS = 30
 
 # --- States and icons ------------------------------------------------------------------------
 @register.simple_tag
-def state_badge(state: str, raw: str = "", extra: str = "") -> SafeString:
+def state_badge(state: str, raw: str = "", extra: str = "", word: str = "") -> SafeString:
     """Word, shape and colour of a build state; a word we do not list is `unknown`, never green.
 
-    `raw` is the vendor's own word, shown on hover; `extra` is one more class, as `state--large`.
+    `raw` is the vendor's own word, shown on hover; `extra` is one more class, as `state--large`;
+    `word` stands there for the state of what is no build.
     """
     known = state if state in STATES else "unknown"
     title = f"The server says “{raw}”" if raw and raw != known else ""
     return format_html(
         '<span class="state state--{0}{1}"{2}>'
         '<svg width="16" height="16" aria-hidden="true" focusable="false">'
-        '<use href="#state-{0}"/></svg>{0}</span>',
+        '<use href="#state-{0}"/></svg>{3}</span>',
         known,
         f" {extra}" if extra else "",
         format_html(' title="{}"', title) if title else "",
+        word or known,
     )
 
 

@@ -28,7 +28,7 @@ def test_a_build_is_run_through_postgresql_and_redis(stack_on_servers: Stack, vi
     ana = visit(stack, "ana")
     open_service(ana)
     run_build(ana, "payments-api")
-    expect(ana.get_by_text("Ana Duarte, Payments")).to_be_visible()
+    expect(ana.get_by_text("Ana Duarte, for Payments")).to_be_visible()
     assert health(stack)["ok"]
     # The default would have written its files here.
     assert not (stack.folder / "var" / "broker").exists()

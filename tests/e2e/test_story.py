@@ -28,7 +28,7 @@ def test_ana_finds_a_service_and_runs_a_build_and_ben_may_not(stack: Stack, visi
     open_service(ana)
     build = run_build(ana, "payments-api")
     expect(ana.get_by_text("Finished: SUCCESS")).to_be_visible(timeout=BUILD_MS)
-    expect(ana.get_by_text("Ana Duarte, Payments")).to_be_visible()
+    expect(ana.get_by_text("Ana Duarte, for Payments")).to_be_visible()
 
     ben = visit(stack, "ben")
     open_service(ben)

@@ -5,8 +5,9 @@ import uuid
 import pytest
 from django.urls import reverse
 
-from pipelines.models import Trigger
+from pipelines.models import Environment, Trigger
 from portal.models import AuditEvent
+from tests.pipelines.four_eyes import approve, asked
 from tests.pipelines.world import (
     confirmed_link,
     make_build,
@@ -265,3 +266,49 @@ def test_trigger_detail_of_somebody_else_needs_the_right_to_see_builds(client, a
     settings.DEFAULT_ROLE = ""
     client.force_login(make_person("eve"))
     assert client.get(f"/triggers/{trigger.request_id}/").status_code == 404
+
+
+def detail(client, trigger, **headers):
+    url = reverse("pipelines:trigger_detail", args=[trigger.request_id])
+    return client.get(url, headers=headers)
+
+
+def test_trigger_detail_looks_again_while_others_have_to_approve(client, ana, link):
+    Environment.objects.update(approvals=1)
+    trigger, ben = asked(ana, link), make_person("ben", "deployer")
+    again = 'hx-trigger="load delay:'
+    assert f"{again}5s" in detail(client, trigger).content.decode()
+    client.force_login(ben)
+    # They decide on what they see, and may be typing.
+    assert again not in detail(client, trigger).content.decode()
+    assert approve(ben, trigger) == ""
+    client.force_login(ana)
+    moved = detail(client, trigger, HX_Request="true").content.decode()
+    assert "Waiting to be sent to Buildkite." in moved
+    assert f"{again}1s" in moved
+    Trigger.objects.update(state="failed")
+    assert again not in detail(client, trigger).content.decode()
+
+
+def test_trigger_detail_leads_whoever_has_lost_their_access_to_the_sign_in(client, ana, link):
+    Environment.objects.update(approvals=1)
+    trigger = asked(ana, link)
+    client.logout()
+    assert "/signin/" in detail(client, trigger, HX_Request="true")["HX-Redirect"]
+
+
+def test_trigger_detail_of_what_was_withdrawn_says_so_and_has_no_empty_heading(client, ana, link):
+    Environment.objects.update(approvals=1)
+    trigger = asked(ana, link)
+    assert "Approvals</h2>" in detail(client, trigger).content.decode()
+    client.post(reverse("pipelines:trigger_withdraw", args=[trigger.request_id]))
+    page = detail(client, trigger).content.decode()
+    assert "</svg>withdrawn</span>" in page
+    assert "skipped</span>" not in page
+    assert "Approvals</h2>" not in page
+
+
+def test_trigger_detail_does_not_take_the_owner_for_the_persons_team(client, ana, link):
+    trigger = asked(ana, link)
+    Trigger.objects.update(team="Payments")
+    assert "Ana, for Payments, " in detail(client, trigger).content.decode()

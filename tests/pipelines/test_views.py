@@ -18,6 +18,7 @@ from pipelines.sharing import key_of
 from pipelines.views import PER_PAGE
 from portal.models import Role
 from portal.process_cache import answers
+from tests.pipelines.four_eyes import approve, asked, make_guarded
 from tests.pipelines.world import (
     confirmed_link,
     make_build,
@@ -234,6 +235,16 @@ def test_build_status_asks_for_itself_again_until_the_build_is_final(client, ana
     final = get(client, "build_status", live.pk).content.decode()
     assert "hx-get" not in final
     assert "state--passed" in final
+
+
+def test_build_detail_says_who_approved_it(client, ana, link):
+    make_guarded()
+    lena = make_person("lena", "deployer")
+    trigger = asked(ana, link)
+    assert approve(lena, trigger) == ""
+    build = make_build(link.pipeline, 1, trigger=trigger)
+    page = get(client, "build_detail", build.pk).content.decode()
+    assert "through Stagedoor</a> in Production, approved by Lena" in page
 
 
 def test_build_detail_says_when_the_server_does_not_answer(client, ana, live, sandbox):
