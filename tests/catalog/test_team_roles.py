@@ -119,6 +119,18 @@ def test_team_roles_page_shows_others_who_has_what_and_refuses_them(client, olga
     assert given() is not None
 
 
+def test_team_roles_page_says_where_an_administrator_lets_owners_give_a_role(client, olga):
+    Role.objects.update(delegable=False)
+    words, link = "ticks “Team owners may give it” on a role", 'href="/admin/portal/role/"'
+    text = page(client, URL)
+    assert words in text
+    assert link not in text
+    client.force_login(User.objects.create_superuser("root"))
+    text = page(client, URL)
+    assert words in text
+    assert link in text
+
+
 def test_team_role_take_back_takes_what_was_given_here_and_nothing_else(client, olga):
     client.post(URL, form())
     url = reverse("catalog:team_role_take_back", args=["default", "payments", given().pk])
