@@ -16,7 +16,7 @@ from portal import recent_signin
 from portal.access import actor_for
 from portal.identities import group_label
 from portal.models import Identity, UserLink
-from portal.policy import PERMISSIONS, SCOPE_KINDS, Actor, Grant
+from portal.policy import IN_ENVIRONMENTS, PERMISSIONS, SCOPE_KINDS, Actor, Grant
 from portal.role_mapping_form import OF_ENTITIES
 from portal.signin import (
     FAILURE_KEY,
@@ -145,13 +145,14 @@ def group_rows(actor: Actor) -> dict[str, object]:
 def grant_row(grant: Grant) -> dict[str, object]:
     """A grant as the page shows it: role, where, environment, what it allows and by which group."""
     return {
+    held = grant.permissions & IN_ENVIRONMENTS if grant.environment else grant.permissions
         "role": grant.role,
         "where": grant.scope_ref or SCOPE_KINDS.get(grant.scope_kind, grant.scope_kind),
         "kind": SCOPE_KINDS.get(grant.scope_kind, "") if grant.scope_ref else "",
         "ref": grant.scope_ref if grant.scope_kind in OF_ENTITIES else "",
         "environment": grant.environment or "any",
         "conditions": grant.conditions.words(),
-        "allows": [PERMISSIONS.get(name, name) for name in sorted(grant.permissions)],
+        "allows": [PERMISSIONS.get(name, name) for name in sorted(held)],
         "group": group_label(grant.group),
     }
 

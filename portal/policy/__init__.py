@@ -12,10 +12,18 @@ from portal.policy.facts import (
     Target,
     is_covered,
 )
-from portal.policy.words import PEOPLE_ONLY, PERMISSIONS, READ_ONLY, RUNNING, SCOPE_KINDS
+from portal.policy.words import (
+    IN_ENVIRONMENTS,
+    PEOPLE_ONLY,
+    PERMISSIONS,
+    READ_ONLY,
+    RUNNING,
+    SCOPE_KINDS,
+)
 
 __all__ = [
     "ANONYMOUS",
+    "IN_ENVIRONMENTS",
     "NONE",
     "PEOPLE_ONLY",
     "PERMISSIONS",

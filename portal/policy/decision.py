@@ -123,12 +123,8 @@ def _explain_missing_grant(asked: Question) -> Decision:
     having = [grant for grant in having if target.role in ("", grant.role)]
     elsewhere_environment = [grant for grant in having if grant.covers(target)]
     if elsewhere_environment:
-        environments = _listed(grant.environment for grant in elsewhere_environment)
-        effect = target.environment or "no environment"
         return _deny(
-            "environment",
-            f"You may {words} here in {environments}; this takes effect in {effect}.",
-            asked,
+            "environment", _of_other_environments(elsewhere_environment, words, target), asked
         )
     if having:
         scopes = _listed(grant.where() for grant in having)
@@ -144,3 +140,11 @@ def _listed(words: Iterable[str]) -> str:
     found = sorted(set(words))
     more = len(found) - MAX_LISTED
     return ", ".join(found[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+def _of_other_environments(having: Sequence[Grant], words: str, target: Target) -> str:
+    environments = _listed(grant.environment for grant in having)
+    if target.environment:
+        return f"You may {words} here in {environments}; this takes effect in {target.environment}."
+    roles = _listed(grant.role for grant in having)
+    return f"Your role here is {roles}, in {environments} only, and this is about no environment."
+
+

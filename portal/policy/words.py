@@ -28,6 +28,8 @@ READ_ONLY = frozenset({"catalog.view", "build.view", "log.view"})
 RUNNING = frozenset(
     {"build.start", "build.retry", "build.unblock", "build.promote", "pipeline.activate"}
 )
+# What takes effect in an environment: a role in one environment gives nothing else.
+IN_ENVIRONMENTS = RUNNING | {"build.cancel", "trigger.approve", "trigger.settle", "glass.break"}
 # What a program never does in a person's name.
 PEOPLE_ONLY = frozenset({"trigger.approve", "glass.break", "role.grant"})
 # scope kind -> how an admin reads it

@@ -16,8 +16,8 @@ from pipelines.models import Environment, Trigger
 from pipelines.scopes import scopes_of_pipeline
 from pipelines.targets import decide_about
 from portal.access import actor_for
-from portal.dry_run import try_out
-from portal.policy import NONE, Target, decide
+from portal.dry_run import read_policy, try_out
+from portal.policy import IN_ENVIRONMENTS, NONE, Target, decide
 from portal.policy import Effect as Verdict
 from portal.policy.effects import BRANCHED, Policy, compare
 from tests.pipelines.policy_worlds import World, pipelines
@@ -142,3 +142,9 @@ def test_what_is_predicted_is_what_decide_says_after_the_change_was_saved(seed):
     with transaction.atomic():
         change()
     check(dry.after.places, after)
+
+
+def test_what_takes_effect_in_an_environment_is_what_policy_says_does():
+    World(1)
+    inside = [place for place in read_policy().places if place.target.environment]
+    assert {name for place in inside for name in place.permissions} == IN_ENVIRONMENTS

@@ -94,7 +94,8 @@ def test_account_needs_a_session(client):
 
 def test_account_shows_who_how_groups_and_roles(client, provider: Provider):
     role = Role.objects.update_or_create(
-        slug="deployer", defaults={"name": "Deployer", "permissions": ["build.start"]}
+        slug="deployer",
+        defaults={"name": "Deployer", "permissions": ["build.start", "entity.refresh"]},
     )[0]
     RoleMapping.objects.create(
         group="idp:payments-deployers", role=role, scope_kind="team",
@@ -107,6 +108,7 @@ def test_account_shows_who_how_groups_and_roles(client, provider: Provider):
     page = text(client, "/account/")
     for words in ("Mara K", "m@example.com", "Deployer", "staging", "start builds", "chess"):
         assert words in page
+    assert "have an entity read again" not in page  # that is about no environment
     assert "gives no role" in page
     assert "through Limelight" in page
     assert "Second factor" not in page

@@ -88,6 +88,18 @@ def test_an_unknown_action_is_denied():
 def test_a_blocked_target_refuses_whoever_holds_a_grant():
     target = replace(TARGET, blocked="Two entities claim this pipeline.")
     decision = decide(actor(grant("build.start")), "build.start", target, now=NOW)
+def test_a_role_in_an_environment_is_said_not_to_hold_where_there_is_none():
+    given = actor(grant("entity.refresh", role="Deployer", environment="staging"))
+    in_production = decide(given, "entity.refresh", TARGET, now=NOW)
+    assert in_production.reason == (
+        "You may have an entity read again here in staging; this takes effect in production."
+    )
+    nowhere = decide(given, "entity.refresh", replace(TARGET, environment=""), now=NOW)
+    assert nowhere.reason == (
+        "Your role here is Deployer, in staging only, and this is about no environment."
+    )
+
+
     assert (decision.rule, decision.reason) == ("blocked", "Two entities claim this pipeline.")
 
 
