@@ -33,12 +33,12 @@ class TokenForm(forms.Form):
     permissions = forms.MultipleChoiceField(
         error_messages={
             "required": "Choose at least one thing that the token may do.",
-            "invalid_choice": "You may not do this yourself, so a token of yours can't.",
+            "invalid_choice": "You may not do this yourself, or only a person may: a token can't.",
         }
     )
 
     def __init__(self, actor: Actor, data: Any = None) -> None:
-        held = {permission for grant in actor.grants for permission in grant.permissions}
+        held = {one for grant in actor.grants for one in grant.permissions} - PEOPLE_ONLY
         super().__init__(data, initial={"permissions": [p for p in READ_ONLY if p in held]})
         self._user_id = actor.user_id
         permissions = self.fields["permissions"]
@@ -53,11 +53,7 @@ class TokenForm(forms.Form):
             raise forms.ValidationError(
                 f"You have {MAX_LIVE} tokens that still work. Revoke one that you no longer need."
             )
-        data = super().clean() or self.cleaned_data
-        if data.get("agent") and (too_much := PEOPLE_ONLY & set(data.get("permissions", ()))):
-            words = ", ".join(PERMISSIONS[name] for name in sorted(too_much))
-            self.add_error("permissions", f"An agent may not {words}: a person has to.")
-        return data
+        return super().clean() or self.cleaned_data
 
     @property
     def chosen(self) -> set[str]:

@@ -149,12 +149,16 @@ def test_token_create_takes_no_name_that_looks_like_another(signed_in, field, na
     assert not ApiToken.objects.exists()
 
 
-def test_token_create_gives_an_agent_nothing_that_only_people_do(signed_in, ana):
+def test_token_create_neither_offers_nor_gives_what_only_people_do(signed_in, ana):
     deployers = Group.objects.create(name="idp:deployers")
     ana.groups.add(deployers)
     RoleMapping.objects.create(group=deployers.name, role=Role.objects.get(slug="deployer"))
     form = {**FORM, "permissions": ["catalog.view", "trigger.approve"]}
-    answer = signed_in.post("/account/tokens/new/", {**form, "agent": "Claude"})
-    assert answer.status_code == 422
-    assert "a person has to" in answer.content.decode()
-    assert signed_in.post("/account/tokens/new/", form).status_code == 302
+    page = signed_in.get("/account/tokens/new/").content.decode()
+    assert "start builds" in page
+    assert "approve other people" not in page
+    for name in ("", "Claude"):
+        answer = signed_in.post("/account/tokens/new/", {**form, "agent": name})
+        assert answer.status_code == 422
+        assert "only a person may" in answer.content.decode()
+    assert not ApiToken.objects.exists()
