@@ -58,7 +58,9 @@ def may_withdraw(actor: Actor, trigger: Trigger) -> Decision:
         return Decision(Effect.DENY, "blocked", NOT_WAITING)
     permission = PERMISSIONS[trigger.action]
     if actor.ceiling is not None and permission not in actor.ceiling:
-        return Decision(Effect.DENY, "token", f"This token was not made to {WORDS[permission]}.")
+        words = WORDS[permission]
+        reason = f"This token was not made to {words}. Make a token that may {words}."
+        return Decision(Effect.DENY, "token", reason)
     if actor.agent and actor.agent != trigger.agent:
         return Decision(Effect.DENY, "agent", "An agent takes back only what it asked for.")
     if actor.active and actor.user_id is not None and actor.user_id == trigger.actor_id:

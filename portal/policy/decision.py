@@ -4,13 +4,16 @@ Page, request, dispatch, API and dry run all ask it. Default deny; it never rais
 has a rule id and a sentence that a person can act on. Standard library only.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from portal.policy.facts import Actor, Decision, Effect, Grant, Question, Target
 from portal.policy.words import PEOPLE_ONLY, PERMISSIONS, READ_ONLY, RUNNING
 
 INCOMPLETE = "groups-incomplete"
+# rule -> who can help, where whoever holds the role for it can't: they neither know the person's
+# groups, nor change what the token was made for.
+NOT_BY_HOLDERS: Mapping[str, tuple[str, ...]] = {INCOMPLETE: ("An administrator",), "token": ()}
 MAX_LISTED = 5  # of somebody's roles or scopes, in a sentence
 
 
@@ -31,9 +34,8 @@ def decide(
     if not actor.active or actor.user_id is None:
         return _deny("signed-out", "Sign in to do this.", question)
     rule, reason = _refused_to_anybody_like(actor, action, target)
-    if rule == INCOMPLETE:
-        # Whoever holds the role for it can't tell the person's groups either.
-        return Decision(Effect.DENY, rule, reason, ("An administrator",), None, question)
+    if rule in NOT_BY_HOLDERS:
+        return Decision(Effect.DENY, rule, reason, NOT_BY_HOLDERS[rule], None, question)
     if rule:
         return _deny(rule, reason, question)
     grant, unmet = _grant_for(question)
@@ -50,8 +52,11 @@ def _refused_to_anybody_like(actor: Actor, action: str, target: Target) -> tuple
         return "unknown-action", f"Nothing is known of the action {action!r}."
     if actor.agent and action in PEOPLE_ONLY:
         return "agent", f"An agent may not {PERMISSIONS[action]}: a person has to."
+    if actor.ceiling is not None and action in PEOPLE_ONLY:
+        return "token", f"A token may not {PERMISSIONS[action]}: a person has to."
     if actor.ceiling is not None and action not in actor.ceiling:
-        return "token", f"This token was not made to {PERMISSIONS[action]}."
+        words = PERMISSIONS[action]
+        return "token", f"This token was not made to {words}. Make a token that may {words}."
     if actor.incomplete and action not in READ_ONLY:
         return INCOMPLETE, actor.incomplete
     return _refused_by_the_target(actor, target)
@@ -136,10 +141,6 @@ def _explain_missing_grant(asked: Question) -> Decision:
     return _deny("no-role", f"No role lets you {words} for {target.label}.", asked)
 
 
-def _listed(words: Iterable[str]) -> str:
-    found = sorted(set(words))
-    more = len(found) - MAX_LISTED
-    return ", ".join(found[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 def _of_other_environments(having: Sequence[Grant], words: str, target: Target) -> str:
     environments = _listed(grant.environment for grant in having)
     if target.environment:
@@ -148,3 +149,7 @@ def _of_other_environments(having: Sequence[Grant], words: str, target: Target) 
     return f"Your role here is {roles}, in {environments} only, and this is about no environment."
 
 
+def _listed(words: Iterable[str]) -> str:
+    found = sorted(set(words))
+    more = len(found) - MAX_LISTED
+    return ", ".join(found[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

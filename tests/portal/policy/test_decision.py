@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portal.policy import ANONYMOUS, Actor, Conditions, Effect, Grant, Target, decide
+from portal.policy import (
+    ANONYMOUS,
+    PEOPLE_ONLY,
+    Actor,
+    Conditions,
+    Effect,
+    Grant,
+    Target,
+    decide,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SERVICE = "component:default/payments-api"
@@ -79,15 +88,6 @@ def test_a_denial_names_the_nearest_miss(given, rule):
     assert (decision.effect, decision.rule) == (Effect.DENY, rule)
 
 
-def test_an_unknown_action_is_denied():
-    assert decide(actor(grant("build.start")), "build.explode", TARGET, now=NOW).rule == (
-        "unknown-action"
-    )
-
-
-def test_a_blocked_target_refuses_whoever_holds_a_grant():
-    target = replace(TARGET, blocked="Two entities claim this pipeline.")
-    decision = decide(actor(grant("build.start")), "build.start", target, now=NOW)
 def test_a_role_in_an_environment_is_said_not_to_hold_where_there_is_none():
     given = actor(grant("entity.refresh", role="Deployer", environment="staging"))
     in_production = decide(given, "entity.refresh", TARGET, now=NOW)
@@ -100,6 +100,15 @@ def test_a_role_in_an_environment_is_said_not_to_hold_where_there_is_none():
     )
 
 
+def test_an_unknown_action_is_denied():
+    assert decide(actor(grant("build.start")), "build.explode", TARGET, now=NOW).rule == (
+        "unknown-action"
+    )
+
+
+def test_a_blocked_target_refuses_whoever_holds_a_grant():
+    target = replace(TARGET, blocked="Two entities claim this pipeline.")
+    decision = decide(actor(grant("build.start")), "build.start", target, now=NOW)
     assert (decision.rule, decision.reason) == ("blocked", "Two entities claim this pipeline.")
 
 
@@ -153,11 +162,19 @@ def test_what_a_build_carries_on_has_to_meet_the_condition_too():
 
 def test_a_token_may_only_what_it_was_made_for():
     token = replace(actor(grant("build.start")), ceiling=frozenset({"log.view"}))
-    decision = decide(token, "build.start", TARGET, now=NOW)
-    assert (decision.rule, decision.reason) == (
+    decision = decide(token, "build.start", replace(TARGET, helpers=("Payments",)), now=NOW)
+    assert (decision.rule, decision.sentence) == (
         "token",
-        "This token was not made to start builds.",
+        "This token was not made to start builds. Make a token that may start builds.",
     )
+
+
+@pytest.mark.parametrize("action", sorted(PEOPLE_ONLY))
+def test_no_token_does_what_is_for_people_even_one_that_was_made_to(action):
+    token = replace(actor(grant(action)), ceiling=frozenset({action}))
+    decision = decide(token, action, TARGET, now=NOW)
+    assert decision.rule == "token"
+    assert decision.sentence.endswith(": a person has to.")
 
 
 def test_whoever_may_do_it_does_not_help_somebody_whose_groups_are_not_all_known():
