@@ -67,7 +67,7 @@ def test_a_stranger_is_sent_to_the_portals_sign_in(client):
     response = client.get("/admin/portal/role/", follow=True)
     assert unquote(response.redirect_chain[-1][0]) == "/signin/?next=/admin/portal/role/"
     posted = client.post("/admin/login/", {"username": "a", "password": "b"})
-    assert posted["Location"] == "/signin/"
+    assert posted["Location"] == "/signin/?next=%2F&ended=sent"
 
 
 def test_a_person_who_is_no_administrator_is_told_so_and_it_is_recorded(client):
