@@ -144,8 +144,8 @@ def group_rows(actor: Actor) -> dict[str, object]:
 
 def grant_row(grant: Grant) -> dict[str, object]:
     """A grant as the page shows it: role, where, environment, what it allows and by which group."""
-    return {
     held = grant.permissions & IN_ENVIRONMENTS if grant.environment else grant.permissions
+    return {
         "role": grant.role,
         "where": grant.scope_ref or SCOPE_KINDS.get(grant.scope_kind, grant.scope_kind),
         "kind": SCOPE_KINDS.get(grant.scope_kind, "") if grant.scope_ref else "",
