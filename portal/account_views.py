@@ -85,6 +85,7 @@ def signin_again(request: HttpRequest) -> HttpResponse:
     context = {
         "provider": door.label if door else settings.OIDC_ISSUER_NAME,
         "url": recent_signin.address(request),
+        "minutes": recent_signin.MINUTES,
     }
     return render(request, "portal/signin_again.html", context)
 

@@ -47,12 +47,11 @@ class AccountAdapter(DefaultAccountAdapter):
         if not user.is_active:
             failure = SignInFailure("inactive", username=user.get_username())
             raise ImmediateHttpResponse(fail(request, failure))
-        new = request.user != user
         super().login(request, user)
         door, _ = account_used(request, user)
         if door:
             remember_door(request, door.provider)
-            recent_signin.note(request, new=new)
+            recent_signin.note(request, forced=getattr(request, "signin_forced", False))
         how = door.provider if door else "local account"
         audit.record("signin", user=user, request=request, data={"how": how})
 

@@ -2,7 +2,9 @@
 
 Asked before what whoever found an open browser must not do, such as linking accounts. The company's
 provider is told to ask for a password again (OpenID Connect Core 1.0, section 3.1.2.1: `prompt`,
-`max_age`); where it says when it did (`auth_time`), that counts.
+`max_age`; SAML's ForceAuthn); where it says when it did (`auth_time`), that counts. Where it does
+not, only the answer to that very question does: a provider lets in whoever sits at the browser of
+somebody signed in there.
 """
 
 import time
@@ -17,12 +19,19 @@ from django.urls import reverse
 from portal.social.configuration import DOOR_KEY
 
 RECENT_SECONDS = 600
+MINUTES = RECENT_SECONDS // 60
 # Session keys: when the person last showed who they are; when they were asked to do it anew.
 AT_KEY, ASKED_KEY = "signed_in_at", "signin_again_asked_at"
-DONE = "You have signed in again. Within the next 10 minutes you can link and unlink accounts."
+DONE = (
+    f"You have signed in again. Within the next {MINUTES} minutes you can link and unlink accounts."
+)
 NOT_ASKED = (
     "You were not asked to sign in again, so nothing can be linked or unlinked now. Sign out, sign "
     "in, and try it then."
+)
+NEVER_ASKS = (
+    "{} can't be told to ask for your password again, so whoever signs in through it links and "
+    "unlinks no accounts here."
 )
 
 
@@ -54,20 +63,18 @@ def address(request: HttpRequest) -> str:
     return f"{begin}?{urlencode({'next': reverse('portal:account')})}"
 
 
-def note(request: HttpRequest, *, new: bool, id_token: str = "") -> None:
-    """Notes a sign-in that has just succeeded; one that only renewed the session proves nothing.
+def note(request: HttpRequest, *, forced: bool, id_token: str = "") -> None:
+    """Notes a sign-in or renewal that has just succeeded.
 
-    `new`: nobody was signed in before, or somebody else. The token was verified before.
+    `forced`: this very one asked the provider to ask the person. The token was verified before.
     """
-    asked = is_asked(request)
-    request.session.pop(ASKED_KEY, None)
-    now = time.time()
     told = _auth_time(id_token)
     if told is not None:
-        request.session[AT_KEY] = min(told, now)
-    elif new or asked:
-        request.session[AT_KEY] = now
-    if asked:
+        request.session[AT_KEY] = min(told, time.time())
+    elif forced:
+        request.session[AT_KEY] = time.time()
+    if forced:
+        request.session.pop(ASKED_KEY, None)
         recent = is_recent(request)
         (messages.success if recent else messages.warning)(request, DONE if recent else NOT_ASKED)
 

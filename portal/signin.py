@@ -146,6 +146,7 @@ class CallbackView(OIDCAuthenticationCallbackView):
     """Where the provider sends the person back."""
 
     next_url = ""
+    forced = False
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         states = request.session.get("oidc_states") or {}
@@ -153,7 +154,7 @@ class CallbackView(OIDCAuthenticationCallbackView):
         if entry is None:
             # Not ours: the library would sign the person out on any link with an error in it.
             return fail(request, SignInFailure("unknown_state"))
-        self.next_url = entry.get("next") or ""
+        self.next_url, self.forced = entry.get("next") or "", bool(entry.get("forced"))
         # RFC 9207: where the provider names itself, an answer of another one is a mix-up.
         if request.GET.get("iss", settings.OIDC_OP_ISSUER) != settings.OIDC_OP_ISSUER:
             return fail(request, SignInFailure("token_refused", "the answer names another issuer"))
@@ -186,7 +187,7 @@ class CallbackView(OIDCAuthenticationCallbackView):
         # A change of person flushes the session, and with it what sign-out needs.
         self.request.session["oidc_id_token"] = id_token
         note_id_token(self.request, self.user, id_token)
-        recent_signin.note(self.request, new=not renewed, id_token=id_token)
+        recent_signin.note(self.request, forced=self.forced, id_token=id_token)
         if len(id_token or "") > MAX_HINT:
             del self.request.session["oidc_id_token"]
         self.request.session.pop(FAILURE_KEY, None)
@@ -260,11 +261,13 @@ def provider_logout_url(request: HttpRequest) -> str:
 
 
 def remember_next(request: HttpRequest, response: HttpResponseBase, next_url: str | None) -> None:
-    """Keeps where to go with this very request's state, so that parallel tabs don't mix."""
+    """Keeps where to go with this very request's state, so that parallel tabs don't mix; and
+    whether it asks for more than being there."""
     query = parse_qs(urlsplit(response.get("Location", "")).query)
     entry = request.session.get("oidc_states", {}).get(query.get("state", [""])[0])
     if entry is not None:
         entry["next"] = next_url if next_url and is_plain(next_url) else ""
+        entry["forced"] = query.get("prompt") == ["login"]
         request.session.modified = True
 
 

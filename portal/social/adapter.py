@@ -72,6 +72,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         linked = known is not None and known.identities.exclude(issuer=issuer).exists()
         if door.members_of and (linked or not settings.SOCIAL_SIGNIN):
             raise SignInFailure("link_only", provider=door.label)
+        request.signin_forced = login.state.get("forced", False)  # type: ignore[attr-defined]
         user = known or create_user(arrival.claims)
         if not user.is_active:
             name = user.get_username()

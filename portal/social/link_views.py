@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from portal import recent_signin
 from portal.models import Identity
+from portal.social.configuration import DOOR_KEY
 from portal.social.link_mail import UNLINKED, tell
 from portal.social.links import ask_for_link, door_of, unlink
 
@@ -60,5 +61,9 @@ def account_unlink(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _sign_in_again(request: HttpRequest) -> HttpResponse:
+    door = settings.SIGNIN_DOORS.get(request.session.get(DOOR_KEY, {}).get("provider"))
+    if door and door.members_of:
+        messages.error(request, recent_signin.NEVER_ASKS.format(door.label))
+        return redirect("portal:account")
     recent_signin.ask(request)
     return redirect("portal:signin_again")

@@ -49,7 +49,8 @@ def saml_login(request: HttpRequest, organization_slug: str) -> HttpResponseBase
     asking = utils.build_auth(request, provider)
     url = asking.login(return_to="", force_authn=True)
     kwargs = provider.get_redirect_from_request_kwargs(request)
-    provider.stash_redirect_state(request, state_id=asking.get_last_request_id(), **kwargs)
+    state_id = asking.get_last_request_id()
+    provider.stash_redirect_state(request, state_id=state_id, forced=True, **kwargs)
     return redirect(url)
 
 

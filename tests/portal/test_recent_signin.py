@@ -76,6 +76,37 @@ def test_a_renewal_of_the_session_is_no_new_sign_in(client, provider, ana):
     assert link(client) == "/signin/again/"
 
 
+def test_a_renewal_after_the_question_does_not_answer_it(client, provider, ana):
+    provider.claims["auth_time"] = DROP
+    link(client)
+    session = client.session
+    session["oidc_id_token_expiration"] = 1
+    session.save()
+    sent = remember(client.get("/account/"), provider)
+    assert sent["prompt"] == "none"
+    finish(client, sent)
+    assert ASKED_KEY in client.session
+    assert link(client) == "/signin/again/"
+
+
+def test_a_sign_in_that_asked_nothing_is_not_enough(provider, ana):
+    """Whoever finds an open browser deletes the cookie, and the provider lets them in."""
+    provider.claims["auth_time"] = DROP
+    browser = Client()
+    assert "prompt" not in begin(browser, provider)
+    sign_in(browser, provider)
+    assert browser.session["_auth_user_id"] == str(ana.pk)
+    assert link(browser) == "/signin/again/"
+
+
+def test_an_answer_to_another_tabs_silent_question_is_not_enough(client, provider, ana):
+    provider.claims["auth_time"] = DROP
+    sent = begin(client, provider)
+    link(client)
+    finish(client, sent)
+    assert link(client) == "/signin/again/"
+
+
 def test_a_time_to_come_counts_as_now(client, provider, ana):
     provider.claims["auth_time"] = int(time.time()) + 9_000_000
     sign_in(client, provider)
@@ -105,14 +136,16 @@ def test_signin_again_without_a_reason_leads_back(client, provider, ana):
     assert client.get("/signin/again/")["Location"] == "/account/"
 
 
-def test_signin_again_leads_through_the_door_that_the_session_came_by(client, provider, ana):
-    session = client.session
-    session[DOOR_KEY] = {"provider": "github", "until": time.time() + 60}
-    session[ASKED_KEY] = time.time()
-    session.save()
-    page = client.get("/signin/again/").content.decode()
-    assert "Sign in through GitHub" in page
-    assert "/accounts/github/login/?next=%2Faccount%2F" in page
+def test_through_github_nobody_is_asked_and_nothing_linked(client, provider, ana, settings):
+    settings.SOCIAL_SIGNIN = True
+    browser = Client()
+    sent = parse_qs(urlsplit(browser.get("/accounts/github/login/")["Location"]).query)
+    callback = {"code": "c0de", "state": sent["state"][0]}
+    browser.get("/accounts/github/login/callback/", callback)
+    assert browser.session[DOOR_KEY]["provider"] == "github"
+    assert link(browser) == "/account/"
+    assert "GitHub can&#x27;t be told to ask" in browser.get("/account/").content.decode()
+    assert LINK_KEY not in browser.session
 
 
 def _github(client: Client) -> str:

@@ -60,6 +60,12 @@ def answered(client: Client, xml: str) -> Any:
     return client.get(posted["Location"], **HOST)
 
 
+def ask_again(client: Client) -> None:
+    session = client.session
+    session[recent_signin.ASKED_KEY] = time.time()
+    session.save()
+
+
 def signed_in(client: Client) -> bool:
     return "_auth_user_id" in client.session
 
@@ -85,10 +91,15 @@ def test_a_person_signs_in_through_a_real_provider(client, settings, key):
 def test_who_is_to_sign_in_again_is_asked_by_the_provider(client, on_paper, key):
     xml = signed(assertion(asked(client)), key)
     answered(client, response(_asked_by(xml), xml))
-    session = client.session
-    session[recent_signin.AT_KEY] = 0
-    session[recent_signin.ASKED_KEY] = time.time()
-    session.save()
+    assert recent_signin.AT_KEY not in client.session
+    xml = signed(assertion(asked(client)), key)
+    ask_again(client)
+    answered(client, response(_asked_by(xml), xml))
+    assert recent_signin.AT_KEY not in client.session  # the provider was not told to ask
+    ask_again(client)
+    page = client.get("/signin/again/").content.decode()
+    assert "Sign in through Acme SSO" in page
+    assert "/accounts/saml/company/login/?next=%2Faccount%2F" in page
     query = parse_qs(urlsplit(client.get(LOGIN, **HOST)["Location"]).query)
     sent = zlib.decompress(base64.b64decode(query["SAMLRequest"][0]), -15).decode()
     assert 'ForceAuthn="true"' in sent
