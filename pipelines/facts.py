@@ -12,7 +12,7 @@ from catalog.scopes import Scopes, scopes_of
 from pipelines.environments import Rules, read_rules
 from pipelines.freezes import not_over
 from pipelines.models import BrokenGlass, Freeze, Pipeline, PipelineLink
-from pipelines.scopes import scopes_of_pipeline
+from pipelines.scopes import link_scopes, scopes_of_pipeline
 from pipelines.standing import RELATED, Standing, standing
 from portal.models import RoleMapping
 from portal.policy import is_covered
@@ -56,19 +56,28 @@ class Facts:
         pipeline: Pipeline | None = None,
     ) -> tuple[str, ...]:
         """The groups whose role covers this, a few; `role` is the only one that counts."""
-        found = []
-        needed = [self.scopes_with(pipeline)]
-        if permission == "link.confirm" and pipeline:  # see linking.confirm()
-            needed = [self.scopes, scopes_of_pipeline(pipeline)]
-        for mapping in self.mappings:
-            if role not in ("", mapping.role.name):
-                continue
-            where = mapping.scope_kind, mapping.scope_ref
-            covers = all(is_covered(*where, scopes) for scopes in needed)
-            in_environment = mapping.environment in ("", environment)
-            if covers and in_environment and permission in mapping.role.permissions:
-                found.append(f"{people_of(mapping.group)} ({mapping.role})")
+        if permission == "link.confirm" and pipeline:
+            first, second = link_scopes(self.scopes, pipeline)
+            # A link is in no environment.
+            both = {one.group for one in self._held(permission, "", "", second)}
+            held = [one for one in self._held(permission, "", "", first) if one.group in both]
+        else:
+            held = self._held(permission, environment, role, self.scopes_with(pipeline))
+        found = [f"{people_of(mapping.group)} ({mapping.role})" for mapping in held]
         return tuple(dict.fromkeys(found))[:MAX_HELPERS]
+
+    def _held(
+        self, permission: str, environment: str, role: str, scopes: Scopes
+    ) -> list[RoleMapping]:
+        """The mappings that give this there."""
+        return [
+            mapping
+            for mapping in self.mappings
+            if role in ("", mapping.role.name)
+            and is_covered(mapping.scope_kind, mapping.scope_ref, scopes)
+            and mapping.environment in ("", environment)
+            and permission in mapping.role.permissions
+        ]
 
     def open_glass(
         self, user_id: int | None, environments: Collection[str], now: datetime

@@ -17,7 +17,7 @@ from catalog.scopes import scopes_of
 from pipelines import freezes
 from pipelines.annotations import Directory, Named, Problem
 from pipelines.models import LinkProblem, Pipeline, PipelineLink, Server
-from pipelines.scopes import scopes_of_pipeline
+from pipelines.scopes import link_scopes
 from pipelines.standing import RELATED, source_of, standing
 from portal import audit
 from portal.access import fresh_actor
@@ -123,13 +123,14 @@ def _give_word(user: User, link_id: int, request: HttpRequest | None, *, given: 
 
 
 def _may_give_word(actor: Actor, link: PipelineLink, *, given: bool) -> Decision:
-    """Who administers one service alone does not lend it other people's pipelines."""
-    service = Target(label=str(link.entity), scopes=scopes_of(link.entity))
-    decision = decide(actor, "link.confirm", service, now=timezone.now())
+    """To take it back, the service is enough."""
+    service, pipeline = link_scopes(scopes_of(link.entity), link.pipeline)
+    target = Target(label=str(link.entity), scopes=service)
+    decision = decide(actor, "link.confirm", target, now=timezone.now())
     if not given or not decision.allowed:
         return decision
-    pipeline = Target(label=str(link.pipeline), scopes=scopes_of_pipeline(link.pipeline))
-    return decide(actor, "link.confirm", pipeline, now=timezone.now())
+    target = Target(label=str(link.pipeline), scopes=pipeline)
+    return decide(actor, "link.confirm", target, now=timezone.now())
 
 
 def _set_word(link: PipelineLink, user: User | None) -> bool:

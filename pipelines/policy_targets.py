@@ -16,7 +16,7 @@ from pipelines.approvers import role_of
 from pipelines.environments import Rules, globs_of, read_rules
 from pipelines.freezes import concerns, not_over
 from pipelines.models import Environment, Freeze, Pipeline, PipelineLink
-from pipelines.scopes import scopes_of_pipeline
+from pipelines.scopes import link_scopes, scopes_of_pipeline
 from pipelines.targets import PERMISSIONS
 from portal.policy import Target
 from portal.policy.effects import Place
@@ -25,7 +25,8 @@ from portal.policy.periods import Periods, joined
 SEEN = frozenset({"build.view", "log.view"})
 RUN = frozenset({*PERMISSIONS.values(), "trigger.settle"})
 GLASS = frozenset({"glass.break"})
-OF_SERVICE = frozenset({"build.view", "link.confirm"})
+LINK = frozenset({"link.confirm"})
+OF_SERVICE = frozenset({"build.view", *LINK})
 APPROVE = frozenset({"trigger.approve"})
 
 
@@ -85,6 +86,9 @@ class _Service:
             target = Target(named, self.scopes | scopes_of_pipeline(pipeline))
             key = (self.ref, f"{pipeline.server.slug}:{pipeline.external_id}")
             yield Place(("seen", *key), named, SEEN, target)
+            # With the service's own place, what linking.py asks of who gives a link.
+            lent = Target(f"{pipeline} on {pipeline.server}", link_scopes(self.scopes, pipeline)[1])
+            yield Place(("link", *key), lent.label, LINK, lent, about_no_build=True)
             if link.status != PipelineLink.Status.CONFIRMED:
                 continue
             for environment in self._reachable(pipeline):

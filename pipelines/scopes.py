@@ -10,6 +10,12 @@ def scopes_of_pipeline(pipeline: Pipeline) -> Scopes:
     return frozenset({("server", pipeline.server.slug), ("pipeline", name_of(pipeline))})
 
 
+def link_scopes(service: Scopes, pipeline: Pipeline) -> tuple[Scopes, Scopes]:
+    """What the word on a link is about, each by itself: the service, and the pipeline that it is
+    lent. Who administers one service alone does not lend it other people's pipelines."""
+    return service, scopes_of_pipeline(pipeline)
+
+
 def name_of(pipeline: Pipeline) -> str:
     """As scopes and patterns name it."""
     return f"{pipeline.server.slug}:{pipeline.external_id}"

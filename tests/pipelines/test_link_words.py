@@ -4,8 +4,9 @@ import pytest
 from django.db import transaction
 
 from catalog.apply import remove
+from pipelines.facts import facts_of
 from pipelines.linking import confirm, link_entities, unconfirm
-from pipelines.models import PipelineLink
+from pipelines.models import Pipeline, PipelineLink
 from portal.models import AuditEvent, Role, RoleMapping
 from tests.pipelines.world import (
     BUILDKITE_KEY,
@@ -147,3 +148,17 @@ def test_a_confirmed_link_that_goes_with_its_entity_is_audited(admin):
         ("The entity was removed from the catalog.", {"from": "confirmed", "to": ""})
     ]
     assert not PipelineLink.objects.exists()
+
+
+def test_who_can_help_holds_both_by_one_role_or_by_two(admin):
+    pipeline, service = Pipeline.objects.get(), make_service("mine", {BUILDKITE_KEY: "acme/shop"})
+    link_entities()
+    make_person("mal", "admin", scope_kind="service", scope_ref=service.ref)
+    facts = facts_of(service, [pipeline])
+    assert facts.helpers("link.confirm", "production", pipeline) == ("roots (Admin)",)
+    RoleMapping.objects.create(
+        group="idp:mals", role=Role.objects.get(slug="admin"), scope_kind="server", scope_ref="bk"
+    )
+    RoleMapping.objects.filter(group="idp:roots").update(environment="production")
+    facts = facts_of(service, [pipeline])
+    assert facts.helpers("link.confirm", "production", pipeline) == ("mals (Admin)",)

@@ -12,8 +12,9 @@ from pipelines import approvers
 from pipelines.effects import Effect
 from pipelines.environments import branch_problem
 from pipelines.facts import facts_of
-from pipelines.models import Environment, Trigger
-from pipelines.scopes import scopes_of_pipeline
+from pipelines.linking import confirm
+from pipelines.models import Environment, PipelineLink, Trigger
+from pipelines.scopes import link_scopes, name_of, scopes_of_pipeline
 from pipelines.targets import decide_about
 from portal.access import actor_for
 from portal.dry_run import read_policy, try_out
@@ -79,6 +80,9 @@ def truth(actor, place, permission, situation, things):
         about = {"branch": branch, "parameters": parameters} if kind == "seen" else {}
         target = Target("", scopes, **about)
         return decide(actor, permission, target, now=now)
+    if kind == "link":
+        _, scopes = link_scopes(facts.scopes, pipeline)
+        return decide(actor, permission, Target("", scopes), now=now)
     environment = things["environments"].get(rest[-1])
     effect = Effect(branch or "", parameters or {}, environment, known=parameters is not None)
     if kind == "approve":
@@ -127,7 +131,20 @@ def check(places, found):
             guess = predicted(found, actor.user_id, permission, place, situation)
             assert guess == needed, (actor, permission, place, situation, decision)
             tried += 1
+    check_links({place.key: place for place in places}, found)
     return tried
+
+
+def check_links(places, found):
+    """Who may give the word on a link holds it for both of its places."""
+    for link, user in product(PipelineLink.objects.all(), User.objects.all()):
+        name = name_of(link.pipeline)
+        both = ("service", link.entity.ref), ("link", link.entity.ref, name)
+        about = [(user.pk, "link.confirm", places[key], (None, None)) for key in both]
+        guess = all(predicted(found, *one) is not None for one in about)
+        with transaction.atomic():
+            assert confirm(user, link.pk).allowed == guess
+            transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize("seed", range(30))
