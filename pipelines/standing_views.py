@@ -35,7 +35,7 @@ class StandingForm(TriggerForm):
             required=False,
             max_length=100,
             label="Schedule",
-            help_text='For a schedule. Five fields, UTC: "30 6 * * mon-fri" is 06:30 on working days.',
+            help_text='For a schedule, in UTC: "30 6 * * mon-fri" is 06:30 on working days.',
             widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off"}),
         )
         self.fields["after"] = forms.ModelChoiceField(
