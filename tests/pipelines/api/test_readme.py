@@ -12,8 +12,20 @@ from django.conf import settings
 from pipelines import builds, tasks
 from pipelines.dispatch import dispatch
 from pipelines.models import Build, Trigger
+from tests.pipelines.providers.traits import traits_of
+from tests.pipelines.world import confirmed_link, make_pipeline, make_service
 
 README = settings.BASE_DIR / "pipelines" / "api" / "README.md"
+
+
+@pytest.fixture
+def link(sandbox, server_at):
+    """The demo's, which the examples name."""
+    sandbox.jenkins.pipeline(
+        "payments/payments-api", queue_seconds=0, **traits_of("jenkins").pipeline
+    )
+    pipeline = make_pipeline(server_at(sandbox.jenkins), "payments/payments-api")
+    return confirmed_link(make_service("payments-api"), pipeline)
 
 
 def examples():
