@@ -12,6 +12,7 @@ from catalog.models import Entity
 from catalog.scopes import scopes_of
 from pipelines.bounds import text
 from pipelines.effects import Effect, effect_of, is_on_branch
+from pipelines.environments import by_strictness
 from pipelines.facts import facts_of
 from pipelines.forms import GateForm
 from pipelines.glass import way_out
@@ -198,9 +199,11 @@ class Offers:
         return self._promote(build).askable
 
     def _promote(self, build: Build) -> Decision:
-        """Whether there is any environment that they may promote to; the page asks where."""
+        """Whether there is any environment that they may promote to; the page asks where. If
+        not: why not to the strictest."""
         rules = self.facts.rules
-        environments = {rule.environment for rule in rules.rules} | {rules.fallback}
+        places = [*(rule.environment for rule in rules.rules), rules.fallback]
+        environments = by_strictness(places) or (None,)
         on_branch = is_on_branch(build, build.pipeline)
         effects = (Effect(build.branch, {}, one, on_branch=on_branch) for one in environments)
         found = [

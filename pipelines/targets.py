@@ -105,21 +105,27 @@ def decide_effect(
     )
     if decision.effect is Verdict.NEEDS_APPROVAL:
         return replace(decision, helpers=groups(facts, effect.asking, pipeline))
-    unproven = _unproven(effect) if runs and decision.allowed and not approvals else ""
+    unproven = _unproven(action, effect) if runs and decision.allowed and not approvals else ""
     if unproven:
         return Decision(Verdict.DENY, "commit", unproven)
     return decision
 
 
-def _unproven(effect: Effect) -> str:
-    """Why a commit that somebody named may not run there, as a sentence: it may be on any branch,
-    whatever the run is called by, and nobody else looks at it."""
+def _unproven(action: str, effect: Effect) -> str:
+    """Why a commit that may be on any branch may not run there, as a sentence: whatever the run is
+    called by, and nobody else looks at it."""
     guarded = next((one for one in effect.environments if one.protected_branches), None)
     if guarded is None or effect.on_branch:
         return ""
+    takes_newest = f"{guarded} takes the newest commit of a protected branch."
+    if action != Action.START:
+        return (
+            f"{takes_newest} Stagedoor can't tell that this build's commit is on {effect.branch}: "
+            f"start {effect.branch} anew."
+        )
     return (
-        f"{guarded} takes the newest commit of a protected branch. This commit was named by hand, "
-        f"so nobody knows that it is on {effect.branch}: run {effect.branch} without a commit."
+        f"{takes_newest} This commit was named by hand, so nobody knows that it is on "
+        f"{effect.branch}: run {effect.branch} without a commit."
     )
 
 

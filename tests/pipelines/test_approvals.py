@@ -180,24 +180,6 @@ def test_only_the_named_role_approves(link, ana, ben, production):
     assert state(trigger) == "queued"
 
 
-def test_of_several_environments_that_which_asks_names_who_approves(link, ana, ben, client):
-    """Production asks nobody; that the run is in staging as well is possible and no more."""
-    stager = Role.objects.create(slug="st", name="Stager", permissions=["trigger.approve"], rank=35)
-    staging = Environment.objects.get(slug="staging")
-    EnvironmentRule.objects.create(order=1, parameter="DEPLOY=qa", environment=staging)
-    Environment.objects.update(approvals=0)
-    Environment.objects.filter(pk=staging.pk).update(approvals=1, approver_role=stager)
-    lena = make_person("lena", "admin")
-    trigger = asked(ana, link, parameters={"DEPLOY": "QA"})
-    assert (trigger.state, trigger.environment.slug) == ("awaiting", "production")
-    for person in (ben, lena):
-        assert "Only people with the role Stager" in approve(person, trigger)
-    RoleMapping.objects.create(group="idp:bens", role=stager, environment="staging")
-    assert awaiting.one(fresh_actor(lena.pk), trigger).who == ("bens (Stager)",)
-    assert approve(ben, trigger) == ""
-    assert state(trigger) == "queued"
-
-
 # --- How many ---------------------------------------------------------------------------------
 def test_an_approvers_conditions_count_what_the_build_takes_along(link, ana, ben, production):
     RoleMapping.objects.filter(group="idp:bens").update(parameters="TARGET: one of test")

@@ -7,10 +7,11 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from pipelines import dispatch, freezes
+from pipelines import awaiting, dispatch, freezes
 from pipelines.environments import branch_problem
 from pipelines.models import Build, Environment, EnvironmentRule, Trigger
-from portal.models import AuditEvent
+from portal.access import fresh_actor
+from portal.models import AuditEvent, Role, RoleMapping
 from portal.policy import Target
 from tests.pipelines import four_eyes
 from tests.pipelines.four_eyes import decided, freeze
@@ -209,6 +210,23 @@ def test_approvals_of_a_laxer_environment_count_for_what_may_take_effect_there(l
     assert (trigger.approvals_needed, trigger.environment.slug) == (2, "production")
 
 
+def test_of_several_environments_that_which_asks_names_who_approves(link, ana, production):
+    """Production asks nobody; that the run is in staging as well is possible and no more."""
+    stager = Role.objects.create(slug="st", name="Stager", permissions=["trigger.approve"], rank=35)
+    staging = Environment.objects.get(slug="staging")
+    EnvironmentRule.objects.create(order=1, parameter="DEPLOY=qa", environment=staging)
+    Environment.objects.update(approvals=0)
+    Environment.objects.filter(pk=staging.pk).update(approvals=1, approver_role=stager)
+    ben, lena = make_person("ben", "deployer"), make_person("lena", "admin")
+    trigger = four_eyes.asked(ana, link, parameters={"DEPLOY": "QA"})
+    assert (trigger.state, trigger.environment.slug) == ("awaiting", "production")
+    for person in (ben, lena):
+        assert "Only people with the role Stager" in four_eyes.approve(person, trigger)
+    RoleMapping.objects.create(group="idp:bens", role=stager, environment="staging")
+    assert awaiting.one(fresh_actor(lena.pk), trigger).who == ("bens (Stager)",)
+    assert four_eyes.approve(ben, trigger) == ""
+
+
 def test_protected_branches_of_a_laxer_environment_count_too(link, ana):
     build = elsewhere(link, branch="x")
     Environment.objects.filter(slug="staging").update(protected_branches="main")
@@ -314,7 +332,10 @@ def test_of_other_builds_the_branch_counts_that_the_vendor_began_them_for(
 ):
     Environment.objects.filter(pk=production.pk).update(protected_branches="main")
     build = make_build(link.pipeline, 1, cause=cause)
-    assert decided(ana, link, "retry", build).allowed == allowed
+    decision = decided(ana, link, "retry", build)
+    assert decision.allowed == allowed
+    cannot_tell = "Stagedoor can't tell that this build's commit is on main: start main anew."
+    assert allowed or decision.reason.endswith(cannot_tell)
 
 
 def test_where_nobody_can_name_a_commit_the_branch_is_that_of_the_server(link, ana, production):

@@ -2,12 +2,13 @@
 
 import pytest
 
-from pipelines.models import EnvironmentRule
+from pipelines.models import Environment, EnvironmentRule
 from pipelines.offers import Offers
 from portal.access import actor_for
 from portal.models import RoleMapping
 from tests.pipelines.world import (
     confirmed_link,
+    make_build,
     make_environments,
     make_person,
     make_pipeline,
@@ -72,3 +73,16 @@ def test_what_no_choice_would_satisfy_is_not_offered(deploy, mapping, rule):
 def test_an_environment_that_no_rule_leads_to_is_not_offered(deploy):
     EnvironmentRule.objects.filter(order=1).delete()
     assert run(deploy, environment="staging").rule == "environment"
+
+
+def test_why_nothing_is_promoted_is_said_of_the_strictest_environment(deploy):
+    deploy.server.provider = "drone"
+    for rank in range(30, 90, 5):
+        middle = Environment.objects.create(slug=f"e{rank}", name=f"E{rank}", rank=rank)
+        EnvironmentRule.objects.create(order=rank, branch=f"b{rank}", environment=middle)
+    Environment.objects.update(protected_branches="main")
+    entity = make_service("pay")
+    confirmed_link(entity, deploy)
+    offers = Offers(actor_for(make_person("ana", "admin")), entity, [deploy])
+    build = make_build(deploy, 1, branch="x", cause="push")
+    assert offers.decisions(build)["promote"].reason == "Production takes main only, not x."
