@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from portal.access import display_name
 from portal.dry_run import read_people, read_policy
 from portal.effect_rows import may, named, row_of, terms, way_words
-from portal.guard import require, require_seen
+from portal.guard import Denied, require, require_seen
 from portal.policy import Grant, Target
 from portal.policy.effects import Line, Person, Place, Policy, Way, compare
 from portal.subjects import people_of
@@ -71,9 +71,17 @@ def policy_mine(request: HttpRequest) -> HttpResponse:
 def policy_person(request: HttpRequest, pk: int) -> HttpResponse:
     """The same of somebody else: for administrators, and for who may see who may do what."""
     if not (request.user.is_superuser and request.user.is_staff):
-        require(request, "policy.view", Target("what somebody may do"))
+        _require_policy(request)
     person = get_object_or_404(User, pk=pk)
     return render(request, "portal/policy_person.html", _of_person(person))
+
+
+def _require_policy(request: HttpRequest) -> None:
+    """Suggests no change: the smallest would give a role everywhere, for one look."""
+    try:
+        require(request, "policy.view", Target("what somebody may do"))
+    except Denied as denied:
+        raise Denied(replace(denied.decision, question=None)) from None
 
 
 def _of_person(user: Any) -> dict[str, Any]:

@@ -65,8 +65,7 @@ class Change:
             case Kind.SCOPE:
                 return f"let {role} cover {scope} besides {_scope(old)}{where}"
             case Kind.ENVIRONMENT:
-                anywhere = new.environment or "any environment"
-                return f"let {role} for {scope} hold in {anywhere}, too"
+                return _elsewhere(new, old)
         conditions = new.conditions.words() or "under no conditions"
         return f"let {role} for {scope}{where} hold {conditions}"
 
@@ -146,7 +145,8 @@ def _candidates(asked: Question, roles: Roles) -> Iterator[Change]:
     holding = [grant for grant in having if not _problem(grant, asked)]
     in_place = [grant for grant in holding if grant.in_environment(target.environment)]
     yield from _wider_scopes(in_place, target)
-    yield from _other_environments([grant for grant in holding if grant.covers(target)], target)
+    covering = [grant for grant in holding if grant.covers(target)]
+    yield from _other_environments(covering, target, fitting)
     yield from _looser_conditions([grant for grant in having if _is_here(grant, target)], asked)
     yield from _new_mappings(asked, fitting)
 
@@ -180,11 +180,21 @@ def _wider_scopes(having: Sequence[Grant], target: Target) -> Iterator[Change]:
             yield Change(Kind.SCOPE, new, grant)
 
 
-def _other_environments(having: Sequence[Grant], target: Target) -> Iterator[Change]:
+def _other_environments(
+    having: Sequence[Grant], target: Target, fitting: Roles
+) -> Iterator[Change]:
+    """One that holds in any environment gives all of its role there, so a role that allows less
+    comes first, where there is one."""
     for environment in dict.fromkeys([target.environment, ""]):
+        found = []
         for grant in having:
-            new = replace(grant, environment=environment, mapping_id=None)
-            yield Change(Kind.ENVIRONMENT, new, grant)
+            wider = replace(grant, environment=environment, mapping_id=None)
+            less = {name: held for name, held in fitting.items() if held < grant.permissions}
+            for name, held in less.items() if not environment else ():
+                new = replace(wider, role=name, permissions=held)
+                found.append(Change(Kind.ENVIRONMENT, new, grant))
+            found.append(Change(Kind.ENVIRONMENT, wider, grant))
+        yield from sorted(found, key=lambda change: len(change.grant.permissions))
 
 
 def _looser_conditions(having: Sequence[Grant], asked: Question) -> Iterator[Change]:
@@ -222,6 +232,18 @@ def _scopes_of(target: Target) -> list[tuple[str, str]]:
     return sorted(
         named | {("everything", "")}, key=lambda scope: (order.get(scope[0], -1), scope[1])
     )
+
+
+def _elsewhere(new: Grant, old: Grant) -> str:
+    """One in another environment, in words; any environment is more than anybody thinks of."""
+    scope = _scope(new)
+    if new.role != old.role:
+        given = f"the role {new.role} for {scope} in any environment"
+        return f"give {new.group} {given}, besides {old.role} in {old.environment}"
+    role = f"the role {new.role} of {new.group} for {scope}"
+    if new.environment:
+        return f"let {role} hold in {new.environment}, too"
+    return f"let {role} hold in any environment, with all that it allows in each of them"
 
 
 def _scope(grant: Grant) -> str:

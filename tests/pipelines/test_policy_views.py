@@ -1,7 +1,7 @@
 """Who may do what to a service, and what one person may do: as decide() says it."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from pipelines.models import Environment, EnvironmentRule
@@ -118,8 +118,12 @@ def test_policy_person_is_for_who_may_see_policy(client, shop):
     ana = make_person("ana", "deployer")
     url = reverse("portal:policy_person", args=[ana.pk])
     vic = make_person("vic")
+    vic.groups.add(Group.objects.create(name="idp:box-office"))
     client.force_login(vic)
-    assert client.get(url).status_code == 403
+    refused = client.get(url)
+    assert refused.status_code == 403
+    assert "Smallest change" not in refused.content.decode()  # a role for everything, for one look
+    assert "people who administer Stagedoor" in refused.content.decode()
     client.force_login(make_person("olga", "admin"))
     assert "What Ana can do" in page(client, url)
     vic.is_staff = vic.is_superuser = True

@@ -83,6 +83,20 @@ def test_the_smallest_change_in_words(given_, words):
     assert sentence(given_, target=target) == f"Smallest change: {words}."
 
 
+def test_where_no_environment_is_asked_about_the_smallest_role_is_to_hold_in_any():
+    nowhere = replace(TARGET, environment="")
+    owner = grant("Owner", environment="staging")
+    assert sentence(owner, target=nowhere) == (
+        "Smallest change: give idp:a the role Deployer for everything in any environment, "
+        "besides Owner in staging."
+    )
+    deployer = grant("Deployer", environment="staging")
+    assert sentence(deployer, target=nowhere) == (
+        "Smallest change: let the role Deployer of idp:a for everything hold in any environment, "
+        "with all that it allows in each of them."
+    )
+
+
 @pytest.mark.parametrize(
     ("target", "actor", "words"),
     [
