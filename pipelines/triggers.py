@@ -38,8 +38,8 @@ from portal.api_denials import for_the_trail
 from portal.policy import Actor, Decision
 from portal.policy import Effect as Verdict
 
-# Of one person for one pipeline, about: each is a message to all who may approve, and forms that are
-# sent at the same moment do not count each other.
+# Of one person for one pipeline: each is a message to all who may approve. About as many, for forms
+# that are sent at the same moment do not count each other.
 MAX_WAITING = 20
 DENIED_VALUE = 100  # characters
 
