@@ -21,10 +21,13 @@ def approval_list(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     if not may_list(actor):
         require(request, "build.view", Target("requests"))
-    items = waiting(actor)
+    items, own = waiting(actor), actor.user_id
     groups = {
         "For you to decide": [item for item in items if item.mine],
-        "Other requests": [item for item in items if not item.mine],
+        "Yours": [item for item in items if not item.mine and item.trigger.actor_id == own],
+        "Other requests": [
+            item for item in items if not item.mine and item.trigger.actor_id != own
+        ],
     }
     return render(request, "pipelines/approval_list.html", {"groups": groups, "items": items})
 
@@ -45,7 +48,7 @@ def approval_give(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
         request=request,
     )
     if refusal:
-        messages.error(request, f"Your word was not taken: {refusal}")
+        messages.error(request, f"Your decision was not recorded: {refusal}")
     else:
         tasks.dispatch.delay_on_commit(trigger.pk)
         messages.success(request, "Noted, with your name.")

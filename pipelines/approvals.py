@@ -35,7 +35,7 @@ audit.register("trigger.void", "ended a request that changed before it was appro
 Verdict = Approval.Verdict
 NOT_WAITING = "It no longer waits for an approval."
 OTHER_PAGE = "What you saw is not what would be sent. Look at it again."
-SAID_ALREADY = "You have given your word on it already."
+SAID_ALREADY = "You have decided on it already."
 SAY_WHY = "Say why, so that they know what to change."
 TOO_LATE = "It has expired."
 

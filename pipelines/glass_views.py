@@ -136,7 +136,7 @@ def glass_review(request: HttpRequest, pk: int) -> HttpResponse:
         request.user, found, justified=justified, comment=given["comment"], request=request
     )
     if refusal:
-        messages.error(request, f"Your review was not taken: {refusal}")
+        messages.error(request, f"Your review was not recorded: {refusal}")
     else:
         messages.success(request, "Reviewed, with your name.")
     return redirect("pipelines:glass_detail", pk)

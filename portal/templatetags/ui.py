@@ -197,12 +197,18 @@ def get(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
 
 # --- Denials ---------------------------------------------------------------------------------
 @register.inclusion_tag("portal/_why.html", takes_context=True)
-def why(
-    context: Context, decision: Decision, id: str = "", lead: str = "", notice: bool = False
+def why(  # noqa: PLR0917  what pages give by name
+    context: Context,
+    decision: Decision,
+    id: str = "",
+    lead: str = "",
+    notice: bool = False,
+    way_out: str = "",
 ) -> dict[str, Any]:
     """Why something may not be done, who can help, and the smallest change that would help.
 
     `id` is for a button's aria-describedby, `lead` begins the sentence, `notice` frames it.
+    `way_out` is where the person may break the glass.
     """
     found = explain(decision, context.get("request"))
     return {
@@ -212,6 +218,7 @@ def why(
         "id": id,
         "lead": lead,
         "notice": notice,
+        "way_out": way_out,
     }
 
 

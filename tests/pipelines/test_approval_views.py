@@ -63,9 +63,12 @@ def test_approval_list_shows_first_what_waits_for_this_person(client, link, ana,
     own = asked(ben, link)
     other = asked(ana, link)
     page = text_of(client.get(PAGE))
-    first, _, rest = page.partition("Other requests")
+    first, _, rest = page.partition("Yours")
     assert str(other.request_id) in first
     assert str(own.request_id) in rest
+    assert "Other requests" not in page
+    client.force_login(make_person("vic"))
+    assert str(own.request_id) in text_of(client.get(PAGE)).partition("Other requests")[2]
     assert COMMIT[:12] in first
 
 
@@ -149,12 +152,14 @@ def test_approval_give_twice_counts_once(client, link, ana, ben):
     give(client, trigger)
     assert "already" in give(client, trigger)
     assert Approval.objects.count() == 1
-    assert "You have given your word." in detail(client, trigger)
+    assert "You have decided." in detail(client, trigger)
 
 
 def test_approval_give_of_a_stale_page_is_refused(client, link, ana, ben):
     trigger = asked(ana, link)
-    assert "Look at it again" in give(client, trigger, fingerprint="0" * 64)
+    assert "Your decision was not recorded: What you saw" in give(
+        client, trigger, fingerprint="0" * 64
+    )
     assert trigger.state == "awaiting"
 
 

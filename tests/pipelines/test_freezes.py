@@ -164,7 +164,7 @@ def test_what_is_refused_stands_on_the_builds_page_with_the_reason(link, ana, pr
     page = client.get(url).content.decode()
     assert 'disabled aria-describedby="why-retry">Retry</button>' in page
     assert "Retry: Production is frozen until" in page
-    assert "break the glass" in page
+    assert "Break the glass" in page
 
 
 def test_a_retry_that_a_freeze_denies_says_so_to_who_asked(link, ana, production, client):

@@ -82,7 +82,9 @@ def test_a_service_page_and_the_run_form_say_what_is_frozen(client, olga, link, 
     assert url("glass_break", link.entity.pk, "production") in page
     form = text(client.get(url("trigger_create", link.pk)))
     assert "You can't do this: Production is frozen until" in form
-    assert url("glass_break", link.entity.pk, "production") in form
+    notice = form.partition('<div class="why notice')[2].partition("</div>")[0]
+    address = url("glass_break", link.entity.pk, "production")
+    assert f'class="button button--small" href="{address}">Break the glass</a>' in notice
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,10 @@ def test_glass_break_leads_to_its_page_and_shows_on_the_service(client, olga, li
     glass = BrokenGlass.objects.get()
     assert response.headers["Location"] == url("glass_detail", glass.pk)
     assert (glass.by, glass.entity, glass.environment) == (olga, link.entity, production)
-    assert "The glass is broken" in text(client.get(entity_url(link.entity.ref)))
+    freeze(production)
+    page = text(client.get(entity_url(link.entity.ref)))
+    assert "Nobody can run anything there until then, except who has broken the glass." in page
+    assert "The glass is broken" in page
     form = text(client.get(url("trigger_create", link.pk)))
     assert "You have broken the glass: no freeze and no missing approval stops this." in form
     assert "You have broken it already" in text(
@@ -254,7 +259,7 @@ def test_glass_review_is_a_second_persons(client, olga, link):
     end(glass)
     address = url("glass_review", glass.pk)
     given = {"verdict": "no", "comment": "A rollback was enough."}
-    assert "Your review was not taken" in text(client.post(address, given, follow=True))
+    assert "Your review was not recorded" in text(client.post(address, given, follow=True))
     client.force_login(make_person("rita", "deployer"))
     assert client.post(address, {"verdict": "no"}).status_code == 422
     assert client.post(address, {**given, "verdict": "maybe"}).status_code == 422
@@ -266,7 +271,9 @@ def test_glass_review_is_a_second_persons(client, olga, link):
 def test_glass_list_holds_what_is_open_to_review_and_reviewed(client, olga, link):
     assert "Nobody has broken the glass" in text(client.get(url("glass_list")))
     break_it(client, link)
-    assert "Open until" in text(client.get(url("glass_list")))
+    page = text(client.get(url("glass_list")))
+    assert "Open until" in page
+    assert "Everything is reviewed." not in page
     end(BrokenGlass.objects.get(), hours_ago=25)
     assert "overdue, locks the service" in text(client.get(url("glass_list")))
     BrokenGlass.objects.update(
