@@ -71,7 +71,8 @@ def client_address(request: HttpRequest) -> str:
     """The address that our outermost proxy was asked from: limits and the trail count by it.
 
     Each proxy adds at the right whom it was asked by; what stands left of ours anybody may have
-    written. Who comes past the proxies has no entry of theirs, and keeps the address of the call.
+    written. That is true only where nothing reaches this port past the proxies: who did could write
+    all the entries themselves.
     """
     direct = str(request.META.get("REMOTE_ADDR") or "")
     told = request.headers.get("X-Forwarded-For", "").split(",")
