@@ -9,6 +9,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from portal.local_accounts import is_of_company
+
 
 class MFAAdapter(DefaultMFAAdapter):
     """Encrypts with a key made from SECRET_KEY; SECRET_KEY_FALLBACKS still decrypt."""
@@ -18,7 +20,7 @@ class MFAAdapter(DefaultMFAAdapter):
 
     def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
         """As the library, but people of the company have their provider's second factor."""
-        return super().is_mfa_enabled(user, types) and not user.identities.exists()
+        return super().is_mfa_enabled(user, types) and not is_of_company(user)
 
     def encrypt(self, text: str) -> str:
         return _fernet().encrypt(text.encode()).decode()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
+from django.contrib.auth import logout
 from django.contrib.auth.models import User
 from django.contrib.messages import warning
 from django.http import HttpRequest, HttpResponse
@@ -19,9 +20,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from portal.leaving import end_sessions
+from portal.local_accounts import is_of_company
 from portal.models import UserSession
 
 REASON = "Add a second factor first: a local account may do nothing here with a password alone."
+SHOW_IT = (
+    "This session began with a password alone, before your account had its second factor. Sign "
+    "out, and sign in again with it."
+)
 COMPANY = "Your second factor is your company's: you sign in there."
 ENDED = "A second factor was added."
 # Session key: the user who added a second factor in this session, and so has shown it.
@@ -52,7 +58,11 @@ class SecondFactorMiddleware:
             return self.get_response(request)
         if request.headers.get("HX-Request"):
             return HttpResponse(status=204, headers={"HX-Refresh": "true"})
-        warning(request, REASON)
+        if _is_of_company(request.user):  # by now; its password counts no more
+            logout(request)
+            return redirect("portal:signin")
+        has_one = Authenticator.objects.filter(user=request.user.pk, type__in=TYPES).exists()
+        warning(request, SHOW_IT if has_one else REASON)
         return redirect("mfa_index")
 
 
@@ -74,7 +84,7 @@ def note_added(request: HttpRequest, user: User, authenticator: Authenticator, *
 
 
 def _is_of_company(user: object) -> bool:
-    return isinstance(user, User) and user.identities.exists()
+    return isinstance(user, User) and is_of_company(user)
 
 
 def _is_open(path: str) -> bool:

@@ -5,7 +5,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.test import Client
 
-from portal.models import AuditEvent, UserSession
+from portal.models import AuditEvent, ScimUser, UserSession
 from tests.portal.oidc.provider import sign_in
 from tests.portal.test_mfa import PASSWORD, activate, log_in
 
@@ -55,6 +55,9 @@ def test_with_a_second_factor_everything_is_open(client, root):
 def test_what_the_account_has_opens_no_session_that_has_not_shown_it(client, root):
     Authenticator.objects.create(user=root, type=Authenticator.Type.TOTP, data={})
     assert client.get("/admin/")["Location"] == "/accounts/2fa/"
+    page = client.get("/accounts/2fa/").content.decode()
+    assert "Sign out, and sign in again with it." in page
+    assert "Add a second factor first" not in page
 
 
 @pytest.mark.django_db(transaction=True)  # it is noted on commit
@@ -88,6 +91,13 @@ def test_people_of_the_company_have_their_providers_second_factor(client, provid
     sign_in(client, provider)
     assert client.get(f"/accounts/2fa/{path}")["Location"] == "/account/"
     assert "you sign in there" in client.get("/account/").content.decode()
+
+
+def test_whom_a_directory_took_over_goes_through_the_companys_sign_in(client, root):
+    ScimUser.objects.create(user=root, user_name="root")
+    assert client.get("/accounts/2fa/")["Location"] == "/account/"
+    assert client.get("/account/")["Location"] == "/signin/"
+    assert "_auth_user_id" not in client.session
 
 
 def test_recovery_codes_are_no_second_factor(client, root):
