@@ -2,6 +2,14 @@
 
 from django.conf import settings
 from django.db import migrations, models
+from django.db.models import Q
+
+
+def as_ended_by_scim(apps, schema_editor):
+    """Whom the client's last word and the account agree about, its next word gives back."""
+    gone = Q(active=False) | Q(deleted_at__isnull=False)
+    for row in apps.get_model("portal", "ScimUser").objects.filter(gone, user__is_active=False):
+        row.ended.add(row.user)
 
 
 class Migration(migrations.Migration):
@@ -21,4 +29,5 @@ class Migration(migrations.Migration):
                 to=settings.AUTH_USER_MODEL,
             ),
         ),
+        migrations.RunPython(as_ended_by_scim, migrations.RunPython.noop),
     ]

@@ -114,7 +114,7 @@ def change(row: ScimUser, resource: User) -> None:
     if resource.active is not None:  # what is not said brings nobody back
         row.active = resource.active
     row.save()
-    _set_access(row, was_active)
+    _set_access(row, was_active, repeated=before == _audited(row))
     _record(row, before)
 
 
@@ -182,9 +182,13 @@ def _know_as(user: Person, subject: str) -> None:
     Identity.objects.create(issuer=_issuer(), subject=subject, user=user)
 
 
-def _set_access(row: ScimUser, was_active: bool) -> None:
+def _set_access(row: ScimUser, was_active: bool, *, repeated: bool) -> None:
+    """A directory repeats at each of its runs who has left: whose access has ended already costs
+    no search."""
     if not row.active:
-        _end(row, LEFT)
+        beside = row.beside.filter(scim=None, is_active=True)
+        if not repeated or row.user.is_active or beside.exists():
+            _end(row, LEFT)
     elif not was_active:
         for user in (row.user, *row.beside.filter(scim=None)):
             _give_back(user)
