@@ -18,19 +18,21 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.audited_admin import ReadOnlyAdmin
 from portal.dry_run import DryRun, Unseen
-from portal.leaving import end_access, in_words
+from portal.leaving import end_access, in_words, would_end
 from portal.models import GroupReading, Identity, UserLink, UserSession
 from portal.policy_admin import PolicyAdmin
 from portal.user_sessions import how
 
 BY_ADMIN = "An administrator ended it."
+MAX_ENDED = 100  # people at once: each is looked at before
 
 # Of the last three nothing is edited: an app's secret belongs into the environment.
 # More are on the page of what arrived.
@@ -119,7 +121,11 @@ class AccountAdmin(PolicyAdmin, UserAdmin):
         return False
 
     def concerns_policy(self, form: Any) -> bool:
-        return any(form.cleaned_data.get(name) and not form.initial[name] for name in OPENS)
+        """Who opens the administration by it; also whose account that does is activated again."""
+        new = [name for name in (*OPENS, "is_active") if _is_set(form, name)]
+        return any(name in OPENS for name in new) or bool(
+            new and any(form.initial[name] for name in OPENS)
+        )
 
     def unseen(self, obj: Any, form: Any) -> Unseen | None:
         return OPENED
@@ -134,17 +140,37 @@ class AccountAdmin(PolicyAdmin, UserAdmin):
             end_access(obj, why=BY_ADMIN, by=request.user, request=request)
 
     @admin.action(description="End access of the chosen people", permissions=["change"])
-    def end_their_access(self, request: HttpRequest, people: QuerySet[User]) -> None:
-        """Deactivates them, and ends at once all that acts in their names."""
-        for user in people:
-            if user == request.user:
-                self.message_user(request, "Nobody ends their own access.", messages.WARNING)
-                continue
-            if not self.has_change_permission(request, user):
-                self.message_user(request, f"You may not change {user}.", messages.WARNING)
-                continue
+    def end_their_access(self, request: HttpRequest, people: QuerySet[User]) -> HttpResponse | None:
+        """Deactivates them, and ends at once all that acts in their names; asks first."""
+        if people.count() > MAX_ENDED:
+            self.message_user(request, f"Choose {MAX_ENDED} people at most.", messages.WARNING)
+            return None
+        chosen = [user for user in people if self._may_end(request, user)]
+        if chosen and "confirmed" not in request.POST:
+            return self._ask(request, chosen)
+        for user in chosen:
             ended = end_access(user, why=BY_ADMIN, by=request.user, request=request)
             self.message_user(request, f"The access of {user} has ended: {in_words(ended)}.")
+        return None
+
+    def _may_end(self, request: HttpRequest, user: User) -> bool:
+        """Whether they may end it; says why not."""
+        if user == request.user:
+            self.message_user(request, "Nobody ends their own access.", messages.WARNING)
+            return False
+        if not self.has_change_permission(request, user):
+            self.message_user(request, f"You may not change {user}.", messages.WARNING)
+            return False
+        return True
+
+    def _ask(self, request: HttpRequest, people: list[User]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "End access",
+            "opts": self.opts,
+            "people": [(user, in_words(would_end(user))) for user in people],
+        }
+        return TemplateResponse(request, "admin/end_access.html", context)
 
     @admin.display(description="name")
     def full_name(self, user: User) -> str:
@@ -177,6 +203,11 @@ class AccountAdmin(PolicyAdmin, UserAdmin):
     def permissions(self, user: User) -> SafeString | str:
         url = reverse("portal:policy_person", args=[user.pk]) if user.pk else ""
         return format_html('<a href="{}">Everything, and where</a>', url) if url else ""
+
+
+def _is_set(form: Any, name: str) -> bool:
+    """Whether the flag is new; False also of one that this person can't edit."""
+    return bool(form.cleaned_data.get(name) and not form.initial.get(name))
 
 
 @admin.register(Group)

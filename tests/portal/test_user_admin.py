@@ -1,5 +1,6 @@
 """Who looks after accounts in the administration, and what they can't make of it."""
 
+import re
 from io import StringIO
 
 import pytest
@@ -105,6 +106,19 @@ def test_who_opens_the_administration_to_another_needs_a_second_person(client, f
     assert mara.check_password("her-own-one-1")
 
 
+def test_who_activates_an_administrator_again_needs_a_second_person(client):
+    client.force_login(User.objects.create_superuser("root"))
+    boss = User.objects.create_superuser("boss", is_active=False)
+    change(client, boss, is_active="on", is_staff="on", is_superuser="on")
+    boss.refresh_from_db()
+    assert not boss.is_active
+    assert PolicyChange.objects.get().label == "Change user: boss"
+    mara = User.objects.create_user("mara", is_active=False)
+    change(client, mara, is_active="on")
+    mara.refresh_from_db()
+    assert mara.is_active
+
+
 def test_what_opens_nothing_is_saved_at_once(client):
     client.force_login(User.objects.create_superuser("root"))
     mara = User.objects.create_superuser("mara")
@@ -151,7 +165,7 @@ def end(by: User, *people: User) -> str:
     client = Client()
     client.force_login(by)
     chosen = [str(user.pk) for user in people]
-    form = {"action": "end_their_access", "_selected_action": chosen}
+    form = {"action": "end_their_access", "_selected_action": chosen, "confirmed": "1"}
     return client.post(PEOPLE, form, follow=True).content.decode()
 
 
@@ -162,6 +176,30 @@ def test_the_action_ends_access_and_says_what_ended(root, ana):
     assert event.ip == "127.0.0.1"
     ana.refresh_from_db()
     assert not ana.is_active
+
+
+def test_the_action_asks_first_and_says_what_would_end(root, ana):
+    chosen = {"action": "end_their_access", "_selected_action": [str(ana.pk), str(root.pk)]}
+    client = Client()
+    client.force_login(root)
+    page = client.post(PEOPLE, chosen).content.decode()
+    assert "<td>ana</td><td>account deactivated, 1 session</td>" in page
+    assert "<td>root</td>" not in page
+    ana.refresh_from_db()
+    assert ana.is_active
+    assert UserSession.objects.filter(user=ana).exists()
+    assert not AuditEvent.objects.filter(action="access.end").exists()
+    fields = dict(re.findall(r'name="(action|_selected_action|confirmed)" value="([^"]*)"', page))
+    assert (
+        "The access of ana has ended" in client.post(PEOPLE, fields, follow=True).content.decode()
+    )
+
+
+def test_the_action_takes_so_many_people_only(root, ana, monkeypatch):
+    monkeypatch.setattr("portal.user_admin.MAX_ENDED", 1)
+    assert "Choose 1 people at most." in end(root, ana, root)
+    ana.refresh_from_db()
+    assert ana.is_active
 
 
 def test_nobody_ends_their_own_access(root):
