@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -121,7 +122,8 @@ class SourceAdmin(PolicyAdmin):
             obj.next_due_at = timezone.now()
         super().save_model(request, obj, form, change)
         if obj.enabled and READ_AGAIN & changed:
-            self._try_out(request, obj)
+            # Not before: the host may be slow, and nobody else saves policy meanwhile.
+            transaction.on_commit(lambda: self._try_out(request, obj))
         self.follow(obj, changed)
 
     def _try_out(self, request: HttpRequest, source: Source) -> None:

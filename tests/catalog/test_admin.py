@@ -218,6 +218,7 @@ def save(boss, tree, host, **fields):
     return response.content.decode()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_saved_source_says_who_it_is_at_its_host(boss, tree, github):
     github.user_headers = {
         "X_OAuth_Scopes": "repo, read:org",
@@ -231,6 +232,7 @@ def test_a_saved_source_says_who_it_is_at_its_host(boss, tree, github):
     assert Credential.objects.get().expires_at.year == 2031
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_saved_source_says_what_its_host_refuses(boss, tree, github):
     github.token = "another"
     text = save(boss, tree, github)
@@ -238,15 +240,22 @@ def test_a_saved_source_says_what_its_host_refuses(boss, tree, github):
     assert "does not accept the credential (401)" in text
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_saved_source_of_a_host_that_is_away(boss, tree, github):
     target = f"http://127.0.0.1:{closed_port()}/acme"
     assert "it can&#x27;t be read yet" in save(boss, tree, github, target=target)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_saved_app_says_what_it_may(boss, tree, github, monkeypatch):
     monkeypatch.setenv("STAGEDOOR_CREDENTIAL_GITHUB", PRIVATE)
     text = save(boss, tree, github, option_app_id=APP_ID)
     assert "installation may: contents: read, metadata: read" in text
+
+
+def test_a_host_is_asked_when_the_source_is_saved_and_nobody_waits(boss, tree, github):
+    save(boss, tree, github)  # nothing is committed in this test
+    assert not github.asked
 
 
 def sync_action(client, *sources):
