@@ -43,7 +43,7 @@ def read_members() -> None:
 
 @shared_task(bind=True, max_retries=5)
 def mail(self: Any, address: str, subject: str, text: str) -> None:
-    """One mail, tried again for an hour or so where that can help."""
+    """One mail, tried again for half an hour where that can help."""
     try:
         notify.send_mail(address, subject, text)
     except notify.NotSent as error:
