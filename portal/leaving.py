@@ -65,6 +65,14 @@ def end_access(
     return words
 
 
+def would_end(user: User) -> list[str]:
+    """What end_access() would end now, in words: it is done, looked at and taken back."""
+    with transaction.atomic():
+        words = end_access(User.objects.get(pk=user.pk), why="")
+        transaction.set_rollback(True)
+    return words
+
+
 def end_sessions(
     rows: Any, *, why: str, by: User | None = None, request: HttpRequest | None = None
 ) -> int:

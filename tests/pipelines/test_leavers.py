@@ -76,7 +76,8 @@ def by_backchannel_logout(user, provider, settings):
 def by_an_administrator(user, provider, settings):
     root = Client()
     root.force_login(User.objects.create_superuser("root"))
-    form = {"action": "end_their_access", "_selected_action": [str(user.pk)]}
+    chosen = {"_selected_action": [str(user.pk)]}
+    form = {"action": "end_their_access", "confirmed": "1", **chosen}
     return lambda: root.post(reverse("admin:auth_user_changelist"), form)
 
 
