@@ -17,7 +17,7 @@ from portal.policy_admin import PolicyAdmin
 
 SECOND_PERSON = (
     "ending it would let you yourself run something. Let another administrator end it, or set its "
-    "end on its page, where a second person can confirm that."
+    "end to a time that has passed on its page, where a second person can confirm that."
 )
 
 

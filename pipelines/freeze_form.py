@@ -9,11 +9,14 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from pipelines.environments import globs_of
-from pipelines.freezes import utc
+from pipelines.freezes import is_in_force, utc
 from pipelines.inputs import BRANCH_MAX
 from pipelines.models import Environment, Freeze
 from portal.role_mapping_form import OF_ENTITIES, ProposingInput, scope_problem, scope_proposals
 
+ENDS_NOW = (
+    "To end it early, write a time that has passed: it ends once that is saved, or confirmed."
+)
 MAX_APPROVALS = 10
 MAX_AT_ONCE = 100
 MAX_MINUTES = 30 * 24 * 60
@@ -77,6 +80,8 @@ class FreezeForm(forms.ModelForm):
             self.fields["environment"].empty_label = "every environment"
             for name in ("starts_at", "ends_at"):
                 self._label_parts(name)
+            if self._is_in_force(timezone.now()):
+                self.fields["ends_at"].help_text = ENDS_NOW
 
     def _label_parts(self, name: str) -> None:
         """The admin's date and time stand beside words that are no labels."""
@@ -99,14 +104,21 @@ class FreezeForm(forms.ModelForm):
             self.add_error("scope_ref", problem)
         starts, ends = data.get("starts_at"), data.get("ends_at")
         if starts and ends:
-            self._check_times(starts, ends, timezone.now())
+            data["ends_at"] = self._end(starts, ends, timezone.now())
         return data
 
-    def _check_times(self, starts: datetime, ends: datetime, now: datetime) -> None:
+    def _is_in_force(self, now: datetime) -> bool:
+        return self.instance.pk is not None and is_in_force(self.instance, now)
+
+    def _end(self, starts: datetime, ends: datetime, now: datetime) -> datetime:
+        """A time that has passed ends what is in force at once, however long it took to confirm."""
         if ends <= starts:
             self.add_error("ends_at", f"It has to end after it begins, on {utc(starts)}.")
+        elif ends <= now and self._is_in_force(now):
+            return now
         elif ends <= now:
             self.add_error("ends_at", f"This time has passed: it is {utc(now)}.")
+        return ends
 
 
 def _at_most(value: int, most: int, words: str) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from portal.policy import NONE, PERMISSIONS
@@ -113,5 +113,10 @@ def _branches(globs: str) -> str:
 
 
 def _period(period: tuple[Any, Any]) -> str:
-    begin, end = (f"{moment.astimezone(UTC):%-d %b %Y, %H:%M}" for moment in period)
+    begin, end = (day_and_time(moment) for moment in period)
     return f"{begin} to {end} UTC"
+
+
+def day_and_time(moment: datetime) -> str:
+    """In UTC, which is to be said."""
+    return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M}"

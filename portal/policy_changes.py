@@ -5,19 +5,21 @@ confirm at once one does. It is applied only to what it was made for, and only a
 """
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from portal import audit
 from portal.dry_run import DryRun, lock
-from portal.effect_rows import told
+from portal.effect_rows import day_and_time, told
 from portal.models import PolicyChange
 
 audit.register("policy.propose", "asked for a change of policy that gives them something")
@@ -112,7 +114,9 @@ def _shown(field: Any, before: Any, after: Any) -> tuple[str, str]:
 
 
 def _words(field: Any, value: Any) -> str:
-    """A value as people read it: choices by their names."""
+    """A value as people read it: choices by their names, times in one way."""
+    if isinstance(field, forms.SplitDateTimeField):
+        return _time(field, value)
     if isinstance(value, bool) or (isinstance(field, forms.BooleanField) and value is None):
         return "yes" if value else "no"
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -122,6 +126,15 @@ def _words(field: Any, value: Any) -> str:
     choices = getattr(field, "choices", ())
     found = (str(label) for key, label in choices if str(key) == str(value))
     return next(found, "" if value is None else str(value))
+
+
+def _time(field: forms.Field, value: Any) -> str:
+    """As it was kept, or as it was typed, which is a day and a time."""
+    try:
+        moment = field.clean(value) if isinstance(value, list) else datetime.fromisoformat(value)
+    except (TypeError, ValueError, ValidationError):
+        return " ".join(value) if isinstance(value, list) else str(value or "")
+    return f"{day_and_time(moment)} UTC" if moment else ""
 
 
 def confirm(change: PolicyChange, request: HttpRequest, *, shown: str, operator: str = "") -> None:

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import Entity
+from pipelines.freezes import utc
 from pipelines.models import Environment, EnvironmentRule, Freeze
 from portal.models import AuditEvent, PolicyChange
 from tests.catalog.people import give
@@ -230,6 +232,30 @@ def test_nobody_ends_a_freeze_that_stops_themselves(client, root):
     assert "would let you yourself run something" in act(client, "freeze", "end_now", freeze)[-1]
     freeze.refresh_from_db()
     assert freeze.ends_at > timezone.now()
+
+
+def test_an_end_that_has_passed_ends_a_freeze_when_a_second_person_confirms_it(client, root):
+    confirmed_link(make_service("shop"), make_pipeline(make_server(), "shop"))
+    make_environments()
+    give(root, "deployer")
+    assert add_freeze(client, starts=-2, ends=5).status_code == 302
+    freeze = Freeze.objects.get()
+    url = reverse("admin:pipelines_freeze_change", args=[freeze.pk])
+    assert "write a time that has passed" in client.get(url).content.decode()
+    begun = {
+        "starts_at_0": f"{freeze.starts_at:%Y-%m-%d}",
+        "starts_at_1": f"{freeze.starts_at:%H:%M:%S}",
+    }
+    assert save(client, url, freeze_form(ends=-1, **begun)).status_code == 302
+    change = PolicyChange.objects.get()
+    page = client.get(reverse("admin:portal_policychange_change", args=[change.pk]))
+    [(name, before, after)] = page.context["values"]
+    assert (name, before) == ("Until (UTC)", utc(freeze.ends_at))
+    assert after == utc(freeze.ends_at - 6 * HOUR)
+    asked = timezone.now()
+    call_command("confirm_policy_change", str(change.pk))
+    freeze.refresh_from_db()
+    assert asked <= freeze.ends_at <= timezone.now()
 
 
 def test_a_freeze_to_come_is_changed_and_deleted(client, root):
