@@ -96,7 +96,8 @@
   ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach((name) =>
     document.addEventListener(name, (event) => {
       const { elt, xhr } = event.detail;
-      const refused = xhr.status >= 400 && xhr.status < 500;
+      // Too slow (408) or too often (429) is no word on the page: it looks again.
+      const refused = xhr.status >= 400 && xhr.status < 500 && ![408, 429].includes(xhr.status);
       show(refused ? "request-refused" : "request-failed", true);
       const looks = (elt.getAttribute("hx-trigger") || "").startsWith("load");
       if (looks && !refused) setTimeout(again, AGAIN_MS, elt);
