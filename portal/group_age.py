@@ -51,7 +51,7 @@ def doubtful(latest: datetime | None = None) -> QuerySet[Identity]:
     Whom a directory keeps up to date by SCIM does not age: it tells when they leave. Confirmed at
     `latest` or before is too old; by itself that is what the limit says now.
     """
-    old = Q(confirmed_at__lte=latest or timezone.now() - _limit()) & ~_pushed()
+    old = Q(confirmed_at__lte=latest or oldest()) & ~_pushed()
     return Identity.objects.filter(~Q(incomplete="") | old).order_by("pk")
 
 
@@ -59,7 +59,7 @@ def doubtful_sql(user_column: str) -> tuple[str, tuple[Any, ...]]:
     """The first of them of the person in that column of a query around it: its id."""
     sql, params = _compiled(user_column, bool(settings.SCIM_TOKEN))
     as_stored = connection.ops.adapt_datetimefield_value
-    mark, latest = as_stored(_MARK), as_stored(timezone.now() - _limit())
+    mark, latest = as_stored(_MARK), as_stored(oldest())
     return sql, tuple(latest if param == mark else param for param in params)
 
 
@@ -75,7 +75,7 @@ def _compiled(user_column: str, scim: bool) -> tuple[str, tuple[Any, ...]]:
 def why(identity: Identity) -> str:
     """What is told to the person of an identity that is doubtful()."""
     if identity.incomplete:
-        return str(identity.incomplete)
+        return f"{identity.incomplete} An administrator can help."
     confirmed = _confirmation(identity)
     return (
         f"{confirmed.origin} last confirmed the groups on {confirmed.at:%-d %B %Y}, and after "
@@ -115,6 +115,11 @@ def issuers() -> dict[str, tuple[str, ...]]:
 def _pushed() -> Exists:
     rows = ScimUser.objects.filter(user=OuterRef("user"), active=True, deleted_at=None)
     return Exists(rows if settings.SCIM_TOKEN else rows.none())
+
+
+def oldest() -> datetime:
+    """What was confirmed then or before has aged."""
+    return timezone.now() - _limit()
 
 
 def _limit() -> timedelta:

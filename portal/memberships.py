@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
-from django.db.models import Q
 
-from portal.group_age import doubtful, issuers
+from portal.group_age import doubtful, issuers, oldest
 from portal.models import Identity
 from portal.subjects import origins
 
@@ -63,16 +62,12 @@ def set_admin(user: User) -> list[str]:
 
 
 def _forget_origins(user: User) -> list[str]:
-    """Takes away what providers said that are set up no more: nobody can confirm it, and left to
-    age it would let the person only read, whatever else confirms their groups."""
-    said = ~Q(incomplete="") | Q(confirmed_at__isnull=False)
+    """Takes away what providers said that are set up no more, once it has aged: nobody confirms it,
+    and it would let the person only read, whatever else confirms their groups."""
     known = issuers()
     mine = Identity.objects.filter(user=user)
-    if (
-        not mine.filter(said)
-        .exclude(issuer__in=known)
-        .update(groups=[], incomplete="", confirmed_at=None)
-    ):
+    aged = mine.filter(confirmed_at__lte=oldest()).exclude(issuer__in=known)
+    if not aged.update(groups=[], incomplete="", confirmed_at=None):
         return []
     kept = {"scim:", "team:"}
     for issuer in mine.filter(issuer__in=known).values_list("issuer", flat=True):

@@ -12,8 +12,8 @@ from portal.policy.words import PEOPLE_ONLY, PERMISSIONS, READ_ONLY, RUNNING
 
 INCOMPLETE = "groups-incomplete"
 # rule -> who can help, where whoever holds the role for it can't: they neither know the person's
-# groups, nor change what the token was made for.
-NOT_BY_HOLDERS: Mapping[str, tuple[str, ...]] = {INCOMPLETE: ("An administrator",), "token": ()}
+# groups (the reason itself says what to do), nor change what the token was made for.
+NOT_BY_HOLDERS: Mapping[str, tuple[str, ...]] = {INCOMPLETE: (), "token": ()}
 MAX_LISTED = 5  # of somebody's roles or scopes, in a sentence
 
 

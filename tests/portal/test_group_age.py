@@ -72,7 +72,8 @@ def test_whose_groups_nobody_has_confirmed_for_long_reads_and_is_told_to_sign_in
     _, token = token_of(ana)
     for actor in (actor_for(ana), caller_by(f"Bearer {token}").actor):
         now = timezone.now()
-        assert decide(actor, "build.start", Target("it"), now=now).rule == "groups-incomplete"
+        denied = decide(actor, "build.start", Target("it", helpers=("Ben",)), now=now)
+        assert (denied.rule, denied.sentence) == ("groups-incomplete", told)
         assert decide(actor, "build.view", Target("it"), now=now).allowed
     update_user(ana, {"iss": ISSUER, "sub": "ana", "groups": ["web"]})
     assert whys(ana) == {""}

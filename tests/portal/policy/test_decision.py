@@ -181,4 +181,4 @@ def test_whoever_may_do_it_does_not_help_somebody_whose_groups_are_not_all_known
     someone = replace(actor(grant("build.start")), incomplete="Too many groups. Sign in again.")
     decision = decide(someone, "build.start", TARGET, now=NOW)
     assert decision.rule == "groups-incomplete"
-    assert decision.sentence == "Too many groups. Sign in again. An administrator can help."
+    assert decision.sentence == "Too many groups. Sign in again."

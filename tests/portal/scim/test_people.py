@@ -2,9 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from portal.leaving import end_access
 from portal.models import AuditEvent, Identity, ScimUser
@@ -103,16 +101,6 @@ def test_who_has_left_is_out_at_once_in_every_dialect(directory, operation):
     assert (event.on_behalf_of, event.target) == ("the SCIM client", "user: ana")
     directory.patch(f"Users/{pk}", operation)
     assert AuditEvent.objects.filter(action="access.end").count() == 1
-
-
-def test_who_has_left_already_is_searched_for_no_more(directory, settings):
-    settings.SCIM_SUBJECT_CLAIM = "preferred_username"
-    leave = {"op": "replace", "value": {"active": False}}
-    pk = directory.add("ana")["id"]
-    directory.patch(f"Users/{pk}", leave)
-    with CaptureQueriesContext(connection) as asked:
-        assert directory.patch(f"Users/{pk}", leave).status_code == 200
-    assert not [query for query in asked if "claims" in query["sql"]]
 
 
 @pytest.mark.parametrize(
