@@ -1,5 +1,6 @@
 """The pages around signing in and out, and the account page: who I am here and what I may do."""
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from portal import recent_signin
 from portal.access import actor_for
+from portal.effect_rows import environment_names
 from portal.identities import group_label
 from portal.models import Identity, UserLink
 from portal.policy import IN_ENVIRONMENTS, PERMISSIONS, SCOPE_KINDS, Actor, Grant
@@ -116,13 +118,14 @@ def signout_provider(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """Who I am, how I signed in, which groups arrived, which roles they give."""
     actor = actor_for(request.user)
+    environments = environment_names() if any(one.environment for one in actor.grants) else {}
     link = UserLink.objects.filter(user=request.user).first()
     context = {
         "identity": Identity.objects.filter(user=request.user).order_by("-seen_at").first(),
         "through_provider": request.session.get(auth.BACKEND_SESSION_KEY) == OIDC_BACKEND,
         "provider": settings.OIDC_ISSUER_NAME,
         **group_rows(actor),
-        "grants": [grant_row(grant) for grant in actor.grants],
+        "grants": [grant_row(grant, environments) for grant in actor.grants],
         "link": link,
         "sessions": of_request(request),
         **linked_accounts(request),
@@ -143,7 +146,7 @@ def group_rows(actor: Actor) -> dict[str, object]:
     }
 
 
-def grant_row(grant: Grant) -> dict[str, object]:
+def grant_row(grant: Grant, environments: Mapping[str, str]) -> dict[str, object]:
     """A grant as the page shows it: role, where, environment, what it allows and by which group."""
     held = grant.permissions & IN_ENVIRONMENTS if grant.environment else grant.permissions
     return {
@@ -151,7 +154,7 @@ def grant_row(grant: Grant) -> dict[str, object]:
         "where": grant.scope_ref or SCOPE_KINDS.get(grant.scope_kind, grant.scope_kind),
         "kind": SCOPE_KINDS.get(grant.scope_kind, "") if grant.scope_ref else "",
         "ref": grant.scope_ref if grant.scope_kind in OF_ENTITIES else "",
-        "environment": grant.environment or "any",
+        "environment": environments.get(grant.environment, grant.environment) or "any",
         "conditions": grant.conditions.words(),
         "allows": [PERMISSIONS.get(name, name) for name in sorted(held)],
         "group": group_label(grant.group),

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from portal.access import display_name
 from portal.dry_run import read_people, read_policy
-from portal.effect_rows import may, named, row_of, terms, way_words
+from portal.effect_rows import environment_names, may, named, rows_of, terms, way_words
 from portal.guard import Denied, require, require_seen
 from portal.policy import Grant, Target
 from portal.policy.effects import Line, Person, Place, Policy, Way, compare
@@ -92,7 +92,7 @@ def _of_person(user: Any) -> dict[str, Any]:
         "person": user,
         "name": display_name(user),
         "incomplete": people[0].incomplete if people else "",
-        "rows": [row_of(line) for line in lines[:MAX_ROWS]],
+        "rows": rows_of(lines[:MAX_ROWS]),
         "more": max(len(lines) - MAX_ROWS, 0),
     }
 
@@ -100,14 +100,14 @@ def _of_person(user: Any) -> dict[str, Any]:
 def _environments(policy: Policy, places: Sequence[Place]) -> Iterator[Somewhere]:
     people = read_people(policy.grants)
     lines = compare(people, NOBODY, replace(policy, places=tuple(places)))
-    now = timezone.now()
+    now, known = timezone.now(), environment_names()
     for name in dict.fromkeys(place.target.environment for place in places):
         here = [place for place in places if place.target.environment == name]
         runs = [place for place in here if place.key[0] == "run"]
         rows = _rows(policy, [line for line in lines if line.environment == name], len(runs))
         ways = [Way(place.target.approvals_needed, place.branches, place.frozen) for place in runs]
         yield Somewhere(
-            name,
+            known.get(name, name),
             "; ".join(dict.fromkeys(word for way in ways for word in way_words(way))),
             any(begin <= now < end for place in runs for begin, end in place.frozen),
             rows[:MAX_ROWS],

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
+from catalog.models import Entity
 from pipelines.models import Environment, EnvironmentRule
 from portal.access import actor_for
 from portal.models import Role, RoleMapping
@@ -49,13 +50,13 @@ def test_policy_who_says_who_by_which_role_and_on_which_terms(client, shop):
     make_person("mara")
     client.force_login(make_person("vic"))
     here = found(client, shop)
-    assert set(here) == {"staging", "production"}
-    assert set(here["production"]) == {"Ana"}
-    may, through, terms = here["production"]["Ana"]
+    assert set(here) == {"Staging", "Production"}
+    assert set(here["Production"]) == {"Ana"}
+    may, through, terms = here["Production"]["Ana"]
     assert "start builds" in may
     assert "approve other people's requests" in may
     assert (through, terms) == ("Deployer by anas", "")
-    may, through, terms = here["staging"]["Ben"]
+    may, through, terms = here["Staging"]["Ben"]
     assert "start" not in may
     assert (through, terms) == ("Developer by bens", "on the branches fix/*")
     text = page(client, who(shop))
@@ -92,7 +93,7 @@ def test_policy_who_follows_the_role_that_approvers_hold(client, shop):
     make_person("ana", "deployer")
     make_person("olga", "owner")
     client.force_login(make_person("vic"))
-    here = found(client, shop)["production"]
+    here = found(client, shop)["Production"]
     assert "approve" not in here["Ana"][0]
     assert "approve" in here["Olga"][0]
 
@@ -101,7 +102,23 @@ def test_policy_mine_lists_what_and_where(client, shop):
     client.force_login(make_person("ana", "deployer", environment="staging"))
     text = page(client, reverse("portal:policy_mine"))
     assert "start builds" in text
-    assert "production" not in text
+    assert "Production" not in text
+
+
+def test_policy_mine_says_each_thing_once_and_unfolds_many_places(client, shop):
+    client.force_login(make_person("ana", "deployer"))
+    for number in range(6):
+        make_service(f"s{number}")
+    url = reverse("portal:policy_mine")
+    rows = client.get(url).context["rows"]
+    assert {row.environment for row in rows} == {"", "Staging", "Production"}
+    builds = [row for row in rows if "see builds" in row.may]
+    assert [row.where for row in builds if row.where != "the portal itself"] == [
+        "s0, s1, s2, s3, s4 and 2 more places"
+    ]
+    assert "</summary>s5, shop</details>" in page(client, url)
+    Entity.objects.filter(name="s5").delete()
+    assert "s4 and 1 more place<" in page(client, url)
 
 
 def test_policy_mine_takes_as_many_queries_for_many_services(client, shop):
