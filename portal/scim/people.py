@@ -140,7 +140,13 @@ def _subject(resource: User) -> str:
 
 
 def _issuer() -> str:
-    return settings.OIDC_OP_ISSUER if settings.SCIM_SUBJECT_CLAIM == "sub" else SCIM_ISSUER
+    return _provider() if settings.SCIM_SUBJECT_CLAIM == "sub" else SCIM_ISSUER
+
+
+def _provider() -> str:
+    """By whom the company's people sign in: OpenID Connect, or SAML where that is not set up."""
+    saml = settings.SIGNIN_DOORS.get("saml")
+    return settings.OIDC_OP_ISSUER or (saml.issuer if saml else "")
 
 
 def _person(subject: str) -> Person | None:
@@ -160,9 +166,7 @@ def _signed_in_as(subject: str) -> QuerySet[Person]:
     """Whose last sign-in brought this value, and who is no SCIM user: of one the claim is from
     before."""
     claim = {f"identities__claims__{settings.SCIM_SUBJECT_CLAIM}": subject}
-    return Person.objects.filter(
-        identities__issuer=settings.OIDC_OP_ISSUER, scim=None, **claim
-    ).distinct()
+    return Person.objects.filter(identities__issuer=_provider(), scim=None, **claim).distinct()
 
 
 def _know_as(user: Person, subject: str) -> None:
@@ -176,7 +180,7 @@ def _know_as(user: Person, subject: str) -> None:
     if mine.exists():
         raise UniquenessException(detail=f"{settings.SCIM_SUBJECT} belongs to somebody else.")
     before = Identity.objects.filter(issuer=_issuer(), user=user)
-    if _issuer() == settings.OIDC_OP_ISSUER:
+    if _issuer() != SCIM_ISSUER:
         before = before.filter(claims={})  # nobody has arrived by it
     before.delete()
     Identity.objects.create(issuer=_issuer(), subject=subject, user=user)
