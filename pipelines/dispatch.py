@@ -160,7 +160,7 @@ def _note_glass(trigger: Trigger, facts: Facts, effect: Effect, decision: Decisi
     if decision.rule != "break-glass":
         return
     slugs = [environment.slug for environment in effect.environments]
-    glass = facts.open_glass(trigger.actor_id, slugs, timezone.now())
+    glass = facts.open_glass(trigger.actor_id, slugs, timezone.now(), trigger.pipeline)
     if glass is not None and glass.pk != trigger.glass_id:
         Trigger.objects.filter(pk=trigger.pk).update(glass=glass)
 

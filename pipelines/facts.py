@@ -80,12 +80,18 @@ class Facts:
         ]
 
     def open_glass(
-        self, user_id: int | None, environments: Collection[str], now: datetime
+        self,
+        user_id: int | None,
+        environments: Collection[str],
+        now: datetime,
+        pipeline: Pipeline | None = None,
     ) -> BrokenGlass | None:
-        """The glass that this person has broken in one of them, while its time runs."""
+        """The glass that this person has broken in one of them, while its time runs; for this
+        pipeline. One that was linked later is not among those that the lock would follow."""
         for glass in self.glass:
             mine = glass.by_id == user_id and glass.environment.slug in environments
-            if mine and glass.starts_at <= now < glass.ends_at:
+            covered = pipeline is None or pipeline in glass.pipelines.all()
+            if mine and covered and glass.starts_at <= now < glass.ends_at:
                 return glass
         return None
 
@@ -125,7 +131,8 @@ def _glass(entity: Entity | None, now: datetime) -> list[BrokenGlass]:
     there = BrokenGlass.pipelines.through.objects.filter(pipeline__in=links.values("pipeline"))
     same = Q(entity_ref=entity.ref) | Q(pk__in=there.values("brokenglass"))
     rows = BrokenGlass.objects.filter(Q(ends_at__gt=now) | Q(reviewed_at=None))
-    return list(rows.filter(same).select_related("environment__approver_role", "by"))
+    rows = rows.filter(same).select_related("environment__approver_role", "by")
+    return list(rows.prefetch_related("pipelines"))
 
 
 def _standings(entity: Entity | None, pipelines: Iterable[Pipeline]) -> dict[int, Standing]:

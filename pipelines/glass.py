@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -39,6 +39,9 @@ REMIND_BEFORE = timedelta(hours=4)
 STILL_OPEN = "It is still open. It is reviewed once it is closed."
 REVIEWED = "It was reviewed already."
 CLOSED = "It is closed already."
+NOTHING_TO_RUN = (
+    "No pipeline is confirmed to be this service's, so there is nothing to let through."
+)
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,20 @@ class Broken:
 
 
 def may_break(actor: Actor, environment: Environment, facts: Facts) -> Decision:
-    """Whether the person may break the glass for the facts' service there. No queries."""
+    """Whether the person may break the glass for the facts' service there. One query."""
     blocked = _blocked(actor, environment, facts)
     helped_by = REVIEW if blocked else ""
+    if not blocked and not _runnable(facts.entity).exists():
+        blocked, helped_by = NOTHING_TO_RUN, "link.confirm"
     return decide_about(
         facts, actor, BREAK, environment=environment, blocked=blocked, helped_by=helped_by
     )
+
+
+def _runnable(entity: Entity | None) -> QuerySet[PipelineLink]:
+    """The links by which the service's pipelines can be run: what it lets through, and what the
+    lock follows to another name of the service."""
+    return PipelineLink.objects.filter(entity=entity, status=PipelineLink.Status.CONFIRMED)
 
 
 def _blocked(actor: Actor, environment: Environment, facts: Facts) -> str:
@@ -117,6 +128,8 @@ def way_out(actor: Actor, decision: Decision, environment: Environment | None, f
         return ""
     if decision.rule == "freeze" and not _is_frozen(decision, environment, facts):
         return ""
+    if facts.open_glass(actor.user_id, [environment.slug], timezone.now()) is not None:
+        return ""  # it was linked after that, and no second one helps
     if not decide_about(facts, actor, BREAK, environment=environment).allowed:
         return ""
     return reverse("pipelines:glass_break", args=[facts.entity.pk, environment.slug])
@@ -184,8 +197,7 @@ def _create(
         tell_at=now,
         remind_at=review_by - REMIND_BEFORE,
     )
-    links = PipelineLink.objects.filter(entity=entity, status=PipelineLink.Status.CONFIRMED)
-    glass.pipelines.set(links.values_list("pipeline", flat=True))
+    glass.pipelines.set(_runnable(entity).values_list("pipeline", flat=True))
     return glass
 
 

@@ -183,7 +183,7 @@ def _as_of_now(  # noqa: PLR0917
         one: replace(target, environment=one.slug) for one in places
     }
     there = there or {None: target}  # while no environment is configured at all
-    broken = {one for one, seen in there.items() if _has_broken(facts, actor, seen, now)}
+    broken = {one for one, seen in there.items() if _has_broken(facts, actor, seen, now, pipeline)}
     stopping = {
         freeze.pk: (freeze, one)
         for one, seen in there.items()
@@ -201,8 +201,10 @@ def _as_of_now(  # noqa: PLR0917
     return target
 
 
-def _has_broken(facts: Facts, actor: Actor, target: Target, now: datetime) -> bool:
-    glass = facts.open_glass(actor.user_id, [target.environment], now)
+def _has_broken(
+    facts: Facts, actor: Actor, target: Target, now: datetime, pipeline: Pipeline | None
+) -> bool:
+    glass = facts.open_glass(actor.user_id, [target.environment], now, pipeline)
     return glass is not None and decide(actor, "glass.break", target, now=now).allowed
 
 

@@ -233,7 +233,7 @@ class _Ask:
         if decision.rule != "break-glass":
             return None
         slugs = [environment.slug for environment in self.effect.environments]
-        return self.facts.open_glass(self.actor.user_id, slugs, now)
+        return self.facts.open_glass(self.actor.user_id, slugs, now, self.wish.pipeline)
 
     def unpinned(self) -> str:
         """Why others can't approve what would run, as a sentence; "" when they can."""

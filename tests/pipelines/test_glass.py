@@ -10,7 +10,7 @@ from django.utils import timezone
 from catalog.apply import remove
 from pipelines import dispatch, glass
 from pipelines.facts import facts_of
-from pipelines.models import BrokenGlass, Environment, EnvironmentRule, Freeze
+from pipelines.models import BrokenGlass, Environment, EnvironmentRule, Freeze, PipelineLink
 from pipelines.targets import decide_for
 from portal.access import actor_for
 from portal.models import AuditEvent, Role, RoleMapping
@@ -91,6 +91,26 @@ def test_it_is_for_one_service_and_one_environment(link, olga, production):
     assert decided(olga, other).rule == "freeze"
     BrokenGlass.objects.update(environment=Environment.objects.get(slug="staging"))
     assert decided(olga, link).rule == "freeze"
+
+
+@pytest.mark.usefixtures("frozen")
+def test_what_is_linked_after_it_was_broken_is_not_let_through(link, olga, production):
+    """The lock of an overdue review follows the pipelines that it was broken for."""
+    one = broken(olga, link, production)
+    late = confirmed_link(link.entity, make_pipeline(link.pipeline.server, "acme/late"))
+    facts = facts_of(link.entity, [late.pipeline])
+    stopped = decided(olga, late)
+    assert stopped.rule == "freeze"
+    assert glass.way_out(actor_for(olga), stopped, production, facts) == ""
+    assert set(one.pipelines.all()) == {link.pipeline}
+    assert decided(olga, link).rule == "break-glass"
+
+
+@pytest.mark.parametrize("status", ["read", None])
+def test_nothing_is_broken_where_nothing_can_be_run(link, olga, production, status):
+    link.delete() if status is None else PipelineLink.objects.update(status=status)
+    done = glass.break_glass(olga, link.entity, production, ASKED)
+    assert (done.glass, done.decision.reason) == (None, glass.NOTHING_TO_RUN)
 
 
 @pytest.mark.usefixtures("frozen")

@@ -9,7 +9,15 @@ from catalog.models import Entity, Membership, TeamClosure
 from pipelines import glass, glass_mail
 from pipelines.models import BrokenGlass
 from portal.models import UserLink
-from tests.pipelines.world import make_environments, make_person, make_service, make_source
+from tests.pipelines.world import (
+    confirmed_link,
+    make_environments,
+    make_person,
+    make_pipeline,
+    make_server,
+    make_service,
+    make_source,
+)
 from tests.smtp import smtp_server, use
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +44,9 @@ def make_entity(kind, name, email="", *, trusted=True):
 
 @pytest.fixture
 def shop():
-    return make_service("shop", owner_ref="group:default/payments")
+    shop = make_service("shop", owner_ref="group:default/payments")
+    confirmed_link(shop, make_pipeline(make_server("ci"), "acme/shop"))
+    return shop
 
 
 @pytest.fixture
