@@ -51,6 +51,11 @@ class RoleMappingAdmin(PolicyAdmin):
         )
         return super().get_queryset(request).annotate(people=Subquery(members))
 
+    def save_model(self, request: HttpRequest, obj: RoleMapping, form: Any, change: bool) -> None:
+        # What a team gave ends with the team's service; what an administrator edits is theirs.
+        obj.team, obj.by = "", None
+        super().save_model(request, obj, form, change)
+
     def never_seen(self, form: Any) -> tuple[str, str] | None:
         return never_seen(form.cleaned_data["group"])
 

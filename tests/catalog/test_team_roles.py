@@ -13,6 +13,7 @@ from catalog.models import Entity
 from portal.models import AuditEvent, Role, RoleMapping, UserLink
 from tests.catalog.pages import page
 from tests.catalog.people import give
+from tests.steps import save
 
 pytestmark = pytest.mark.django_db
 PAYMENTS = "group:default/payments"
@@ -175,3 +176,15 @@ def test_team_roles_page_gives_nothing_on_a_service_that_is_just_being_moved(cli
     answer = client.post(URL, form(ref=pay.ref))
     reading.join()
     assert (answer.status_code, given()) == (422, None)
+
+
+def test_a_role_that_an_administrator_edits_is_theirs_and_outlives_the_next_reading(client, olga):
+    client.post(URL, form(ref=Entity.objects.get(name="pay").ref))
+    client.force_login(User.objects.create_superuser("root"))
+    url = reverse("admin:portal_rolemapping_change", args=[given().pk])
+    new = {"scope_kind": "system", "scope_ref": "system:default/checkout", "note": "All of it."}
+    save(client, url, {"group": "idp:helpers", "role": given().role_id, **new})
+    ownership.end_roles()
+    assert (given().scope_kind, given().team, given().by) == ("system", "", None)
+    trail = AuditEvent.objects.get(action="admin.change").data
+    assert (trail["before"]["team"], trail["after"]["team"]) == (PAYMENTS, "")
