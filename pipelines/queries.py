@@ -1,7 +1,7 @@
 """What the pages read of pipelines and builds, in a bounded number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
@@ -61,6 +61,14 @@ def acting_link(build: Build, links: Iterable[PipelineLink]) -> PipelineLink | N
         key=lambda link: (link.entity_id != wanted, link.status != confirmed, link.pk),
         default=None,
     )
+
+
+def acting_link_seen(
+    seen: SeenBuilds, build: Build, links: Sequence[PipelineLink]
+) -> PipelineLink | None:
+    """The one of a service that the person sees. Whose role is on the pipeline or its server sees
+    none, and acts as the one that the build is of."""
+    return acting_link(build, seen.links(links) or links)
 
 
 def newest_of_default_branch(pipeline: Pipeline, builds: Iterable[Build]) -> Build | None:

@@ -12,9 +12,11 @@ from pipelines import tasks, triggers, turns
 from pipelines.forms import RequestForm
 from pipelines.models import Build, Environment, PipelineLink, Trigger
 from pipelines.offers import may_see
-from pipelines.queries import acting_link
+from pipelines.queries import acting_link_seen
+from pipelines.seen import seen_builds
 from portal.policy import Decision
 
+NO_BUILD = "There is no such build, or you may not see it."
 NOT_OURS = "This form is not one of ours. Go back and try again."
 
 
@@ -31,10 +33,12 @@ def find_build(request: HttpRequest, pk: int) -> tuple[Build, PipelineLink]:
     """A build, and as which service it is acted on, where the person may see it."""
     related = ("pipeline__server", "trigger__build__trigger")
     build = get_object_or_404(Build.objects.select_related(*related), pk=pk)
-    links = PipelineLink.objects.filter(pipeline=build.pipeline)
-    link = acting_link(build, links.select_related("entity__source", "pipeline__server"))
-    if link is None or not may_see(request, [link.entity], pipeline=build.pipeline).allowed:
-        raise Http404("There is no such build, or you may not see it.")
+    rows = PipelineLink.objects.filter(pipeline=build.pipeline)
+    links = list(rows.select_related("entity__source", "pipeline__server"))
+    link = acting_link_seen(seen_builds(request), build, links)
+    entities = [one.entity for one in links]
+    if link is None or not may_see(request, entities, pipeline=build.pipeline).allowed:
+        raise Http404(NO_BUILD)
     return build, link
 
 

@@ -4,7 +4,7 @@ As catalog.seen, for lists: a build by its pipeline or any service that this is 
 by its pipeline or its service. Patterns are no SQL, so the pipelines that they match are looked up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -63,6 +63,13 @@ class SeenBuilds:
         found = self.pipelines().filter(pk__in=[pipeline.pk for pipeline in pipelines])
         pks = set(found.values_list("pk", flat=True))
         return [pipeline for pipeline in pipelines if pipeline.pk in pks]
+
+    def links(self, links: Iterable[PipelineLink]) -> list[PipelineLink]:
+        """Those of these whose service may be named: who sees a pipeline does not see every service
+        that shares it. One query, and none for who sees everything."""
+        found = list(links)
+        shown = {entity.pk for entity in self.entities.shown(link.entity for link in found)}
+        return [link for link in found if link.entity_id in shown]
 
     def of_triggers(self, path: str = "") -> Q:
         """For rows of Trigger, or of what leads to one by the path "trigger__"."""

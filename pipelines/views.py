@@ -21,9 +21,9 @@ from pipelines.offers import Offers, may_see
 from pipelines.panels import ask_for, desk_of, pipeline_rows, verdict
 from pipelines.providers.base import Step
 from pipelines.providers.errors import ProviderError
-from pipelines.queries import acting_link
+from pipelines.queries import acting_link_seen
 from pipelines.queries import build_list as listed
-from pipelines.seen import seen_builds_or_denied
+from pipelines.seen import seen_builds, seen_builds_or_denied
 from portal.access import display_name
 from portal.fragments import render_either
 from portal.guard import Denied, actor_of
@@ -148,7 +148,7 @@ def build_log_export(request: HttpRequest, pk: int) -> HttpResponse:
     except ProviderError as problem:
         raise Http404(str(problem)) from None
     name = slugify(f"{build.pipeline.name}-{build.number or build.pk}-{step.name if step else ''}")
-    head = logs.log_head(build, step.name if step else "", [link.entity for link in links])
+    head = logs.log_head(build, step.name if step else "", _named(request, links))
     return HttpResponse(
         f"{head}\n{text}",
         content_type="text/plain; charset=utf-8",
@@ -166,6 +166,11 @@ def _build(request: HttpRequest, pk: int) -> tuple[Build, list[PipelineLink]]:
     if not _may_see(request, build, links).allowed:
         raise Http404("There is no such build, or you may not see it.")
     return build, list(links)
+
+
+def _named(request: HttpRequest, links: Iterable[PipelineLink]) -> list[Entity]:
+    """The services that the person may see: others may share the pipeline."""
+    return [link.entity for link in seen_builds(request).links(links)]
 
 
 def _require_log(request: HttpRequest, build: Build, links: Iterable[PipelineLink]) -> None:
@@ -192,7 +197,7 @@ def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dic
     may_read_log = _may_see(request, build, links, "log.view")
     steps, steps_error = _steps(build)
     wanted = request.GET.get("step", "")
-    link = acting_link(build, links)
+    link = acting_link_seen(seen_builds(request), build, links)
     offers = Offers(actor_of(request), link.entity, [build.pipeline]) if link else None
     build.actions = offers.on_build(build) if offers else []
     return {
@@ -200,7 +205,7 @@ def _about(request: HttpRequest, build: Build, links: list[PipelineLink]) -> dic
         "approvers": _approvers(build),
         "refused": offers.refused(build) if offers else [],
         "gates": gates_shown(build, offers),
-        "entities": [link.entity for link in links],
+        "entities": _named(request, links),
         "steps": steps,
         "step": logs.step_to_show(steps, wanted) if may_read_log.allowed else None,
         "steps_error": steps_error,

@@ -14,6 +14,7 @@ from pipelines.offers import Offers
 from pipelines.panels import ask_for
 from pipelines.providers.errors import ProviderError
 from pipelines.queries import links_of, newest_builds
+from pipelines.seen import seen_builds_by
 from portal.api_errors import ApiError, json_response
 from portal.api_tokens import Caller
 
@@ -53,7 +54,8 @@ def build(request: HttpRequest, caller: Caller, pk: int) -> HttpResponse:
     shown: shapes.Json = {**shapes.build(found), "actions": {}, "entity": None, "gates": gates}
     if link is not None:
         offers = Offers(caller.actor, link.entity, [found.pipeline])
-        shown |= {**_build(offers, found), "entity": link.entity.ref}
+        named = seen_builds_by(caller.actor).links([link])
+        shown |= {**_build(offers, found), "entity": named[0].entity.ref if named else None}
     return json_response(shown)
 
 

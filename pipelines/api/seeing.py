@@ -8,7 +8,8 @@ from django.utils import timezone
 from catalog.models import Entity
 from pipelines.models import Build, Pipeline, PipelineLink, Trigger
 from pipelines.offers import sees
-from pipelines.queries import acting_link
+from pipelines.queries import acting_link_seen
+from pipelines.seen import seen_builds_by
 from portal.api_errors import ApiError
 from portal.api_tokens import Caller
 from portal.explain import told
@@ -39,7 +40,7 @@ def build(caller: Caller, pk: int) -> tuple[Build, list[PipelineLink], PipelineL
     entities = [link.entity for link in links]
     if found is None or not sees(caller.actor, entities, pipeline=found.pipeline).allowed:
         raise ApiError(404, f"There is no build {pk}, or you may not see it.")
-    return found, links, acting_link(found, links)
+    return found, links, acting_link_seen(seen_builds_by(caller.actor), found, links)
 
 
 def may_read_log(caller: Caller, seen: Build, links: Iterable[PipelineLink]) -> None:

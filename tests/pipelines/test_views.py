@@ -29,6 +29,7 @@ from tests.pipelines.world import (
 )
 
 pytestmark = pytest.mark.django_db
+SHOP = "component:default/shop"
 
 
 @pytest.fixture
@@ -245,6 +246,27 @@ def test_build_detail_says_who_approved_it(client, ana, link):
     build = make_build(link.pipeline, 1, trigger=trigger)
     page = get(client, "build_detail", build.pk).content.decode()
     assert "through Stagedoor</a> in Production, approved by Lena" in page
+
+
+@pytest.fixture
+def shared(client, link, settings):
+    """A build that was started for a service that Una does not see; hers shares the pipeline."""
+    settings.DEFAULT_ROLE = ""
+    client.force_login(make_person("una", "deployer", scope_kind="service", scope_ref=SHOP))
+    secret = confirmed_link(make_service("secret"), link.pipeline)
+    trigger = asked(make_person("root", "admin"), secret)
+    return make_build(link.pipeline, 1, trigger=trigger)
+
+
+def test_build_detail_names_no_service_that_one_may_not_see(client, shared):
+    for name in ("build_detail", "build_status", "build_log_export"):
+        page = get(client, name, shared.pk).content.decode()
+        assert "secret" not in page
+    retry = reverse("pipelines:build_retry", args=[shared.pk])
+    assert retry in get(client, "build_detail", shared.pk).content.decode()
+    sent = client.post(retry, {"request_id": str(uuid.uuid4())})
+    assert sent["Location"].startswith("/triggers/")
+    assert Trigger.objects.latest("pk").entity.name == "shop"
 
 
 def test_build_detail_says_when_the_server_does_not_answer(client, ana, live, sandbox):

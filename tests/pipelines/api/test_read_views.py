@@ -9,7 +9,8 @@ from pipelines.models import Build
 from pipelines.providers.base import StartRequest
 from pipelines.servers import client_for
 from tests.pipelines.api.conftest import Api
-from tests.pipelines.world import make_build, make_person
+from tests.pipelines.four_eyes import asked
+from tests.pipelines.world import confirmed_link, make_build, make_person, make_service
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SERVICE = "/services/component/default/shop"
@@ -72,6 +73,19 @@ def test_build_says_what_may_be_done_with_it(api, link):
     assert found["gates"] == []
     api.get(f"/builds/{build.pk + 1}", 404)
     api.get(f"/builds/{10**30}", 404)
+
+
+def test_build_names_no_service_that_one_may_not_see(link, settings):
+    settings.DEFAULT_ROLE = ""
+    secret = confirmed_link(make_service("secret"), link.pipeline)
+    build = make_build(link.pipeline, 7, trigger=asked(make_person("root", "admin"), secret))
+    scope = {"scope_kind": "service", "scope_ref": "component:default/shop"}
+    found = Api(make_person("una", "deployer", **scope)).get(f"/builds/{build.pk}")
+    assert found["entity"] == "component:default/shop"
+    assert found["actions"]["retry"]["effect"] == "allow"
+    assert "secret" not in str(found)
+    server = Api(make_person("sam", "deployer", scope_kind="server", scope_ref="buildkite"))
+    assert server.get(f"/builds/{build.pk}")["entity"] is None
 
 
 def test_build_log_goes_on_where_it_was_left(api, sandbox, link):
