@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -16,12 +16,15 @@ from pipelines.freezes import not_over
 from pipelines.glass_form import GlassForm, ReviewForm
 from pipelines.models import BrokenGlass, Environment, Trigger
 from pipelines.offers import may_see
+from pipelines.requesting import NO_SERVICE
 from pipelines.seen import seen_builds
 from pipelines.unsettled import may_list
-from portal.guard import actor_of, require
+from portal.guard import actor_of, found_or_404, require
 from portal.policy import Decision, Target
 
 MAX_LISTED = 200
+NO_ENVIRONMENT = "There is no such environment."
+NO_GLASS = "There is no such broken glass, or you may not see it."
 
 
 @require_safe
@@ -70,10 +73,10 @@ def _may_see(request: HttpRequest, entity: Entity | None) -> bool:
 @require_http_methods(["GET", "HEAD", "POST"])
 def glass_break(request: HttpRequest, pk: int, environment: str) -> HttpResponse:
     """What it means, the reason, the incident, the minutes; one button."""
-    entity = get_object_or_404(Entity.objects.select_related("source"), pk=pk)
-    place = get_object_or_404(Environment, slug=environment)
+    entity = found_or_404(Entity.objects.select_related("source"), NO_SERVICE, pk=pk)
     if not _may_see(request, entity):
-        raise Http404("There is no such service, or you may not see it.")
+        raise Http404(NO_SERVICE)
+    place = found_or_404(Environment.objects.all(), NO_ENVIRONMENT, slug=environment)
     form = GlassForm(request.POST if request.method == "POST" else None)
     if request.method != "POST" or not form.is_valid():
         return _ask(request, entity, place, form)
@@ -144,9 +147,9 @@ def glass_review(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _find(request: HttpRequest, pk: int) -> BrokenGlass:
     """Of the person's own, or of what they may see."""
-    found = get_object_or_404(_rows(), pk=pk)
+    found = found_or_404(_rows(), NO_GLASS, pk=pk)
     if found.by_id != request.user.pk and not _may_see(request, found.entity):
-        raise Http404("There is no such broken glass, or you may not see it.")
+        raise Http404(NO_GLASS)
     return found
 
 

@@ -2,13 +2,12 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from pipelines import incidents
-from pipelines.models import Incident
 from pipelines.seen import seen_builds_or_denied
-from portal.guard import actor_of
+from portal.guard import actor_of, found_or_404
 
 
 @require_safe
@@ -23,10 +22,8 @@ def incident_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 def incident_close(request: HttpRequest, pk: int) -> HttpResponse:
     """Closes one with a comment."""
-    rows = Incident.objects.select_related(
-        "trigger__pipeline__server", "trigger__entity__source", "trigger__environment"
-    )
-    incident = get_object_or_404(rows, pk=pk)
+    rows = incidents.seen_by(actor_of(request))
+    incident = found_or_404(rows, "There is no such incident, or you may not see it.", pk=pk)
     refusal = incidents.close(request.user, incident, request.POST.get("comment", ""), request)
     if refusal:
         messages.error(request, f"It is still open: {refusal}")

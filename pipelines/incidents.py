@@ -76,12 +76,17 @@ def listed(actor: Actor) -> list[Incident]:
     """The newest ones that the person may see, or asked for: open ones first, then those of the
     last month."""
     recent = timezone.now() - SHOWN_FOR
+    rows = seen_by(actor).filter(Q(closed_at=None) | Q(closed_at__gt=recent))
+    return list(rows.order_by(F("closed_at").asc(nulls_first=True), "-pk")[:MAX_LISTED])
+
+
+def seen_by(actor: Actor) -> QuerySet[Incident]:
+    """Those of what the person may see, or asked for."""
     seen = seen_builds_by(actor).of_triggers("trigger__")
     mine = Q(trigger__actor=actor.user_id) if seen else Q()
-    rows = Incident.objects.filter(seen | mine).filter(Q(closed_at=None) | Q(closed_at__gt=recent))
     related = ("pipeline__server", "entity__source", "environment")
-    rows = rows.select_related("closed_by", *(f"trigger__{name}" for name in related))
-    return list(rows.order_by(F("closed_at").asc(nulls_first=True), "-pk")[:MAX_LISTED])
+    rows = Incident.objects.select_related("closed_by", *(f"trigger__{name}" for name in related))
+    return rows.filter(seen | mine)
 
 
 def open_incidents(entity: Entity) -> QuerySet[Incident]:

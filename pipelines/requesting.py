@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 
 from catalog.models import Entity
 from pipelines import tasks, triggers, turns
@@ -14,8 +14,13 @@ from pipelines.models import Build, Environment, PipelineLink, Trigger
 from pipelines.offers import may_see
 from pipelines.queries import acting_link_seen
 from pipelines.seen import seen_builds
+from portal.guard import found_or_404
 from portal.policy import Decision
 
+# Said of what is hidden and of what is not there, so that neither tells the other.
+NO_PIPELINE = "There is no such pipeline, or you may not see it."
+NO_SERVICE = "There is no such service, or you may not see it."
+NO_REQUEST = "There is no such request, or you may not see it."
 NO_BUILD = "There is no such build, or you may not see it."
 NOT_OURS = "This form is not one of ours. Go back and try again."
 
@@ -23,16 +28,16 @@ NOT_OURS = "This form is not one of ours. Go back and try again."
 def find_link(request: HttpRequest, pk: int) -> PipelineLink:
     """A pipeline as a service's, where the person may see it."""
     related = ("pipeline__server", "entity__source")
-    link = get_object_or_404(PipelineLink.objects.select_related(*related), pk=pk)
+    link = found_or_404(PipelineLink.objects.select_related(*related), NO_PIPELINE, pk=pk)
     if not may_see(request, [link.entity], pipeline=link.pipeline).allowed:
-        raise Http404("There is no such pipeline, or you may not see it.")
+        raise Http404(NO_PIPELINE)
     return link
 
 
 def find_build(request: HttpRequest, pk: int) -> tuple[Build, PipelineLink]:
     """A build, and as which service it is acted on, where the person may see it."""
     related = ("pipeline__server", "trigger__build__trigger")
-    build = get_object_or_404(Build.objects.select_related(*related), pk=pk)
+    build = found_or_404(Build.objects.select_related(*related), NO_BUILD, pk=pk)
     rows = PipelineLink.objects.filter(pipeline=build.pipeline)
     links = list(rows.select_related("entity__source", "pipeline__server"))
     link = acting_link_seen(seen_builds(request), build, links)
@@ -51,11 +56,12 @@ def find_trigger(request: HttpRequest, request_id: uuid.UUID) -> Trigger:
         "build",
         "started_build",
     )
-    trigger = get_object_or_404(Trigger.objects.select_related(*related), request_id=request_id)
+    rows = Trigger.objects.select_related(*related)
+    trigger = found_or_404(rows, NO_REQUEST, request_id=request_id)
     entities = [trigger.entity] if trigger.entity else []
     mine = trigger.actor_id == request.user.pk
     if not mine and not may_see(request, entities, pipeline=trigger.pipeline).allowed:
-        raise Http404("There is no such request, or you may not see it.")
+        raise Http404(NO_REQUEST)
     return trigger
 
 

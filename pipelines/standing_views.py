@@ -5,8 +5,9 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -15,9 +16,10 @@ from pipelines.forms import TriggerForm
 from pipelines.models import Environment, PipelineLink, StandingTrigger
 from pipelines.queries import recent_branches
 from pipelines.requesting import find_link
+from pipelines.seen import seen_builds
 from pipelines.standing_triggers import Wish
 from portal.group_age import confirmations
-from portal.guard import actor_of
+from portal.guard import actor_of, found_or_404
 from portal.policy import Target, decide
 
 MAX_LISTED, MAX_ENDED = 500, 50
@@ -94,7 +96,11 @@ def standing_create(request: HttpRequest, pk: int) -> HttpResponse:
 def standing_end(request: HttpRequest, pk: int) -> HttpResponse:
     """Ends one: its owner, or whoever settles requests of the service."""
     rows = StandingTrigger.objects.select_related("owner", "entity__source", "pipeline__server")
-    standing = get_object_or_404(rows, pk=pk)
+    seen = seen_builds(request).of_triggers()
+    rows = rows.filter(seen | Q(owner=request.user.pk)) if seen else rows
+    standing = found_or_404(
+        rows, "There is no such standing trigger, or you may not see it.", pk=pk
+    )
     if not standing_triggers.may_end(request.user, standing):
         messages.error(request, "Only its owner ends it, or who may settle requests here.")
     elif standing_triggers.end(

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import slugify
@@ -23,10 +23,11 @@ from pipelines.providers.base import Step
 from pipelines.providers.errors import ProviderError
 from pipelines.queries import acting_link_seen
 from pipelines.queries import build_list as listed
+from pipelines.requesting import NO_BUILD, NO_PIPELINE, NO_SERVICE
 from pipelines.seen import seen_builds, seen_builds_or_denied
 from portal.access import display_name
 from portal.fragments import render_either
-from portal.guard import Denied, actor_of
+from portal.guard import Denied, actor_of, found_or_404
 from portal.policy import Decision
 
 PER_PAGE = 50
@@ -46,12 +47,11 @@ class NewestFirst(Paginator):
 @require_safe
 def pipeline(request: HttpRequest, pk: int) -> HttpResponse:
     """One linked pipeline with its newest builds: the fragment of a service page, again."""
-    link = get_object_or_404(
-        PipelineLink.objects.select_related("pipeline__server", "entity__source"), pk=pk
-    )
+    rows = PipelineLink.objects.select_related("pipeline__server", "entity__source")
+    link = found_or_404(rows, NO_PIPELINE, pk=pk)
     offers = Offers(actor_of(request), link.entity, [link.pipeline])
     if not offers.see().allowed:
-        raise Http404("There is no such pipeline, or you may not see it.")
+        raise Http404(NO_PIPELINE)
     row = pipeline_rows(offers, [link])[0]
     return render(request, "pipelines/_pipeline.html", {"row": row})
 
@@ -59,9 +59,9 @@ def pipeline(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def service_verdict(request: HttpRequest, pk: int) -> HttpResponse:
     """The verdict strip of a service page, again."""
-    entity = get_object_or_404(Entity.objects.select_related("source"), pk=pk)
+    entity = found_or_404(Entity.objects.select_related("source"), NO_SERVICE, pk=pk)
     if not desk_of(request, entity).seen.allowed:
-        raise Http404("There is no such service, or you may not see it.")
+        raise Http404(NO_SERVICE)
     return HttpResponse(verdict(request, entity))
 
 
@@ -159,12 +159,12 @@ def build_log_export(request: HttpRequest, pk: int) -> HttpResponse:
 def _build(request: HttpRequest, pk: int) -> tuple[Build, list[PipelineLink]]:
     """The build and the links of its pipeline, where the person may see it."""
     related = ("pipeline__server", "trigger__environment", "trigger__build__trigger")
-    build = get_object_or_404(Build.objects.select_related(*related), pk=pk)
+    build = found_or_404(Build.objects.select_related(*related), NO_BUILD, pk=pk)
     links = PipelineLink.objects.filter(pipeline=build.pipeline).select_related(
         "entity__source", "pipeline__server"
     )
     if not _may_see(request, build, links).allowed:
-        raise Http404("There is no such build, or you may not see it.")
+        raise Http404(NO_BUILD)
     return build, list(links)
 
 

@@ -1,12 +1,17 @@
 """Lets a page through only when policy allows it; a refusal says why, and is audited."""
 
+from typing import TypeVar
+
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 
 from portal import audit
 from portal.access import actor_for
 from portal.policy import Actor, Decision, Target, decide
+
+M = TypeVar("M", bound=Model)
 
 audit.register("page.deny", "was refused a page")
 
@@ -47,6 +52,15 @@ def require(request: HttpRequest, action: str, target: Target) -> Decision:
         )
         raise Denied(decision)
     return decision
+
+
+def found_or_404(rows: QuerySet[M], sentence: str, **where: object) -> M:
+    """The one row, else Http404 with the sentence that is said of what may not be seen: Django's
+    own would tell the two apart."""
+    found = rows.filter(**where).first()
+    if found is None:
+        raise Http404(sentence)
+    return found
 
 
 def require_seen(request: HttpRequest, action: str, target: Target, sentence: str) -> None:

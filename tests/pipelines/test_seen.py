@@ -1,6 +1,7 @@
 """Lists of builds and requests show exactly what decide() allows of each."""
 
 import random
+import uuid
 
 import pytest
 from django.urls import reverse
@@ -8,7 +9,8 @@ from django.utils import timezone
 
 from catalog.models import Tag
 from catalog.scopes import scopes_of
-from pipelines.models import Build, Incident, Pipeline, PipelineLink, Trigger
+from pipelines.glass import Asked, break_glass
+from pipelines.models import Build, Incident, Pipeline, PipelineLink, StandingTrigger, Trigger
 from pipelines.scopes import scopes_of_pipeline
 from pipelines.seen import VIEW, seen_builds_by
 from pipelines.unsettled import unsettled
@@ -16,9 +18,11 @@ from portal.access import actor_for
 from portal.models import Role, RoleMapping
 from portal.policy import Target, decide
 from tests.catalog.pages import page, queries
+from tests.pipelines.four_eyes import asked
 from tests.pipelines.world import (
     confirmed_link,
     make_build,
+    make_environments,
     make_person,
     make_pipeline,
     make_server,
@@ -26,6 +30,19 @@ from tests.pipelines.world import (
 )
 
 pytestmark = pytest.mark.django_db
+GONE = 10**6
+HIDDEN = [
+    ("get", "pipeline", ["link"]),
+    ("get", "service_verdict", ["service"]),
+    ("get", "build_detail", ["build"]),
+    ("post", "build_retry", ["build"]),
+    ("get", "trigger_create", ["link"]),
+    ("get", "trigger_detail", ["trigger"]),
+    ("get", "glass_break", ["service", "environment"]),
+    ("get", "glass_detail", ["glass"]),
+    ("post", "incident_close", ["incident"]),
+    ("post", "standing_end", ["standing"]),
+]
 BUILDS = reverse("pipelines:build_list")
 SCOPES = [
     ("everything", ""),
@@ -141,3 +158,34 @@ def test_build_list_is_refused_to_who_sees_no_builds_at_all(client, world):
     assert "No role lets you see builds" in text
     client.force_login(person("tom", ("service", "component:default/none")))
     assert "No build has been read that your roles let you see" in page(client, BUILDS)
+
+
+@pytest.mark.parametrize(("method", "view", "kinds"), HIDDEN)
+def test_what_is_hidden_is_answered_like_what_is_not_there(client, settings, method, view, kinds):
+    settings.DEFAULT_ROLE = ""
+    link = confirmed_link(make_service("pay"), make_pipeline(make_server(), "acme/pay"))
+    production, olga = make_environments()[1], make_person("olga", "owner")
+    glass = break_glass(olga, link.entity, production, Asked("Down.", "https://x.example/7", 30))
+    trigger, build = asked(olga, link), make_build(link.pipeline, 1)
+    standing = StandingTrigger.objects.create(
+        owner=olga, entity=link.entity, pipeline=link.pipeline, when="schedule", cron="0 6 * * *"
+    )
+    incident = Incident.objects.create(trigger=trigger, kind="other-commit", what="It differs.")
+    pks = {
+        "link": (link.pk, GONE),
+        "service": (link.entity.pk, GONE),
+        "build": (build.pk, GONE),
+        "trigger": (trigger.request_id, uuid.uuid4()),
+        "environment": ("production", "none"),
+        "glass": (glass.glass.pk, GONE),
+        "incident": (incident.pk, GONE),
+        "standing": (standing.pk, GONE),
+    }
+    client.force_login(make_person("una", "admin", scope_kind="service", scope_ref="component:x/y"))
+    said = set()
+    for args in zip(*(pks[kind] for kind in kinds), strict=True):
+        answer = getattr(client, method)(reverse(f"pipelines:{view}", args=args))
+        assert answer.status_code == 404
+        said.add(answer.context["sentence"])
+    assert len(said) == 1
+    assert said.pop().endswith(", or you may not see it.")
