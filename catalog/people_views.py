@@ -22,12 +22,13 @@ def user_detail(request: HttpRequest, namespace: str, name: str) -> HttpResponse
     """A person: profile, teams, and what they and their teams own."""
     person = entity_or_404(request, namespace, "user", name)
     teams = list(teams_of_person(person))
-    refs = [person.ref, *(team.ref for team, direct in teams if direct)]
     shown = seen_of(request).shown(team for team, _ in teams)
+    teams = [pair for pair in teams if pair[0] in shown]
+    refs = [person.ref, *(team.ref for team, direct in teams if direct)]
     context = about(request, person, but=SAID) | by_kind(request, owned_by(refs), {}, owner=refs)
     context |= {
         "contacts": contact_of(person),
-        "teams": [pair for pair in teams if pair[0] in shown],
+        "teams": teams,
         "account": _account(request, person),
     }
     return render(request, "catalog/user_detail.html", context)

@@ -41,9 +41,11 @@ def above(team: Entity, seen: Seen) -> list[Entity]:
     return [row.ancestor for row in rows]
 
 
-def refs_below(team: Entity) -> list[str]:
-    """The team's ref and those of all teams below it, as trusted sources say."""
+def refs_below(team: Entity, seen: Seen) -> list[str]:
+    """The team's ref and those of all teams below it that may be seen, as trusted sources say."""
     rows = TeamClosure.objects.filter(ancestor=team, depth__gt=0)
+    if not seen.everything:
+        rows = rows.filter(descendant__in=seen.entities())
     return [
         team.ref,
         *rows.order_by("depth", "descendant__ref").values_list("descendant__ref", flat=True),
@@ -76,12 +78,12 @@ def subteams(team: Entity, refs: Collection[str], seen: Seen) -> list[Node]:
     for edge in rows:
         children[edge.source_id].append(edge)
     root = Node(team.ref, team)
-    seen, waiting = {team.ref}, [root]
-    while waiting and len(seen) < MAX_NODES:
+    told, waiting = {team.ref}, [root]
+    while waiting and len(told) < MAX_NODES:
         node = waiting.pop(0)
         for edge in children[node.entity.pk] if node.entity else ():
-            if edge.target_ref not in seen:
-                seen.add(edge.target_ref)
+            if edge.target_ref not in told:
+                told.add(edge.target_ref)
                 node.below.append(Node(edge.target_ref, edge.target))
         waiting += node.below
     return root.below

@@ -36,12 +36,12 @@ def team_detail(request: HttpRequest, namespace: str, name: str) -> HttpResponse
     `?below=1` counts its subteams' people and things in.
     """
     team = entity_or_404(request, namespace, "group", name)
-    lower = refs_below(team)
+    seen = seen_of(request)
+    lower = refs_below(team, seen)
     below = "below" in request.GET
     refs = lower if below else [team.ref]
     keep = {"below": "1"} if below else {}
     context = about(request, team, but=SAID) | by_kind(request, owned_by(refs), keep, owner=refs)
-    seen = seen_of(request)
     context |= {
         "contacts": contact_of(team),
         "above": above(team, seen),

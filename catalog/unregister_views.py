@@ -30,7 +30,8 @@ def entity_unregister(request: HttpRequest, namespace: str, kind: str, name: str
         except register.Refused as refused:
             problem = str(refused)
         else:
-            messages.success(request, f"{entity.source} is not read any more. {_marked(count)}")
+            marked = _marked(count if seen_of(request).everything else None)
+            messages.success(request, f"{entity.source} is not read any more. {marked}")
             return redirect(entity_url(entity.ref))
     context = head(request, entity) | _what_goes(request, entity) | {"problem": problem}
     status = 422 if problem else 200
@@ -42,16 +43,20 @@ def _what_goes(request: HttpRequest, entity: Entity) -> dict[str, Any]:
     here = source is not None and register.can_unregister(source)
     goes = register.what_goes(source) if here and source is not None else Entity.objects.none()
     seen = seen_of(request)
+    shown = seen.among(goes)
     return {
         "here": here,
-        "goes": seen.among(goes)[:SHOWN],
-        "total": goes.count(),
+        "goes": shown[:SHOWN],
+        "total": shown.count(),
+        "all_shown": seen.everything,
         "decision": register.decide_for(actor_of(request)) if here else None,
         "origin": origin_of(entity, seen),
         "grace": grace().total_seconds(),
     }
 
 
-def _marked(count: int) -> str:
+def _marked(count: int | None) -> str:
+    """`count` is None for who may not see them all."""
     what = "Its entity is" if count == 1 else f"Its {count} entities are"
+    what = "What it describes is" if count is None else what
     return f"{what} marked as gone and removed later."

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalog import counted
 from catalog.forms import WITHOUT_BUILDS
-from catalog.models import Entity
+from catalog.models import Entity, Relation
 from catalog.scopes import scopes_of
 from catalog.seen import VIEW, seen_by
 from portal.access import actor_for
@@ -38,6 +38,7 @@ SCOPES = [
     ("service", "component:default/pay"),
     ("service", "api:other/orders"),
     ("service", "user:default/ana"),
+    ("service", "group:default/shop"),
     ("tag", "go"),
     ("tag", "Go"),
     ("label", "tier=gold"),
@@ -51,7 +52,8 @@ SCOPES = [
 
 @pytest.fixture
 def world(tree, settings):
-    """Teams three deep, one of them from a source that nobody trusts; things of every scope."""
+    """Teams three deep, one of them from a source that nobody trusts; things of every scope, and
+    titles that stand nowhere else."""
     settings.DEFAULT_ROLE = ""
 
     def about(**more):
@@ -62,7 +64,9 @@ def world(tree, settings):
         group("shop", children=["payments"]),
         group("payments", parent="shop"),
         group("alone"),
+        group("till", parent="payments"),
         user("ana", "payments"),
+        user("ben", "till"),
         document("System", "checkout", about(title="Checkout"), owner="shop", domain="sales"),
         document("Domain", "sales", about(), owner="alone"),
         component("pay", about(tags=["go"], labels={"tier": "gold"}), system="checkout"),
@@ -83,7 +87,9 @@ def world(tree, settings):
     )  # fmt: skip
     read(tree.source("org", slug="org", trusted_for_org=True))
     read(tree.source("more", slug="more"))
-    assert Entity.objects.count() == 15
+    assert Entity.objects.count() == 17
+    for entity in Entity.objects.all():
+        Entity.objects.filter(pk=entity.pk).update(title=f"Title of {entity.kind} {entity.name}.")
 
 
 def person(name, *scopes):
@@ -123,18 +129,39 @@ def facets(text):
     return {(name, value): int(count) for name, value, count in found}
 
 
+def words_for_hidden(expected):
+    """The titles of what may not be seen, and the refs to which nothing that may be seen leads."""
+    hidden = Entity.objects.exclude(ref__in=expected)
+    shown = Entity.objects.filter(ref__in=expected)
+    said = {ref for row in shown.values_list("owner_ref", "system_ref") for ref in row}
+    said |= set(Relation.objects.filter(source__in=shown).values_list("target_ref", flat=True))
+    return {*hidden.values_list("title", flat=True), *hidden.values_list("ref", flat=True)} - said
+
+
+def named(words, answer):
+    """Which of these an answer holds anywhere, addresses included."""
+    body = b"".join(answer).decode() if answer.streaming else answer.content.decode()
+    text = unquote(body)
+    return {word for word in words if word in text}
+
+
 def compare(user):
     """Asks everywhere as this person."""
     client, expected = Client(), allowed(user)
     client.force_login(user)
+    hidden = words_for_hidden(expected)
     assert set(seen_by(actor_for(user)).entities().values_list("ref", flat=True)) == expected
     status = 200 if expected or not seen_by(actor_for(user)).nothing else 403
     for url in (LIST, "/catalog/export.csv", "/search/?q=ship", "/teams/", "/repositories/"):
-        assert client.get(url).status_code == status, url
+        answer = client.get(url)
+        assert answer.status_code == status, url
+        assert not named(hidden, answer), url
     for entity in Entity.objects.all():
         _, namespace, name = re.split("[:/]", entity.ref)
-        at = f"/catalog/{namespace}/{entity.kind.lower()}/{name}/"
-        assert client.get(at).status_code == (200 if entity.ref in expected else 404), at
+        at = f"/catalog/{namespace}/{entity.kind.lower()}/{name}/?below=1"
+        answer = client.get(at)
+        assert answer.status_code == (200 if entity.ref in expected else 404), at
+        assert entity.ref not in expected or not named(hidden, answer), at
     if status == 200:
         _compare_pages(client, expected)
         _compare_calls(Api(user), expected)
@@ -241,3 +268,21 @@ def test_what_may_not_be_seen_is_a_ref_without_a_link_or_a_title(world):
     for place in (text, graph, page(client, LIST)):
         assert "Secret title" not in place
         assert 'href="/catalog/default/component/pay/"' not in place
+
+
+def test_a_team_and_its_people_are_shown_without_the_teams_that_may_not_be_seen(world):
+    client = Client()
+    scopes = ("group:default/shop", "user:default/ana", "user:default/ben", "component:default/pay")
+    tom = person("tom", *(("service", ref) for ref in scopes))
+    compare(tom)
+    client.force_login(tom)
+    text, ben, ana = (
+        # Without the part that lists what else its file describes.
+        unquote(page(client, f"/catalog/default/{at}")).partition('id="origin"')[0]
+        for at in ("group/shop/?below=1", "user/ben/", "user/ana/")
+    )
+    assert "default/till" not in text
+    assert "/user/ben/" not in text
+    assert "/component/pay/" not in text
+    assert "owner=group:default/till" not in ben
+    assert "/component/pay/" not in ana

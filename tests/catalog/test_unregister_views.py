@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from catalog.models import Entity, Source
-from portal.models import AuditEvent
+from portal.models import AuditEvent, Role
 from tests.catalog.pages import page, queries
 from tests.catalog.people import give
 from tests.catalog.trees import component, read
@@ -46,6 +46,21 @@ def test_entity_unregister_is_offered_to_those_who_may(admin, registered):
 
 def test_entity_unregister_is_not_offered_to_others(viewer, registered):
     assert "/unregister/" not in page(viewer, PAY)
+
+
+def test_entity_unregister_counts_only_what_may_be_seen(client, registered, settings):
+    settings.DEFAULT_ROLE = ""
+    user = give(User.objects.create_user("sam"), "viewer", "service", "component:default/pay")
+    client.force_login(user)
+    text = page(client, REMOVE)
+    assert re.search(r'What goes <span class="count">1<', text)
+    assert "and what you may not see" in text
+    assert f"{Entity.objects.count()} in all" not in text
+    Role.objects.create(name="Remover", slug="remover", rank=1, permissions=["source.register"])
+    give(user, "remover")
+    assert (
+        "What it describes is marked as gone" in client.post(REMOVE, follow=True).content.decode()
+    )
 
 
 def test_entity_unregister_marks_what_went_and_deletes_the_source(admin, registered):
