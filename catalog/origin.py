@@ -29,8 +29,8 @@ class Origin:
 
 
 def origin_of(entity: Entity, seen: Seen) -> Origin:
-    """Its neighbours with one query, and one for each Location that led there; of both only what
-    may be seen."""
+    """Its neighbours with one query, or two for who does not see everything, and one for each
+    Location that led there; of all only what may be seen."""
     file = entity.file
     # By the file's own row: a source may hold a hundred thousand entities.
     same = Entity.objects.filter(file=file) if file else Entity.objects.none()
@@ -39,6 +39,8 @@ def origin_of(entity: Entity, seen: Seen) -> Origin:
     told = {entity.ref, *(other.ref for other in found)}
     # The file's own list is at hand, however long it is.
     listed = file.refs if file and seen.everything else []
+    if not seen.everything and len(found) == SHOWN_NEIGHBOURS:
+        listed = list(light.order_by("document_index", "ref").values_list("ref", flat=True))
     others = [ref for ref in listed if ref not in told]
     return Origin(
         url=line_url(file.url, entity.line) if file else "",

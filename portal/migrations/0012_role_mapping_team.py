@@ -1,4 +1,8 @@
-"""For which team an owner gave a role: it ends when the service is another team's."""
+"""For which team an owner gave a role: it ends when the service is another team's.
+
+What owners gave before has no team and does not end by itself. No release had such roles, and whose
+the service was then is written nowhere: a guess from today's owner could keep or end the wrong one.
+"""
 
 from django.db import migrations, models
 

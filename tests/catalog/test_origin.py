@@ -4,7 +4,7 @@ import pytest
 
 from catalog.models import Entity, SourceFile
 from catalog.origin import line_url, origin_of
-from catalog.seen import EVERYTHING
+from catalog.seen import EVERYTHING, Seen
 from tests.catalog.trees import component, location, read
 
 pytestmark = pytest.mark.django_db
@@ -82,3 +82,12 @@ def test_file_edit_link_and_commit_are_those_of_its_file(tree):
 )
 def test_a_line_is_named_as_its_host_does(url, at_line):
     assert line_url(url, 7) == url + at_line
+
+
+def test_who_sees_a_part_of_the_file_is_told_of_that_part_alone(tree):
+    tree.write("all.yaml", component("pay"), *(component(f"c{n:02}") for n in range(25)))
+    read(tree.source("all.yaml"))
+    some = Seen(frozenset(("service", f"component:default/c{n:02}") for n in range(12)))
+    origin = origin_of(entity("pay"), some)
+    assert [other.name for other in origin.neighbours] == [f"c{n:02}" for n in range(8)]
+    assert origin.others == tuple(f"component:default/c{n:02}" for n in range(8, 12))
