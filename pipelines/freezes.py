@@ -5,16 +5,17 @@ glass (glass.py) takes it out of the way. What it has covered since it was set s
 descriptor's author can move a service to another system, but not its pipelines out of the freeze.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from catalog.scopes import Scopes
 from catalog.seen import KINDS, Seen
 from pipelines.models import Freeze, Pipeline, PipelineLink
-from pipelines.scopes import name_of
+from pipelines.scopes import name_of, scopes_of_pipeline
 from pipelines.seen import SeenBuilds
 from portal.access import display_name
 from portal.policy import Target
@@ -32,14 +33,23 @@ def not_over(now: datetime) -> QuerySet[Freeze]:
 
 
 def shown(freezes: Iterable[Freeze], seen: SeenBuilds) -> list[Freeze]:
-    """Those about anything whose builds may be seen; a query each, none for who sees everything."""
-    return [one for one in freezes if seen.everything or _is_shown(one, seen)]
+    """Those about anything whose builds may be seen; two queries at most, none for who sees
+    everything."""
+    found = list(freezes)
+    if seen.everything or not any(one.scope_ref for one in found):
+        return found
+    names = {
+        str(one.pk): scopes_of_pipeline(one) for one in seen.pipelines().select_related("server")
+    }
+    return [one for one in found if not one.scope_ref or _is_about_any(one, names)]
 
 
-def _is_shown(freeze: Freeze, seen: SeenBuilds) -> bool:
-    scope = SeenBuilds(frozenset({(freeze.scope_kind, freeze.scope_ref)}))
-    covered = Q(pk__in=scope.pipelines().values("pk")) | Q(pk__in=list(freeze.covered))
-    return not freeze.scope_ref or seen.pipelines().filter(covered).exists()
+def _is_about_any(freeze: Freeze, pipelines: Mapping[str, Scopes]) -> bool:
+    """By what the freeze has noted (cover()), or by the names of servers and pipelines."""
+    if freeze.scope_kind in MOVABLE:
+        return not pipelines.keys().isdisjoint(freeze.covered)
+    scopes = pipelines.values()
+    return any(is_covered(freeze.scope_kind, freeze.scope_ref, one) for one in scopes)
 
 
 def is_in_force(freeze: Freeze, now: datetime) -> bool:

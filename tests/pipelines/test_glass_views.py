@@ -8,7 +8,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from pipelines.freezes import cover, shown
 from pipelines.models import BrokenGlass, EnvironmentRule, Freeze, Trigger
+from pipelines.seen import seen_builds_by
+from portal.access import actor_for
 from portal.templatetags.ui import entity_url
 from tests.pipelines.world import (
     confirmed_link,
@@ -139,7 +142,9 @@ def test_freeze_list_shows_those_in_force_and_to_come_to_every_viewer(client, pr
     assert "Long ago." not in page
 
 
-def test_freeze_list_shows_what_concerns_what_the_person_may_see(client, link, settings):
+def test_freeze_list_shows_what_concerns_what_the_person_may_see(
+    client, link, settings, django_assert_max_num_queries
+):
     settings.DEFAULT_ROLE = ""
     make_pipeline(make_server("hidden"), "acme/secret")
     service = {"scope_kind": "service", "scope_ref": link.entity.ref}
@@ -148,12 +153,17 @@ def test_freeze_list_shows_what_concerns_what_the_person_may_see(client, link, s
     freeze(reason="Was mine.", scope_kind="tag", scope_ref="old", covered={link.pipeline.pk: "x"})
     freeze(reason="Of a secret project.", scope_kind="system", scope_ref="system:default/secret")
     freeze(reason="Of a secret server.", scope_kind="server", scope_ref="hidden")
-    client.force_login(make_person("sam", "viewer", **service))
+    cover()
+    sam = make_person("sam", "viewer", **service)
+    client.force_login(sam)
     for page in (text(client.get(url("freeze_list"))), text(client.get("/"))):
         assert "Mine." in page
         assert "Was mine." in page
         assert "Everybody." in page
         assert "secret" not in page
+    found, seen = list(Freeze.objects.all()), seen_builds_by(actor_for(sam))
+    with django_assert_max_num_queries(2):  # however many freezes there are
+        assert len(shown(found, seen)) == 3
 
 
 def test_freeze_list_is_for_people_who_are_signed_in(client):
