@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from pipelines import freezes
 from pipelines.bounds import repository, text, usable_id, web_url
 from pipelines.budget import Purpose
 from pipelines.models import Pipeline, Server
@@ -127,6 +128,9 @@ def _follow_names(server: Server, listed: Iterable[RemotePipeline], at: datetime
             target=f"{server.slug}:{name}",
             data={"from": row.external_id, "to": name},
         )
+    if moves:
+        # Freezes know what they have covered by its name: not for a moment out of one.
+        freezes.cover([row.pk for row in moves])
 
 
 def _moves(server: Server, now_at: dict[str, str]) -> dict[Pipeline, str]:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from pipelines import discovery
 from pipelines.listing import refresh_pipelines, store
-from pipelines.models import Pipeline, PipelineLink, Trigger
+from pipelines.models import Freeze, Pipeline, PipelineLink, Trigger
 from pipelines.providers.base import RemoteParameter, RemotePipeline
 from pipelines.providers.errors import ProviderError
 from portal.models import AuditEvent
@@ -119,6 +119,22 @@ def listing(server, seconds=0, **names):
 
 def names_by_pk():
     return dict(Pipeline.objects.values_list("pk", "external_id"))
+
+
+def test_a_freeze_follows_a_renamed_pipeline_at_once(server):
+    pipeline = make_pipeline(server, "old", stable_id="1")
+    now = timezone.now()
+    freeze = Freeze.objects.create(
+        starts_at=now,
+        ends_at=now + timedelta(hours=1),
+        reason="Year-end.",
+        scope_kind="tag",
+        scope_ref="once",
+        covered={str(pipeline.pk): f"{server.slug}:old"},
+    )
+    store(server, [RemotePipeline("new", "new", stable_id="1")], now)
+    freeze.refresh_from_db()
+    assert freeze.covered_names == {f"{server.slug}:new"}
 
 
 def test_a_renamed_pipeline_keeps_its_row_with_all_that_belongs_to_it(server):
