@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from allauth.socialaccount.providers.bitbucket_oauth2.views import BitbucketOAuth2Adapter
 from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
+from celery import current_app
 
 from portal.social import arrivals, members
 from portal.social.configuration import doors, provider_settings
@@ -16,6 +17,14 @@ from tests.portal.social.forge import Forge, running
 def forge() -> Iterator[Forge]:
     with running() as forge:
         yield forge
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Tasks run where they are called."""
+    current_app.conf.task_always_eager = True
+    yield
+    current_app.conf.task_always_eager = False
 
 
 def configure(settings: Any, environ: dict[str, str]) -> None:

@@ -170,9 +170,17 @@ class TestLinking:
         assert AuditEvent.objects.filter(action="identity.unlink").exists()
 
     def test_account_link_and_unlink_are_told_by_mail(
-        self, client, github, ana, *, settings, mailoutbox, django_capture_on_commit_callbacks
+        self,
+        client,
+        github,
+        ana,
+        *,
+        eager,
+        settings,
+        mailoutbox,
+        django_capture_on_commit_callbacks,
     ):
-        settings.EMAIL_HOST, settings.CELERY_TASK_ALWAYS_EAGER = "mail.example", True
+        settings.EMAIL_HOST = "mail.example"
         ana.email = "ana@example.com"
         ana.save()
         with django_capture_on_commit_callbacks(execute=True):
