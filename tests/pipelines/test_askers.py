@@ -166,7 +166,7 @@ def test_nobody_approves_what_their_own_agent_asked_for(ana, link):
 def test_an_agent_does_not_go_through_broken_glass(ana, link):
     """The person who broke it does; so would a script of theirs that is no agent."""
     production, boss, now = make_guarded(), make_person("boss", "admin"), timezone.now()
-    BrokenGlass.objects.create(
+    glass = BrokenGlass.objects.create(
         by=boss,
         entity=link.entity,
         entity_ref=link.entity.ref,
@@ -177,5 +177,6 @@ def test_an_agent_does_not_go_through_broken_glass(ana, link):
         starts_at=now,
         ends_at=now + timedelta(minutes=30),
     )
+    glass.pipelines.add(link.pipeline)
     assert ask(boss, link).decision.rule == "break-glass"
     assert ask(token(boss)[1], link).decision.rule == "approvals"
