@@ -3,10 +3,17 @@
 import pytest
 from django.contrib.auth.models import User
 
+from catalog.api.kept import KEPT
 from portal.celery import app
 from portal.hooks import page_panels
 from tests.catalog.trees import Tree, component, document, group, read, user
 from tests.catalog.webserver import web_server
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """A test's transaction is rolled back, and the catalog's version with it."""
+    KEPT.clear()
 
 
 @pytest.fixture

@@ -8,18 +8,11 @@ from django.contrib.auth.models import Group, User
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from catalog.api.kept import KEPT
 from portal.api_tokens import create
 from portal.models import Role, RoleMapping
 from portal.policy import PERMISSIONS
 
 REQUEST = RequestFactory().get("/")
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    """A test's transaction is rolled back, and the catalog's version with it."""
-    KEPT.clear()
 
 
 class Api:
