@@ -1,10 +1,10 @@
 """The service as scim2-tester judges it, through WSGI from end to end."""
 
 import pytest
+from django.core.wsgi import get_wsgi_application
 from scim2_client.engines.wsgi import WSGISCIMClient
 from scim2_tester import Status, check_server
 
-from portal.wsgi import application
 from tests.portal.scim.directory import TOKEN
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -16,7 +16,7 @@ def test_the_judge_finds_no_fault(settings):
     settings.SCIM_TOKEN = TOKEN
     settings.SCIM_SUBJECT = "userName"  # it adds people without an externalId
     client = WSGISCIMClient(
-        application,
+        get_wsgi_application(),
         base_url="http://testserver/scim/v2",
         headers={"Authorization": f"Bearer {TOKEN}"},
     )
